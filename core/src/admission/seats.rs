@@ -1,0 +1,117 @@
+//! The seats of a pool: how many requests are in flight, never more than the capacity.
+
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
+
+/// Seats taken, and the number of each taking, in one word: `turn << 32 | taken`.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    word: AtomicU64,
+    capacity: AtomicU32,
+}
+
+impl Seats {
+    pub(crate) fn new(capacity: u32) -> Self {
+        Self { word: AtomicU64::new(0), capacity: AtomicU32::new(capacity) }
+    }
+
+    /// Takes a seat if one is free; returns its turn: how many were taken before, modulo 2³².
+    ///
+    /// A shrunken capacity lets nobody in until it holds.
+    pub(crate) fn try_take(&self) -> Option<u32> {
+        // SeqCst, with `give_back` and the queue's own store of how many wait: see `Admission::release`.
+        let mut word = self.word.load(Ordering::SeqCst);
+        loop {
+            if taken(word) >= self.capacity() {
+                return None;
+            }
+            let next = (word & TAKEN) + 1 + (turn_after(word) << 32);
+            match self.word.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return Some((word >> 32) as u32),
+                Err(newer) => word = newer,
+            }
+        }
+    }
+
+    /// Gives a seat back.
+    pub(crate) fn give_back(&self) {
+        self.word.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn taken(&self) -> u32 {
+        taken(self.word.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: u32) {
+        self.capacity.store(capacity, Ordering::SeqCst);
+    }
+}
+
+const fn taken(word: u64) -> u32 {
+    (word & TAKEN) as u32
+}
+
+const fn turn_after(word: u64) -> u64 {
+    ((word >> 32) + 1) & TAKEN
+}
+
+const TAKEN: u64 = 0xffff_ffff;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_count_up_and_wrap_without_touching_the_taken() {
+        let seats = Seats { word: AtomicU64::new(0xffff_fffe << 32), capacity: AtomicU32::new(2) };
+        assert_eq!(seats.try_take(), Some(u32::MAX - 1));
+        assert_eq!(seats.try_take(), Some(u32::MAX));
+        assert_eq!((seats.try_take(), seats.taken()), (None, 2));
+        seats.give_back();
+        assert_eq!((seats.try_take(), seats.taken()), (Some(0), 2));
+    }
+
+    #[test]
+    fn a_shrunken_capacity_admits_nobody_until_it_holds() {
+        let seats = Seats::new(3);
+        for _ in 0..3 {
+            assert!(seats.try_take().is_some());
+        }
+        seats.set_capacity(1);
+        seats.give_back();
+        seats.give_back();
+        assert_eq!(seats.try_take(), None);
+        seats.give_back();
+        assert!(seats.try_take().is_some());
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    #[test]
+    fn never_more_taken_than_the_capacity() {
+        loom::model(|| {
+            let seats = Arc::new(Seats::new(1));
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let seats = Arc::clone(&seats);
+                    thread::spawn(move || {
+                        if seats.try_take().is_some() {
+                            assert_eq!(seats.taken(), 1);
+                            seats.give_back();
+                        }
+                    })
+                })
+                .collect();
+            threads.into_iter().for_each(|thread| thread.join().expect("the thread does not panic"));
+            assert_eq!(seats.taken(), 0);
+        });
+    }
+}

@@ -1,0 +1,148 @@
+//! Waiting for a seat: a future on plain `std::task`, for any executor.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{Balancer, lease::Held, lease::Lease};
+use crate::{
+    admission::{Admission, WaiterId},
+    limit::{Charge, Quota},
+    outcome::Outcome,
+    pool::{Picked, PoolId},
+    rejection::Rejection,
+    tenant::Found,
+    time::Time,
+};
+
+/// A request on its way to a lease: what [`Balancer::acquire`] returns.
+///
+/// It takes its place in line when it is made, not when it is first polled. Dropping it at any time gives everything back; a seat
+/// that it had just been given goes to the next in line. The core has no timers: whoever drives it polls it once more at its
+/// [`deadline`](Self::deadline), and it then yields [`Rejection::TimedOut`].
+#[must_use = "a dropped request leaves the queue"]
+pub struct Acquire<H: Borrow<Balancer> = Balancer> {
+    /// Taken when it resolves.
+    handle: Option<H>,
+    stage: Stage,
+}
+
+/// How far it has come.
+#[derive(Debug)]
+pub(super) enum Stage {
+    Ready(Result<Held, Rejection>),
+    Waiting(Pending),
+    Done,
+}
+
+/// What a waiting request holds.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) waiter: WaiterId,
+    pub(super) deadline: Time,
+    pub(super) admission: Arc<Admission>,
+    /// What `charge` was taken from, whatever updates do meanwhile.
+    pub(super) quotas: Arc<[Quota]>,
+    pub(super) charge: Charge,
+    pub(super) found: Found,
+    pub(super) edition: u64,
+    pub(super) pool: PoolId,
+}
+
+impl Pending {
+    pub(super) const fn held(&self, picked: Picked, now: Time) -> Held {
+        Held { picked, charge: self.charge, started: now, found: self.found, edition: self.edition, pool: self.pool }
+    }
+}
+
+impl<H: Borrow<Balancer>> Acquire<H> {
+    pub(super) const fn new(handle: H, stage: Stage) -> Self {
+        Self { handle: Some(handle), stage }
+    }
+
+    /// When to poll it again at the latest; `None` when it does not wait.
+    #[must_use]
+    pub const fn deadline(&self) -> Option<Time> {
+        match &self.stage {
+            Stage::Waiting(pending) => Some(pending.deadline),
+            Stage::Ready(_) | Stage::Done => None,
+        }
+    }
+}
+
+impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
+    type Output = Result<Lease<H>, Rejection>;
+
+    /// # Panics
+    /// When polled again after it was ready.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let handle = this.handle.as_ref().expect("an `Acquire` is not polled after it was ready").borrow();
+        let resolved = match mem::replace(&mut this.stage, Stage::Done) {
+            Stage::Ready(resolved) => resolved,
+            Stage::Waiting(pending) => {
+                let state = handle.state();
+                let now = state.clock.now();
+                match pending.admission.poll(pending.waiter, context.waker(), now) {
+                    Poll::Pending => {
+                        this.stage = Stage::Waiting(pending);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(seat) => state.arrive(&pending, seat, now),
+                }
+            }
+            Stage::Done => Err(Rejection::TimedOut),
+        };
+        let handle = this.handle.take().expect("it was there above");
+        Poll::Ready(resolved.map(|held| Lease::new(handle, held)))
+    }
+}
+
+impl super::state::State {
+    /// A wait has ended, with a seat or without one.
+    fn arrive(
+        &self,
+        pending: &Pending,
+        seat: Result<crate::admission::Seat, Rejection>,
+        now: Time,
+    ) -> Result<Held, Rejection> {
+        match seat.and_then(|seat| self.pick_for(pending, seat, now)) {
+            Ok(held) => {
+                self.slab.get(pending.found.slot).stop_waiting();
+                Ok(held)
+            }
+            Err(rejection) => {
+                self.give_up(pending, Some(rejection), now);
+                Err(rejection)
+            }
+        }
+    }
+}
+
+impl<H: Borrow<Balancer>> Drop for Acquire<H> {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else { return };
+        let state = handle.borrow().state();
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Ready(Ok(held)) => state.settle(held, &Outcome::cancelled()),
+            Stage::Waiting(pending) => {
+                let now = state.clock.now();
+                state.give_up(&pending, None, now);
+                pending.admission.leave(pending.waiter, now);
+            }
+            Stage::Ready(Err(_)) | Stage::Done => {}
+        }
+    }
+}
+
+impl<H: Borrow<Balancer>> fmt::Debug for Acquire<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("deadline", &self.deadline()).finish_non_exhaustive()
+    }
+}

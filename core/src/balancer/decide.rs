@@ -1,0 +1,197 @@
+//! The way in: identify, limit, admit, pick.
+
+use std::sync::Arc;
+
+use super::{
+    acquire::{Pending, Stage},
+    lease::Held,
+    snapshot::{Service, Snapshot},
+    state::State,
+};
+use crate::{
+    admission::{Joining, Place, Seat},
+    limit::{self, Charge, Refusal},
+    rejection::Rejection,
+    request::Request,
+    tenant::{Entry, EntryError, Found, Tenant, Terms},
+    time::Time,
+};
+
+/// A request that has passed its tenant's limits and is charged to them.
+struct Visit<'a> {
+    tenant: &'a Tenant,
+    terms: &'a Terms,
+    found: Found,
+    charge: Charge,
+    edition: u64,
+}
+
+impl State {
+    /// One decision, without waiting.
+    #[inline]
+    pub(super) fn try_acquire(&self, request: &Request<'_>) -> Result<Held, Rejection> {
+        let now = self.clock.now();
+        self.published.read(|snapshot| {
+            let service = snapshot.service(request.pool_name())?;
+            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            match service.admission.try_admit() {
+                Some(seat) => visit.pick(service, seat, now),
+                None => Err(visit.turn_away(Rejection::Saturated, now)),
+            }
+        })
+    }
+
+    /// One decision that may wait for its seat.
+    pub(super) fn acquire(&self, request: &Request<'_>) -> Stage {
+        let now = self.clock.now();
+        let stage = self.published.read(|snapshot| {
+            let service = snapshot.service(request.pool_name())?;
+            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            let deadline = request.deadline_at(now, service.limits.timeout);
+            let joining = Joining {
+                tenant: visit.entry().key(),
+                weight: visit.terms.weight(),
+                cost: request.units(),
+                deadline,
+            };
+            match service.admission.admit(joining, &service.limits, now) {
+                Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
+                Ok(Place::Waiting(waiter)) => Ok(Stage::Waiting(visit.wait(service, waiter, deadline))),
+                Err(rejection) => Err(visit.turn_away(rejection, now)),
+            }
+        });
+        stage.unwrap_or_else(|rejection| Stage::Ready(Err(rejection)))
+    }
+
+    /// The fourth step of a request that has waited for its seat: the pick is made from what is in force now.
+    pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Held, Rejection> {
+        let picked = self.published.read(|snapshot| {
+            let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
+            service.pool.pick(seat.turn, now).ok_or(Rejection::NoEndpoint)
+        });
+        picked.map(|picked| pending.held(picked, now)).inspect_err(|_| pending.admission.release(now))
+    }
+
+    /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
+    /// charged; on failure nothing has changed.
+    #[inline]
+    fn identify_and_limit<'a>(
+        &'a self,
+        snapshot: &'a Snapshot,
+        service: &Service,
+        request: &Request<'_>,
+        now: Time,
+    ) -> Result<Visit<'a>, Rejection> {
+        loop {
+            let found = self.identify(snapshot, request.tenant())?;
+            let (tenant, terms) = (self.slab.get(found.slot), snapshot.directory.terms(&found));
+            if !terms.may_use(service.pool.id()) {
+                tenant.reject();
+                return Err(Rejection::PoolForbidden);
+            }
+            match tenant.enter(found.generation, terms.max_in_flight()) {
+                Ok(()) => {
+                    let edition = snapshot.directory.edition();
+                    return charge(tenant, terms, request.units(), now)
+                        .map(|charge| Visit { tenant, terms, found, charge, edition });
+                }
+                Err(EntryError::Full) => {
+                    tenant.reject();
+                    return Err(Rejection::TooManyInFlight { limit: terms.max_in_flight() });
+                }
+                // An update gave the slot away between finding and entering: look again.
+                Err(EntryError::Stale) => {}
+            }
+        }
+    }
+
+    #[inline]
+    fn identify(&self, snapshot: &Snapshot, id: &str) -> Result<Found, Rejection> {
+        let (words, hash) = self.hasher.words(id).ok_or(Rejection::UnknownTenant)?;
+        match snapshot.directory.find(&words, hash, &self.slab) {
+            Some(found) => Ok(found),
+            None => self.identify_unknown(snapshot, id),
+        }
+    }
+
+    /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.
+    #[cold]
+    fn identify_unknown(&self, snapshot: &Snapshot, id: &str) -> Result<Found, Rejection> {
+        if snapshot.directory.refuses_unknown() {
+            return Err(Rejection::UnknownTenant);
+        }
+        if let Some(overflow) = snapshot.directory.overflow(&self.slab) {
+            return Ok(overflow);
+        }
+        let (words, hash) = self.hasher.words(id).ok_or(Rejection::UnknownTenant)?;
+        let mut register = self.registry.lock();
+        // Under the lock: another thread may just have made it, and a tenant made in an old directory would be lost.
+        let newest = self.published.load();
+        let directory = &newest.directory;
+        directory
+            .find(&words, hash, &self.slab)
+            .or_else(|| directory.overflow(&self.slab))
+            .or_else(|| directory.make(id, &words, hash, &mut register.tenants, &self.slab))
+            .ok_or(Rejection::UnknownTenant)
+    }
+}
+
+/// Charges the tenant's quotas; a refused request leaves again.
+#[inline]
+fn charge(tenant: &Tenant, terms: &Terms, cost: u64, now: Time) -> Result<Charge, Rejection> {
+    limit::charge(tenant.arrivals(), terms.quotas(), cost, now).map_err(|refusal| {
+        tenant.reject();
+        tenant.leave();
+        match refusal {
+            Refusal::Wait(retry_after) => Rejection::RateLimited { retry_after },
+            Refusal::TooCostly(limit) => Rejection::CostTooHigh { limit },
+        }
+    })
+}
+
+impl Visit<'_> {
+    const fn entry(&self) -> Entry {
+        Entry { slot: self.found.slot, generation: self.found.generation }
+    }
+
+    /// Step four.
+    #[inline]
+    fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
+        match service.pool.pick(seat.turn, now) {
+            Some(picked) => Ok(Held {
+                picked,
+                charge: self.charge,
+                started: now,
+                found: self.found,
+                edition: self.edition,
+                pool: service.pool.id(),
+            }),
+            None => {
+                service.admission.release(now);
+                Err(self.turn_away(Rejection::NoEndpoint, now))
+            }
+        }
+    }
+
+    fn wait(self, service: &Service, waiter: crate::admission::WaiterId, deadline: Time) -> Pending {
+        self.tenant.start_waiting();
+        Pending {
+            waiter,
+            deadline,
+            admission: Arc::clone(&service.admission),
+            quotas: Arc::clone(self.terms.quotas()),
+            charge: self.charge,
+            found: self.found,
+            edition: self.edition,
+            pool: service.pool.id(),
+        }
+    }
+
+    /// Takes the charge back: a refused request consumes nothing.
+    fn turn_away(self, rejection: Rejection, now: Time) -> Rejection {
+        limit::undo(self.tenant.arrivals(), self.terms.quotas(), &self.charge, now);
+        self.tenant.reject();
+        self.tenant.leave();
+        rejection
+    }
+}

@@ -1,0 +1,167 @@
+//! The balancer, as callers hold it.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use super::{
+    Acquire, Lease,
+    published::Published,
+    snapshot::Snapshot,
+    state::{ClockSource, Register, State},
+};
+use crate::{
+    config::{Config, ConfigError},
+    rejection::Rejection,
+    request::Request,
+    stats::Stats,
+    sync::Mutex,
+    tenant::{IdHasher, Registry, Slab},
+    time::{Clock, SystemClock, Time},
+};
+
+/// A multi-tenant load balancer: decides whether a request may run now, and where.
+///
+/// Clones share one balancer. Every method takes `&self`, from any thread. A decision that does not wait takes no lock and
+/// allocates nothing.
+///
+/// ```
+/// use tenantry::{Balancer, Config, Outcome, PoolSpec, Rate, Rejection, Request, TenantSpec};
+///
+/// let config = Config::new()
+///     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"]))
+///     .with_tenant("acme", TenantSpec::new().with_rate(Rate::per_second(1)));
+/// let balancer = Balancer::new(config)?;
+///
+/// let lease = balancer.try_acquire(&Request::new("acme").pool("api"))?;
+/// lease.finish(Outcome::success());
+///
+/// let denied = balancer.try_acquire(&Request::new("acme").pool("api"));
+/// assert!(matches!(denied, Err(Rejection::RateLimited { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Balancer {
+    state: Arc<State>,
+}
+
+impl Balancer {
+    /// A balancer on the system's clock.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::build(config, ClockSource::System(SystemClock::new()))
+    }
+
+    /// A balancer on a clock of the caller's: [`ManualClock`](crate::ManualClock) in tests.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used.
+    pub fn with_clock(config: Config, clock: impl Clock + 'static) -> Result<Self, ConfigError> {
+        Self::build(config, ClockSource::Other(Box::new(clock)))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "a balancer takes its configuration over")]
+    fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
+        let hasher = IdHasher::new();
+        let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
+        let register = Register { tenants: Registry::new(hasher.clone()), next_pool: 0, seed };
+        let state = Arc::new(State {
+            clock,
+            published: Published::new(Snapshot::empty()),
+            slab: Slab::default(),
+            hasher,
+            registry: Mutex::new(register),
+        });
+        state.reconfigure(&config)?;
+        state.clock.subscribe(&state);
+        Ok(Self { state })
+    }
+
+    /// Decides now: a lease, or why not.
+    ///
+    /// # Errors
+    /// [`Rejection`]; nothing is consumed. [`Rejection::Saturated`] where [`acquire`](Self::acquire) would wait.
+    #[inline]
+    pub fn try_acquire(&self, request: &Request<'_>) -> Result<Lease<&Self>, Rejection> {
+        self.state.try_acquire(request).map(|held| Lease::new(self, held))
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), with a lease that keeps the balancer alive and borrows nothing.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    #[inline]
+    pub fn try_acquire_owned(&self, request: &Request<'_>) -> Result<Lease, Rejection> {
+        self.state.try_acquire(request).map(|held| Lease::new(self.clone(), held))
+    }
+
+    /// Waits for a seat when there is none, in the weighted fair queue across tenants.
+    ///
+    /// ```
+    /// use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
+    ///
+    /// # let config = Config::new().with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"])).with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::new(config).expect("the configuration is right");
+    /// # let work = async {
+    /// let lease = balancer.acquire(Request::new("acme")).await?;
+    /// lease.finish(Outcome::success());
+    /// # Ok::<(), tenantry::Rejection>(())
+    /// # };
+    /// # let mut work = std::pin::pin!(work);
+    /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    /// # assert!(work.as_mut().poll(&mut context).is_ready());
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "a request is decided on once")]
+    pub fn acquire(&self, request: Request<'_>) -> Acquire<&Self> {
+        Acquire::new(self, self.state.acquire(&request))
+    }
+
+    /// As [`acquire`](Self::acquire), with a future and a lease that keep the balancer alive and borrow nothing.
+    #[expect(clippy::needless_pass_by_value, reason = "a request is decided on once")]
+    pub fn acquire_owned(&self, request: Request<'_>) -> Acquire {
+        Acquire::new(self.clone(), self.state.acquire(&request))
+    }
+
+    /// Puts another configuration in force, at once and as a whole.
+    ///
+    /// Pools keep their queues and seats, endpoints their load and health, tenants what they have used, as far as the new
+    /// configuration still names them. Leases that are out stay valid. The seed stays as it was made.
+    ///
+    /// # Errors
+    /// When the configuration cannot be used; then nothing has changed.
+    #[expect(clippy::needless_pass_by_value, reason = "a balancer takes its configuration over")]
+    pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
+        self.state.reconfigure(&config)
+    }
+
+    /// What is true now, of every pool and of the hundred most active tenants.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.state.stats()
+    }
+
+    /// The moment on this balancer's clock: what deadlines are reckoned from.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.state.clock.now()
+    }
+
+    /// Turns away every waiting request whose deadline has come. Whoever polls futures at their deadlines needs it not.
+    pub fn expire_waiters(&self) {
+        self.state.expire_waiters();
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+impl fmt::Debug for Balancer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Balancer").finish_non_exhaustive()
+    }
+}

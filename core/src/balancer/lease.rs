@@ -1,0 +1,88 @@
+//! A lease: the right to be in flight, and the endpoint to go to.
+
+use std::{borrow::Borrow, fmt};
+
+use super::Balancer;
+use crate::{
+    endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::PoolId, pool::Picked, tenant::Found, time::Time,
+};
+
+/// A seat and the picked endpoint, until it is finished or dropped.
+///
+/// [`finish`](Self::finish) it with what happened. A lease that is dropped counts as [`Outcome::cancelled`]: it frees what it held
+/// and teaches nothing. `Lease<&Balancer>` borrows its balancer and costs nothing more; `Lease` alone keeps it alive and goes anywhere.
+///
+/// ```
+/// use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
+///
+/// let config = Config::new()
+///     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+///     .with_tenant("acme", TenantSpec::new());
+/// let balancer = Balancer::new(config)?;
+/// let lease = balancer.try_acquire(&Request::new("acme"))?;
+/// assert_eq!(lease.endpoint().address(), "http://10.0.0.1:8080");
+/// // … call the endpoint …
+/// lease.finish(Outcome::success());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a dropped lease is a cancelled request"]
+pub struct Lease<H: Borrow<Balancer> = Balancer> {
+    handle: H,
+    /// Always there, until `finish` or `drop` takes it.
+    held: Option<Held>,
+}
+
+/// What a lease holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) picked: Picked,
+    pub(super) charge: Charge,
+    pub(super) started: Time,
+    pub(super) found: Found,
+    pub(super) edition: u64,
+    pub(super) pool: PoolId,
+}
+
+impl<H: Borrow<Balancer>> Lease<H> {
+    pub(super) const fn new(handle: H, held: Held) -> Self {
+        Self { handle, held: Some(held) }
+    }
+
+    /// Where the request is to go.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.held().picked.endpoint
+    }
+
+    /// When the endpoint was picked.
+    #[must_use]
+    pub fn acquired_at(&self) -> Time {
+        self.held().started
+    }
+
+    /// Ends it: the seat goes to the next in line, and the outcome is learnt from.
+    #[expect(clippy::needless_pass_by_value, reason = "an outcome is told once")]
+    pub fn finish(mut self, outcome: Outcome) {
+        if let Some(held) = self.held.take() {
+            self.handle.borrow().state().settle(held, &outcome);
+        }
+    }
+
+    fn held(&self) -> &Held {
+        self.held.as_ref().expect("only `finish` and `drop` take it, and both end the lease")
+    }
+}
+
+impl<H: Borrow<Balancer>> Drop for Lease<H> {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.handle.borrow().state().settle(held, &Outcome::cancelled());
+        }
+    }
+}
+
+impl<H: Borrow<Balancer>> fmt::Debug for Lease<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("endpoint", &self.endpoint().address()).finish_non_exhaustive()
+    }
+}

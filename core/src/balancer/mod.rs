@@ -1,0 +1,18 @@
+//! The façade: one decision in five steps, from parts that know nothing of each other.
+//!
+//! [`decide`] is the way in (identify, limit, admit, pick), [`settle`] the way out; [`update`] swaps the snapshot that both read.
+
+mod acquire;
+mod decide;
+mod handle;
+mod lease;
+mod published;
+mod settle;
+mod snapshot;
+mod state;
+mod statistics;
+mod update;
+
+pub use acquire::Acquire;
+pub use handle::Balancer;
+pub use lease::Lease;

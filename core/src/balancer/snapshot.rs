@@ -1,0 +1,60 @@
+//! The snapshot: everything that an update replaces, immutable, swapped as a whole.
+
+use std::sync::Arc;
+
+use crate::{
+    admission::{Admission, Capacity, QueueLimits},
+    config::CapacitySpec,
+    pool::{Pool, PoolId},
+    rejection::Rejection,
+    tenant::Directory,
+};
+
+/// One edition of the configuration, in the form that decisions read.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) directory: Directory,
+    /// By pool id.
+    pub(super) services: Box<[Service]>,
+    /// Places in `services`, by pool name.
+    pub(super) by_name: Box<[usize]>,
+}
+
+/// A pool with its gate: what one edition says of it, and the parts that live across editions.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) pool: Pool,
+    pub(super) admission: Arc<Admission>,
+    pub(super) capacity: Capacity,
+    pub(super) capacity_spec: CapacitySpec,
+    pub(super) limits: QueueLimits,
+}
+
+impl Snapshot {
+    pub(super) fn empty() -> Self {
+        Self { directory: Directory::empty(), services: Box::default(), by_name: Box::default() }
+    }
+
+    /// The pool of this name, or the only one.
+    #[inline]
+    pub(super) fn service(&self, name: Option<&str>) -> Result<&Service, Rejection> {
+        let service = match (name, &*self.services) {
+            (None, [only]) => Some(only),
+            (None, _) => None,
+            (Some(name), _) => self.named(name),
+        };
+        service.ok_or(Rejection::UnknownPool)
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<&Service> {
+        let place = self.by_name.binary_search_by(|&place| self.services[place].pool.name().cmp(name)).ok()?;
+        Some(&self.services[self.by_name[place]])
+    }
+
+    /// The pool with this id, unless it has been removed.
+    #[inline]
+    pub(super) fn service_of(&self, id: PoolId) -> Option<&Service> {
+        let place = self.services.binary_search_by_key(&id, |service| service.pool.id()).ok()?;
+        Some(&self.services[place])
+    }
+}

@@ -1,0 +1,70 @@
+//! What a balancer owns.
+
+use std::sync::Arc;
+
+use super::published::Published;
+use crate::{
+    sync::Mutex,
+    tenant::{IdHasher, Registry, Slab},
+    time::{Clock, ClockListener, SystemClock, Time},
+};
+
+/// The state behind every handle of one balancer.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) clock: ClockSource,
+    pub(super) published: Published,
+    pub(super) slab: Slab,
+    pub(super) hasher: IdHasher,
+    /// Held while tenants are made and while updates are built and published.
+    pub(super) registry: Mutex<Register>,
+}
+
+/// What only updates and new tenants touch.
+#[derive(Debug)]
+pub(super) struct Register {
+    pub(super) tenants: Registry,
+    pub(super) next_pool: u32,
+    pub(super) seed: u64,
+}
+
+/// The system's clock without a virtual call, or any other.
+#[derive(Debug)]
+pub(super) enum ClockSource {
+    System(SystemClock),
+    Other(Box<dyn Clock>),
+}
+
+impl ClockSource {
+    #[inline]
+    pub(super) fn now(&self) -> Time {
+        match self {
+            Self::System(clock) => clock.now(),
+            Self::Other(clock) => clock.now(),
+        }
+    }
+
+    pub(super) fn subscribe(&self, state: &Arc<State>) {
+        let listener = Arc::downgrade(state);
+        match self {
+            Self::System(_) => {}
+            Self::Other(clock) => clock.subscribe(listener),
+        }
+    }
+}
+
+impl State {
+    /// Turns away everyone whose deadline has come, in every pool.
+    pub(super) fn expire_waiters(&self) {
+        let now = self.clock.now();
+        for service in &self.published.load().services {
+            service.admission.hand_out(now);
+        }
+    }
+}
+
+impl ClockListener for State {
+    fn time_changed(&self) {
+        self.expire_waiters();
+    }
+}

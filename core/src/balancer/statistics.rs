@@ -1,0 +1,75 @@
+//! Reading everything for [`Stats`].
+
+use super::{snapshot::Service, state::State};
+use crate::{
+    endpoint::Member,
+    stats::{EndpointStats, PoolStats, Stats, TenantStats},
+    time::Time,
+};
+
+impl State {
+    pub(super) fn stats(&self) -> Stats {
+        let now = self.clock.now();
+        let snapshot = self.published.load();
+        let mut pools: Vec<PoolStats> = snapshot.services.iter().map(|service| pool_stats(service, now)).collect();
+        pools.sort_by(|one, other| one.name.cmp(&other.name));
+        let mut slots: Vec<u32> = snapshot.directory.slots().collect();
+        slots.sort_by_cached_key(|&slot| {
+            let tenant = self.slab.get(slot);
+            std::cmp::Reverse((tenant.completed() + tenant.rejected() + u64::from(tenant.inside()), u32::MAX - slot))
+        });
+        let (listed, rest) = slots.split_at(slots.len().min(MOST_TENANTS));
+        let register = self.registry.lock();
+        let named = |&slot: &u32| {
+            let shared = snapshot.directory.is_overflow(slot);
+            let name = self.slab.get(slot).name(slot, &register.tenants);
+            self.tenant_stats(slot, if shared { "(overflow)".to_owned() } else { name })
+        };
+        let tenants = listed.iter().map(named).collect();
+        let mut other = TenantStats { id: "(other)".to_owned(), ..TenantStats::default() };
+        for &slot in rest {
+            let tenant = self.tenant_stats(slot, String::new());
+            other.in_flight += tenant.in_flight;
+            other.waiting += tenant.waiting;
+            other.completed += tenant.completed;
+            other.rejected += tenant.rejected;
+        }
+        Stats { tenants, other, pools }
+    }
+
+    fn tenant_stats(&self, slot: u32, id: String) -> TenantStats {
+        let tenant = self.slab.get(slot);
+        let waiting = tenant.waiting();
+        TenantStats {
+            id,
+            in_flight: tenant.inside().saturating_sub(waiting),
+            waiting,
+            completed: tenant.completed(),
+            rejected: tenant.rejected(),
+        }
+    }
+}
+
+fn pool_stats(service: &Service, now: Time) -> PoolStats {
+    let decay = service.pool.decay();
+    let endpoint_stats = |member: &Member| {
+        let endpoint = member.endpoint();
+        EndpointStats {
+            address: endpoint.address().to_owned(),
+            in_flight: member.in_flight(),
+            completed: endpoint.completed(),
+            failed: endpoint.failed(),
+            latency_s: endpoint.latency(decay, now).map(|nanos| f64::from(nanos) / 1e9),
+            ejected: !endpoint.outlier().is_healthy(),
+        }
+    };
+    PoolStats {
+        name: service.pool.name().to_owned(),
+        capacity: service.admission.capacity(),
+        in_flight: service.admission.taken(),
+        waiting: service.admission.waiting(),
+        endpoints: service.pool.members().iter().map(endpoint_stats).collect(),
+    }
+}
+
+const MOST_TENANTS: usize = 100;

@@ -1,0 +1,114 @@
+//! Updates: from a configuration to the snapshot in force, in one swap.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    snapshot::{Service, Snapshot},
+    state::{Register, State},
+};
+use crate::{
+    admission::{Admission, Capacity, QueueLimits},
+    config::{Config, ConfigError, PoolSpec, UnknownTenants},
+    pool::{Pool, PoolId},
+    rejection::Rejection,
+    tenant::{Directory, Listing, Terms},
+};
+
+impl State {
+    /// Puts a configuration in force, or changes nothing.
+    pub(super) fn reconfigure(&self, config: &Config) -> Result<(), ConfigError> {
+        config.validate()?;
+        let mut register = self.registry.lock();
+        let previous = self.published.load();
+        let services = build_services(config, &previous, &mut register);
+        let id_of = |name: &str| services.iter().find(|s| s.pool.name() == name).map(|s| s.pool.id());
+        let listing = list_tenants(config, id_of);
+        let directory = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab)
+            .ok_or_else(too_many_tenants)?;
+        let mut by_name: Box<[usize]> = (0..services.len()).collect();
+        by_name.sort_by_key(|&place| services[place].pool.name().to_owned());
+        let next = Arc::new(Snapshot { directory, services, by_name });
+        self.published.publish(Arc::clone(&next));
+        drop(register);
+        self.follow_up(&previous, &next);
+        Ok(())
+    }
+
+    /// What must come after the swap: new capacities reach their gates, health is counted over the new list, removed pools turn
+    /// their waiters away.
+    fn follow_up(&self, previous: &Snapshot, next: &Snapshot) {
+        let now = self.clock.now();
+        for service in &next.services {
+            service.pool.recount();
+            let before = previous.service_of(service.pool.id()).map(|service| service.capacity_spec);
+            if before.is_some_and(|spec| spec != service.capacity_spec) {
+                service.admission.set_capacity(service.capacity.initial(), now);
+            }
+        }
+        let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();
+        for removed in previous.services.iter().filter(|service| !kept.contains(&service.pool.id())) {
+            removed.admission.close(Rejection::UnknownPool, now);
+        }
+    }
+}
+
+fn build_services(config: &Config, previous: &Snapshot, register: &mut Register) -> Box<[Service]> {
+    let mut services: Vec<Service> = config
+        .pools()
+        .iter()
+        .map(|(name, spec)| match previous.named(name) {
+            Some(service) => service.succeeded_by(name, spec, register.seed),
+            None => {
+                register.next_pool += 1;
+                Service::new(PoolId(register.next_pool), name, spec, register.seed)
+            }
+        })
+        .collect();
+    services.sort_by_key(|service| service.pool.id());
+    services.into()
+}
+
+fn list_tenants(config: &Config, id_of: impl Fn(&str) -> Option<PoolId>) -> Listing<'_> {
+    let terms = |spec| Terms::new(spec, &id_of);
+    let made = match config.unknown_tenants() {
+        UnknownTenants::Template { name, max } => config.templates().get(name).map(|spec| (terms(spec), *max)),
+        UnknownTenants::Reject => None,
+    };
+    let tenants = config.tenants().iter().map(|(id, spec)| (id.as_str(), terms(spec))).collect();
+    Listing { tenants, made }
+}
+
+fn too_many_tenants() -> ConfigError {
+    ConfigError::new("tenants", "", "configure and make fewer than 16 777 215 tenants in all")
+}
+
+impl Service {
+    fn new(id: PoolId, name: &str, spec: &PoolSpec, seed: u64) -> Self {
+        let capacity = Capacity::new(&spec.capacity());
+        Self {
+            pool: Pool::build(id, name, spec, seed, None),
+            admission: Arc::new(Admission::new(capacity.initial())),
+            capacity,
+            capacity_spec: spec.capacity(),
+            limits: limits(spec),
+        }
+    }
+
+    /// The same pool in the next edition. What was learnt of its capacity stays as long as its rule does.
+    fn succeeded_by(&self, name: &str, spec: &PoolSpec, seed: u64) -> Self {
+        let same_rule = self.capacity_spec == spec.capacity();
+        let capacity = if same_rule { self.capacity.clone() } else { Capacity::new(&spec.capacity()) };
+        Self {
+            pool: Pool::build(self.pool.id(), name, spec, seed, Some(&self.pool)),
+            admission: Arc::clone(&self.admission),
+            capacity,
+            capacity_spec: spec.capacity(),
+            limits: limits(spec),
+        }
+    }
+}
+
+fn limits(spec: &PoolSpec) -> QueueLimits {
+    let queue = spec.queue();
+    QueueLimits { per_tenant: queue.per_tenant(), total: queue.total(), timeout: queue.timeout() }
+}

@@ -1,0 +1,32 @@
+//! The configuration: one value, the same in every language.
+//!
+//! Build it with setters, or read it from the one document (feature `config`, with `toml` and `yaml`): the same keys in TOML,
+//! YAML, JSON, a Python dict and a JavaScript object. It is checked once, as a whole, when a balancer takes it; a refused
+//! one changes nothing.
+
+mod capacity;
+#[cfg(feature = "config")]
+mod document;
+mod error;
+#[cfg(feature = "config")]
+mod format;
+mod outlier;
+mod pool;
+mod queue;
+mod rate;
+mod root;
+mod strategy;
+mod tenant;
+
+pub use capacity::CapacitySpec;
+pub use error::ConfigError;
+#[cfg(feature = "config")]
+pub use format::Format;
+pub use outlier::OutlierSpec;
+pub use pool::{EndpointSpec, PoolSpec};
+pub use queue::QueueSpec;
+pub use rate::{Rate, RateUnit};
+pub use root::{Config, UnknownTenants};
+pub use strategy::StrategySpec;
+pub(crate) use tenant::LONGEST_ID;
+pub use tenant::TenantSpec;

@@ -1,0 +1,183 @@
+//! The whole configuration.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ConfigError, LONGEST_ID, PoolSpec, TenantSpec,
+    error::{key, quoted},
+};
+
+/// What happens to tenant ids that the configuration does not name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnknownTenants {
+    /// They are refused. The default.
+    #[default]
+    Reject,
+    /// A tenant is made on a template's terms; past `max` made ones, newcomers share one tenant.
+    Template {
+        /// The template's name.
+        name: String,
+        /// The most that are made. Default 100 000.
+        max: u32,
+    },
+}
+
+impl UnknownTenants {
+    /// Made from the template `name`, at most `max`.
+    #[must_use]
+    pub fn template(name: impl Into<String>, max: u32) -> Self {
+        Self::Template { name: name.into(), max }
+    }
+}
+
+/// Everything a balancer is told: pools, tenants, templates.
+///
+/// ```
+/// use tenantry::{Balancer, Config, PoolSpec, TenantSpec, UnknownTenants};
+///
+/// let config = Config::new()
+///     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"]))
+///     .with_tenant("acme", TenantSpec::new().with_weight(3))
+///     .with_template("free", TenantSpec::new())
+///     .with_unknown_tenants(UnknownTenants::template("free", 100_000));
+/// let balancer = Balancer::new(config)?;
+/// # Ok::<(), tenantry::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    pub(super) unknown_tenants: UnknownTenants,
+    pub(super) pools: BTreeMap<String, PoolSpec>,
+    pub(super) tenants: BTreeMap<String, TenantSpec>,
+    pub(super) templates: BTreeMap<String, TenantSpec>,
+    pub(super) seed: Option<u64>,
+    #[cfg(feature = "config")]
+    pub(super) sections: BTreeMap<String, serde_json::Value>,
+}
+
+impl Config {
+    /// No pools, no tenants; unknown ones are refused.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a pool.
+    #[must_use]
+    pub fn with_pool(mut self, name: impl Into<String>, pool: PoolSpec) -> Self {
+        self.pools.insert(name.into(), pool);
+        self
+    }
+
+    /// Adds or replaces a tenant.
+    #[must_use]
+    pub fn with_tenant(mut self, id: impl Into<String>, tenant: TenantSpec) -> Self {
+        self.tenants.insert(id.into(), tenant);
+        self
+    }
+
+    /// Adds or replaces a template.
+    #[must_use]
+    pub fn with_template(mut self, name: impl Into<String>, template: TenantSpec) -> Self {
+        self.templates.insert(name.into(), template);
+        self
+    }
+
+    /// What happens to unknown ids. Default: refused.
+    #[must_use]
+    pub fn with_unknown_tenants(mut self, unknown: UnknownTenants) -> Self {
+        self.unknown_tenants = unknown;
+        self
+    }
+
+    /// The seed of every random choice. Default: drawn from the system once per balancer.
+    #[must_use]
+    pub const fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// What happens to unknown ids.
+    #[must_use]
+    pub const fn unknown_tenants(&self) -> &UnknownTenants {
+        &self.unknown_tenants
+    }
+
+    /// The pools by name.
+    #[must_use]
+    pub const fn pools(&self) -> &BTreeMap<String, PoolSpec> {
+        &self.pools
+    }
+
+    /// The tenants by id.
+    #[must_use]
+    pub const fn tenants(&self) -> &BTreeMap<String, TenantSpec> {
+        &self.tenants
+    }
+
+    /// The templates by name.
+    #[must_use]
+    pub const fn templates(&self) -> &BTreeMap<String, TenantSpec> {
+        &self.templates
+    }
+
+    /// The seed, if one is set.
+    #[must_use]
+    pub const fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    /// A part of the document that is not the core's: `gateway`. The gateway reads it.
+    #[cfg(feature = "config")]
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&serde_json::Value> {
+        self.sections.get(name)
+    }
+
+    /// Checks everything that a setter cannot. Balancers do it themselves.
+    ///
+    /// # Errors
+    /// The first thing found wrong, with its path, value and fix.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let pools: Vec<&str> = self.pools.keys().map(String::as_str).collect();
+        for (name, pool) in &self.pools {
+            validate_name("pools", name)?;
+            pool.validate(&format!("pools.{}", key(name)))?;
+        }
+        for (id, tenant) in &self.tenants {
+            validate_name("tenants", id)?;
+            tenant.validate(&format!("tenants.{}", key(id)), &pools)?;
+        }
+        for (name, template) in &self.templates {
+            validate_name("templates", name)?;
+            template.validate(&format!("templates.{}", key(name)), &pools)?;
+        }
+        self.validate_unknown_tenants()
+    }
+
+    fn validate_unknown_tenants(&self) -> Result<(), ConfigError> {
+        let UnknownTenants::Template { name, max } = &self.unknown_tenants else { return Ok(()) };
+        if !self.templates.contains_key(name) {
+            let known: Vec<&str> = self.templates.keys().map(String::as_str).collect();
+            let fix = match known[..] {
+                [] => format!("add a table [templates.{}]", key(name)),
+                _ => format!("name one of the templates: {}", known.join(", ")),
+            };
+            return Err(ConfigError::new("unknown_tenants.template", quoted(name), fix));
+        }
+        if *max == 0 || *max > MOST_MADE {
+            let fix = format!("give a bound from 1 to {MOST_MADE}, or write \"reject\"");
+            return Err(ConfigError::new("unknown_tenants.max", max, fix));
+        }
+        Ok(())
+    }
+}
+
+fn validate_name(path: &str, name: &str) -> Result<(), ConfigError> {
+    if name.is_empty() || name.len() > LONGEST_ID {
+        return Err(ConfigError::new(path, quoted(name), format!("give a name of 1 to {LONGEST_ID} bytes")));
+    }
+    Ok(())
+}
+
+const MOST_MADE: u32 = 10_000_000;

@@ -1,0 +1,7 @@
+//! One address in a pool, and all that is learnt of it.
+
+mod member;
+mod state;
+
+pub(crate) use member::Member;
+pub use state::Endpoint;

@@ -1,0 +1,140 @@
+//! A peak-sensitive moving average of latency that decays with time, in one word.
+//!
+//! Source: the peak EWMA of Finagle and tower: a sample above the average replaces it, one below pulls it down by
+//! `1 − e^(−Δt/τ)`, and a reading decays towards zero while no sample comes, so a slow endpoint is tried again.
+//!
+//! *Where we differ*: stamp and value share one `u64` that is loaded and stored, never exchanged, so two writers may lose
+//! a sample (harmless: the next one carries the same news) and nobody waits; the exponential is a fixed polynomial, so
+//! every platform computes the same bits.
+
+use std::time::Duration;
+
+use crate::{
+    sync::{AtomicU64, Ordering},
+    time::{Time, nanos},
+};
+
+/// The average. Zero means: no sample yet.
+#[derive(Debug, Default)]
+pub(crate) struct PeakEwma {
+    /// Stamp in units of 2¹⁶ ns (wraps after 3.2 days of silence, when the value has long decayed) << 32 | `f32` nanoseconds.
+    word: AtomicU64,
+}
+
+impl PeakEwma {
+    /// Feeds one latency; returns nothing, never blocks.
+    pub(crate) fn record(&self, sample: Duration, decay: f32, now: Time) {
+        let (stamp, average) = unpack(self.word.load(Ordering::Relaxed));
+        let sample = as_f32(nanos(sample)).max(1.0);
+        let next = if sample >= average {
+            sample
+        } else {
+            let keep = exp_neg(age(stamp, now) * decay);
+            sample + (average - sample) * keep
+        };
+        // Relaxed: the word is the whole state, and a lost sample is harmless.
+        self.word.store(pack(now, next), Ordering::Relaxed);
+    }
+
+    /// The average in nanoseconds as of `now`, or `None` before the first sample.
+    pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
+        let word = self.word.load(Ordering::Relaxed);
+        if word == 0 {
+            return None;
+        }
+        let (stamp, average) = unpack(word);
+        Some(average * exp_neg(age(stamp, now) * decay))
+    }
+}
+
+/// What `record` and `read` multiply an age by: the inverse of τ, in stamp units.
+pub(crate) fn decay_rate(tau: Duration) -> f32 {
+    STAMP_NANOS / as_f32(nanos(tau).max(1))
+}
+
+fn pack(now: Time, value: f32) -> u64 {
+    (stamp_of(now) << 32) | u64::from(value.to_bits())
+}
+
+fn unpack(word: u64) -> (u32, f32) {
+    ((word >> 32) as u32, f32::from_bits((word & 0xffff_ffff) as u32))
+}
+
+fn stamp_of(now: Time) -> u64 {
+    (now.as_nanos() >> 16) & 0xffff_ffff
+}
+
+fn age(stamp: u32, now: Time) -> f32 {
+    let elapsed = ((stamp_of(now) & 0xffff_ffff) as u32).wrapping_sub(stamp);
+    // A reader may hold an older `now` than the last writer: that is age zero, not 3 days.
+    if elapsed > u32::MAX / 2 { 0.0 } else { as_f32(u64::from(elapsed)) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 24 bits")]
+const fn as_f32(nanos: u64) -> f32 {
+    nanos as f32
+}
+
+/// e^(−x) for x ≥ 0, within 10⁻⁴ relative and exact at 0, the same bits on every platform: 2^(−x·log₂e), whole part by
+/// exponent, fraction by the Taylor polynomial of 2^(−f), its last coefficient set so that it meets ½ at 1.
+fn exp_neg(x: f32) -> f32 {
+    let y = x * std::f32::consts::LOG2_E;
+    if y >= 126.0 {
+        return 0.0;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ y < 126")]
+    let whole = y as u32;
+    let fraction = y - as_f32(u64::from(whole));
+    let power = FRACTION.iter().rev().fold(0.0, |power, coefficient| power * fraction + coefficient);
+    power * f32::from_bits((127 - whole) << 23)
+}
+
+const STAMP_NANOS: f32 = 65_536.0;
+const FRACTION: [f32; 6] = [1.0, -0.693_147, 0.240_227, -0.055_504, 0.009_618, -0.001_194];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn at(ms: u64) -> Time {
+        Time::from_nanos(ms * MS)
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn the_polynomial_is_the_exponential() {
+        for step in 0..50_000_u16 {
+            let x = f32::from(step) / 1_000.0;
+            let (ours, exact) = (exp_neg(x), (-x).exp());
+            assert!((ours - exact).abs() <= 1e-4 * exact + 1e-30, "exp(-{x}) is {exact}, not {ours}");
+        }
+    }
+
+    #[test]
+    fn a_peak_replaces_and_time_forgets() {
+        let (ewma, decay) = (PeakEwma::default(), decay_rate(ms(1_000)));
+        assert_eq!(ewma.read(decay, at(0)), None);
+        ewma.record(ms(10), decay, at(0));
+        // tower's own figures: 10 ms decayed to (9, 10) after 100 ms and (8, 9) after 200 ms at τ = 1 s.
+        let read = |now| ewma.read(decay, at(now)).map(|nanos| nanos / 1e6);
+        assert!(read(100).is_some_and(|v| v > 9.0 && v < 10.0), "{:?}", read(100));
+        assert!(read(200).is_some_and(|v| v > 8.0 && v < 9.0), "{:?}", read(200));
+        ewma.record(ms(400), decay, at(200));
+        assert!(read(200).is_some_and(|v| (v - 400.0).abs() < 0.01));
+        ewma.record(ms(1), decay, at(1_200));
+        assert!(read(1_200).is_some_and(|v| v > 100.0 && v < 200.0), "{:?}", read(1_200));
+        assert!(read(11_200).is_some_and(|v| v < 0.1), "{:?}", read(11_200));
+    }
+
+    #[test]
+    fn an_older_now_does_not_decay_three_days() {
+        let (ewma, decay) = (PeakEwma::default(), decay_rate(ms(1_000)));
+        ewma.record(ms(10), decay, at(500));
+        assert!(ewma.read(decay, at(499)).is_some_and(|v| v > 9.9e6));
+    }
+}

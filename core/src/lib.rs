@@ -1,0 +1,59 @@
+//! Tenantry: a multi-tenant load balancer to embed.
+//!
+//! Every request names its tenant. Tenantry decides whether it may run now, which endpoint serves it, and learns from how it went,
+//! so that no tenant can slow, starve or see another. This crate decides and does nothing else: no runtime, no I/O, no threads.
+//!
+//! One decision has five steps: **identify** the tenant, check its **limit**s, **admit** it to a seat (at once, or through a weighted
+//! fair queue), **pick** an endpoint; the caller makes the call, and the lease **settle**s what it taught.
+//!
+//! ```
+//! use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
+//!
+//! let config = Config::new()
+//!     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"]))
+//!     .with_tenant("acme", TenantSpec::new().with_weight(3));
+//! let balancer = Balancer::new(config)?;
+//!
+//! let lease = balancer.try_acquire(&Request::new("acme").pool("api"))?;
+//! println!("call {}", lease.endpoint().address());
+//! lease.finish(Outcome::success());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Features (all off by default, none changes behaviour): `config` reads the configuration document from JSON and makes
+//! [`Stats`] serialisable, `toml` and `yaml` read it from those too.
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod balancer;
+mod config;
+mod endpoint;
+mod ewma;
+mod health;
+mod limit;
+mod load;
+mod outcome;
+mod pool;
+mod rejection;
+mod request;
+mod rng;
+mod stats;
+mod strategy;
+mod sync;
+mod tenant;
+mod time;
+
+pub use balancer::{Acquire, Balancer, Lease};
+#[cfg(feature = "config")]
+pub use config::Format;
+pub use config::{
+    CapacitySpec, Config, ConfigError, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, RateUnit, StrategySpec,
+    TenantSpec, UnknownTenants,
+};
+pub use endpoint::Endpoint;
+pub use outcome::{Outcome, OutcomeKind};
+pub use rejection::Rejection;
+pub use request::Request;
+pub use stats::{EndpointStats, PoolStats, Stats, TenantStats};
+pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};

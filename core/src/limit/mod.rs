@@ -1,0 +1,11 @@
+//! Rate limits: how much a tenant may ask for, and exactly when it may ask again.
+
+mod charge;
+mod gcra;
+mod quota;
+
+pub(crate) use charge::{Arrivals, Charge, Refusal, charge, settle, undo};
+pub(crate) use quota::{Quota, Unit};
+
+/// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.
+pub(crate) const MAX_QUOTAS: usize = 4;

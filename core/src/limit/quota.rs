@@ -1,0 +1,104 @@
+//! One rate quota in the units that GCRA counts in.
+//!
+//! Time is counted in 1/32 ns, so a unit of a quota that does not divide a second (3 per second) is rounded up by less than
+//! 1/32 ns, never admits too much, and 64 bits last 18 years of uptime.
+
+use std::time::Duration;
+
+use crate::time::{Time, nanos};
+
+/// What a quota counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Unit {
+    /// Every request counts 1.
+    Requests,
+    /// Every request counts its cost.
+    Cost,
+}
+
+/// A rate with a burst: GCRA's emission interval and tolerance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Quota {
+    unit: Unit,
+    burst: u64,
+    interval: u64,
+}
+
+impl Quota {
+    /// `amount` of `unit` every `period`, at most `burst` at once. `None` when its figures overflow 64 bits (a burst worth
+    /// over 4 years) or one is zero.
+    pub(crate) fn new(unit: Unit, amount: u64, period: Duration, burst: u64) -> Option<Self> {
+        let period = u128::from(nanos(period)) * u128::from(TICKS_PER_NANO);
+        let interval = u64::try_from(period.checked_add(u128::from(amount).checked_sub(1)?)? / u128::from(amount)).ok()?;
+        let tolerance = interval.checked_mul(burst)?;
+        let usable = interval > 0 && (1..=u64::MAX / 4).contains(&tolerance);
+        usable.then_some(Self { unit, burst, interval })
+    }
+
+    /// The most that can pass at once.
+    pub(crate) const fn burst(&self) -> u64 {
+        self.burst
+    }
+
+    /// How much of the quota a request of `cost` uses.
+    pub(crate) const fn units(&self, cost: u64) -> u64 {
+        match self.unit {
+            Unit::Requests => 1,
+            Unit::Cost => cost,
+        }
+    }
+
+    /// Whether it counts cost, which is only known at the end.
+    pub(crate) const fn counts_cost(&self) -> bool {
+        matches!(self.unit, Unit::Cost)
+    }
+
+    /// Ticks that `units` take to come back; saturates at what a debt may be.
+    pub(crate) const fn ticks(&self, units: u64) -> u64 {
+        match self.interval.checked_mul(units) {
+            Some(ticks) if ticks < MOST_DEBT => ticks,
+            _ => MOST_DEBT,
+        }
+    }
+
+    /// Ticks that a full burst takes to come back.
+    pub(crate) const fn tolerance(&self) -> u64 {
+        self.interval * self.burst
+    }
+}
+
+/// A moment in ticks.
+pub(crate) const fn ticks_at(now: Time) -> u64 {
+    now.as_nanos().saturating_mul(TICKS_PER_NANO)
+}
+
+/// A stretch of ticks as time, rounded up: a nanosecond too late is right, one too early is not.
+pub(crate) const fn duration_of(ticks: u64) -> Duration {
+    Duration::from_nanos(ticks.div_ceil(TICKS_PER_NANO))
+}
+
+const TICKS_PER_NANO: u64 = 32;
+const MOST_DEBT: u64 = u64::MAX / 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_that_overflow_are_refused() {
+        let new = |amount, period, burst| Quota::new(Unit::Requests, amount, period, burst);
+        assert!(new(0, Duration::from_secs(1), 1).is_none());
+        assert!(new(1, Duration::ZERO, 1).is_none());
+        assert!(new(1, Duration::from_secs(1), 0).is_none());
+        assert!(new(1, Duration::from_secs(86_400 * 366), u64::MAX).is_none());
+        assert!(new(1, Duration::from_secs(86_400 * 366), 1).is_some());
+        assert!(new(u64::MAX, Duration::from_nanos(1), u64::MAX).is_none());
+    }
+
+    #[test]
+    fn a_day_of_a_million_units_fits() {
+        let quota = Quota::new(Unit::Cost, 1_000_000, Duration::from_secs(86_400), 1_000_000).expect("fits");
+        assert_eq!(duration_of(quota.tolerance()), Duration::from_secs(86_400));
+        assert_eq!(quota.units(7), 7);
+    }
+}

@@ -1,0 +1,5 @@
+//! Load signals: what strategies compare endpoints by.
+
+mod peak_ewma;
+
+pub(crate) use peak_ewma::PeakLatency;

@@ -1,0 +1,71 @@
+//! Latency as a load signal, fed so that failing never pays.
+//!
+//! Source: peak EWMA of Finagle and tower; the penalty is Linkerd's load biaser (2026): an answer that sheds load counts
+//! as slow, so a fast refusal does not attract traffic.
+//!
+//! *Where we differ*: a plain failure counts too, as no faster than 1 s; a cancelled request teaches nothing.
+
+use std::time::Duration;
+
+use crate::{
+    ewma::PeakEwma,
+    outcome::{Outcome, OutcomeKind},
+    time::Time,
+};
+
+/// The recent latency of one endpoint, as bad as its peaks.
+#[derive(Debug, Default)]
+pub(crate) struct PeakLatency(PeakEwma);
+
+impl PeakLatency {
+    /// Learns from one finished request that took `measured`.
+    pub(crate) fn learn(&self, outcome: &Outcome, measured: Duration, decay: f32, now: Time) {
+        let sample = match outcome.kind() {
+            OutcomeKind::Success => measured,
+            OutcomeKind::Failure => measured.max(FAILURE_COUNTS_AS),
+            OutcomeKind::Overload => {
+                let asked = outcome.retry_after().unwrap_or_default().min(RETRY_AFTER_AT_MOST);
+                measured.max(OVERLOAD_COUNTS_AS).max(asked)
+            }
+            OutcomeKind::Cancelled => return,
+        };
+        self.0.record(sample, decay, now);
+    }
+
+    /// Nanoseconds as of `now`; `None` before the first sample.
+    pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
+        self.0.read(decay, now)
+    }
+}
+
+const FAILURE_COUNTS_AS: Duration = Duration::from_secs(1);
+const OVERLOAD_COUNTS_AS: Duration = Duration::from_secs(5);
+const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ewma::decay_rate;
+
+    fn after(outcome: Outcome) -> Option<Duration> {
+        let (latency, decay) = (PeakLatency::default(), decay_rate(Duration::from_secs(10)));
+        latency.learn(&outcome, Duration::from_millis(1), decay, Time::ZERO);
+        latency.read(decay, Time::ZERO).map(|nanos| Duration::from_secs_f32((nanos / 1e9 * 1e3).round() / 1e3))
+    }
+
+    #[test]
+    fn only_success_is_as_fast_as_it_was() {
+        assert_eq!(after(Outcome::success()), Some(Duration::from_millis(1)));
+        assert_eq!(after(Outcome::failure()), Some(Duration::from_secs(1)));
+        assert_eq!(after(Outcome::overload()), Some(Duration::from_secs(5)));
+        assert_eq!(after(Outcome::cancelled()), None);
+    }
+
+    #[test]
+    fn an_overloaded_endpoint_is_believed_up_to_five_minutes() {
+        let asked = |secs| after(Outcome::overload().with_retry_after(Duration::from_secs(secs)));
+        assert_eq!(asked(2), Some(Duration::from_secs(5)));
+        assert_eq!(asked(60), Some(Duration::from_secs(60)));
+        assert_eq!(asked(86_400), Some(Duration::from_secs(300)));
+    }
+}

@@ -1,0 +1,93 @@
+//! A pool as one snapshot holds it, and how an update makes the next one from it.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use super::health::PoolHealth;
+use crate::{
+    config::{PoolSpec, StrategySpec},
+    endpoint::Member,
+    ewma::decay_rate,
+    health::OutlierRules,
+    rng,
+    strategy::{P2c, RoundRobin, Strategy},
+};
+
+/// Tells pools apart for as long as a balancer lives; a removed pool's number is never given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PoolId(pub(crate) u32);
+
+/// The endpoints of a pool, immutable; what traffic teaches lives in the endpoints themselves.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(super) id: PoolId,
+    pub(super) name: Box<str>,
+    pub(super) members: Box<[Member]>,
+    pub(super) strategy: Strategy,
+    pub(super) decay: f32,
+    pub(super) seed: u64,
+    pub(super) outlier: OutlierRules,
+    pub(super) health: Arc<PoolHealth>,
+    pub(super) edition: u64,
+}
+
+impl Pool {
+    /// Builds the pool that `spec` describes. Endpoints that `previous` also had keep their state.
+    pub(crate) fn build(id: PoolId, name: &str, spec: &PoolSpec, seed: u64, previous: Option<&Self>) -> Self {
+        let known: HashMap<&str, &Member> =
+            previous.iter().flat_map(|pool| &pool.members).map(|member| (member.endpoint().address(), member)).collect();
+        let members: Box<[Member]> = spec
+            .endpoints()
+            .iter()
+            .map(|endpoint| match known.get(endpoint.address()) {
+                Some(member) => member.relist(endpoint.weight()),
+                None => Member::new(endpoint.address(), endpoint.weight()),
+            })
+            .collect();
+        let strategy = match spec.strategy() {
+            StrategySpec::P2c => Strategy::P2c(P2c),
+            StrategySpec::RoundRobin => {
+                let weights: Vec<u32> = members.iter().map(Member::weight).collect();
+                Strategy::RoundRobin(RoundRobin::new(&weights))
+            }
+        };
+        let rules = spec.outlier();
+        let health = previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.health));
+        let mut pool = Self {
+            id,
+            name: name.into(),
+            members,
+            strategy,
+            decay: decay_rate(LATENCY_DECAY),
+            seed: rng::draw(seed, u64::from(id.0)),
+            outlier: OutlierRules {
+                consecutive_failures: rules.consecutive_failures(),
+                base: rules.ejection(),
+                longest: rules.longest_ejection(),
+            },
+            health,
+            edition: 0,
+        };
+        pool.succeed_editions(rules.max_ejected_percent());
+        pool
+    }
+
+    pub(crate) const fn id(&self) -> PoolId {
+        self.id
+    }
+
+    pub(crate) const fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) const fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// What latencies decay by: see [`decay_rate`].
+    pub(crate) const fn decay(&self) -> f32 {
+        self.decay
+    }
+}
+
+/// τ of the latency average: Finagle's and Linkerd's default.
+const LATENCY_DECAY: Duration = Duration::from_secs(10);

@@ -1,0 +1,61 @@
+//! The pick: from the endpoints that may be used to the one that serves, and what its outcome teaches.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    endpoint::Endpoint,
+    outcome::Outcome,
+    pool::Pool,
+    rng,
+    strategy::{Candidates, Turn},
+    time::Time,
+};
+
+/// A picked endpoint: in flight from here until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Picked {
+    /// The reference counts the request in flight.
+    pub(crate) endpoint: Arc<Endpoint>,
+    /// Whether this request is the one that probation allows.
+    pub(crate) trial: bool,
+}
+
+impl Pool {
+    /// Picks for the `number`-th request of this pool. Takes no lock and allocates nothing.
+    pub(crate) fn pick(&self, number: u32, now: Time) -> Option<Picked> {
+        let judged = self.is_judged();
+        let candidates = Candidates::new(&self.members, judged, self.decay, now);
+        for attempt in 0..ATTEMPTS {
+            let draw = rng::draw(self.seed ^ attempt, u64::from(number));
+            let index = self.strategy.pick(&candidates, &Turn { number, draw })?;
+            let member = &self.members[index];
+            let outlier = member.endpoint().outlier();
+            // Also in a panic: else nobody would ever return from one.
+            let trial = outlier.claim_trial(now);
+            // Usable when looked at, and neither healthy nor ours now: another request took the one trial. Again.
+            if !judged || trial || outlier.is_healthy() {
+                return Some(Picked { endpoint: member.enter(), trial });
+            }
+        }
+        candidates.first_usable(0).map(|index| Picked { endpoint: self.members[index].enter(), trial: false })
+    }
+
+    /// Learns from one finished request.
+    pub(crate) fn learn(&self, picked: &Picked, outcome: &Outcome, measured: Duration, now: Time) {
+        picked.endpoint.learn(outcome, measured, self.decay, now);
+        self.judge(&picked.endpoint, picked.trial, outcome, now);
+    }
+
+    /// Whether health decides: not while all are healthy, and not in a panic, when so few are that the others, ejected or
+    /// not, are better than nothing.
+    fn is_judged(&self) -> bool {
+        let (unhealthy, count) = (self.health.unhealthy() as usize, self.members.len());
+        unhealthy > 0 && (count - unhealthy.min(count)) * 100 >= count * PANIC_PERCENT
+    }
+}
+
+/// How often a pick starts again because another thread took the trial that it had chosen.
+const ATTEMPTS: u64 = 3;
+
+/// Envoy's and HAProxy's convention: under half healthy, health is ignored.
+const PANIC_PERCENT: usize = 50;

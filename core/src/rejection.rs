@@ -1,0 +1,110 @@
+//! Why a request may not run now, and when to come back.
+
+use std::{error, fmt, time::Duration};
+
+/// Why not. A rejected request has consumed nothing: no rate, no seat, no budget.
+///
+/// ```
+/// use std::time::Duration;
+/// use tenantry::Rejection;
+///
+/// let rejection = Rejection::RateLimited { retry_after: Duration::from_millis(250) };
+/// assert_eq!(rejection.code(), "RATE_LIMITED");
+/// assert_eq!(rejection.retry_after(), Some(Duration::from_millis(250)));
+/// assert!(!rejection.is_permanent());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// No tenant has this id, and none is made for unknown ids.
+    UnknownTenant,
+    /// No pool has this name, or none was named where there are several.
+    UnknownPool,
+    /// The tenant may not use this pool.
+    PoolForbidden,
+    /// A rate quota is spent.
+    RateLimited {
+        /// The same request passes after this long, and not a nanosecond before, if nothing else happens.
+        retry_after: Duration,
+    },
+    /// The request costs more than a quota's burst: it can never pass.
+    CostTooHigh {
+        /// The most that one request may cost.
+        limit: u64,
+    },
+    /// The tenant has as many requests inside (waiting or in flight) as it may.
+    TooManyInFlight {
+        /// The tenant's cap.
+        limit: u32,
+    },
+    /// Every seat is taken, and the caller did not want to wait.
+    Saturated,
+    /// Every seat is taken, and so is every place in the queue that this tenant may have.
+    QueueFull,
+    /// The deadline came while the request waited for a seat.
+    TimedOut,
+    /// The pool has no endpoint that can serve.
+    NoEndpoint,
+}
+
+impl Rejection {
+    /// The variant's name as a stable code: what Node's `code` and HTTP problem bodies carry.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTenant => "UNKNOWN_TENANT",
+            Self::UnknownPool => "UNKNOWN_POOL",
+            Self::PoolForbidden => "POOL_FORBIDDEN",
+            Self::RateLimited { .. } => "RATE_LIMITED",
+            Self::CostTooHigh { .. } => "COST_TOO_HIGH",
+            Self::TooManyInFlight { .. } => "TOO_MANY_IN_FLIGHT",
+            Self::Saturated => "SATURATED",
+            Self::QueueFull => "QUEUE_FULL",
+            Self::TimedOut => "TIMED_OUT",
+            Self::NoEndpoint => "NO_ENDPOINT",
+        }
+    }
+
+    /// When the same request would pass, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } => Some(*retry_after),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again is useless until the configuration changes.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::UnknownTenant | Self::UnknownPool | Self::PoolForbidden | Self::CostTooHigh { .. }
+        )
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownTenant => f.write_str("no such tenant"),
+            Self::UnknownPool => f.write_str("no such pool"),
+            Self::PoolForbidden => f.write_str("the tenant may not use this pool"),
+            Self::RateLimited { retry_after } => {
+                write!(f, "the tenant's rate is spent; it returns in {retry_after:?}")
+            }
+            Self::CostTooHigh { limit } => {
+                write!(f, "the request costs more than the {limit} that one request may cost")
+            }
+            Self::TooManyInFlight { limit } => {
+                write!(f, "the tenant has the {limit} requests inside that it may have")
+            }
+            Self::Saturated => f.write_str("every seat of the pool is taken"),
+            Self::QueueFull => f.write_str("every seat of the pool is taken and its queue is full"),
+            Self::TimedOut => f.write_str("the deadline came while the request waited for a seat"),
+            Self::NoEndpoint => f.write_str("the pool has no endpoint that can serve"),
+        }
+    }
+}
+
+impl error::Error for Rejection {}

@@ -1,0 +1,100 @@
+//! What one decision needs to know of a request.
+
+use std::time::Duration;
+
+use crate::time::Time;
+
+/// One request that asks to run: whose it is, where it wants to go, and what it will cost.
+///
+/// ```
+/// use std::time::Duration;
+/// use tenantry::Request;
+///
+/// let request = Request::new("acme").pool("api").key(b"user-7").cost(3).timeout(Duration::from_secs(2));
+/// assert_eq!(request.tenant(), "acme");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    tenant: &'a str,
+    pool: Option<&'a str>,
+    key: Option<&'a [u8]>,
+    cost: u64,
+    patience: Patience,
+}
+
+/// How long a request will wait for a seat.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// As long as the pool's queue lets it.
+    Queue,
+    /// Until a moment.
+    Until(Time),
+    /// For a while.
+    For(Duration),
+}
+
+impl<'a> Request<'a> {
+    /// A request of `tenant`, to the only pool, of cost 1.
+    #[must_use]
+    pub const fn new(tenant: &'a str) -> Self {
+        Self { tenant, pool: None, key: None, cost: 1, patience: Patience::Queue }
+    }
+
+    /// The pool that shall serve it. May be left out where there is one pool.
+    #[must_use]
+    pub const fn pool(mut self, name: &'a str) -> Self {
+        self.pool = Some(name);
+        self
+    }
+
+    /// What hash strategies keep together: requests with one key go to one endpoint.
+    #[must_use]
+    pub const fn key(mut self, key: &'a [u8]) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// What it is expected to cost, in the unit of the tenant's cost quotas. Default 1. What it really cost is told at
+    /// the end by [`Outcome::with_cost`](crate::Outcome::with_cost).
+    #[must_use]
+    pub const fn cost(mut self, cost: u64) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// The moment on the balancer's clock at which waiting makes no sense any more.
+    #[must_use]
+    pub const fn deadline(mut self, at: Time) -> Self {
+        self.patience = Patience::Until(at);
+        self
+    }
+
+    /// How long it may wait. Default: the pool's queue timeout, 10 s unless configured.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.patience = Patience::For(timeout);
+        self
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub const fn tenant(&self) -> &'a str {
+        self.tenant
+    }
+
+    pub(crate) const fn pool_name(&self) -> Option<&'a str> {
+        self.pool
+    }
+
+    pub(crate) const fn units(&self) -> u64 {
+        self.cost
+    }
+
+    pub(crate) fn deadline_at(&self, now: Time, queue_timeout: Duration) -> Time {
+        match self.patience {
+            Patience::Queue => now + queue_timeout,
+            Patience::Until(at) => at,
+            Patience::For(timeout) => now + timeout,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Atomics and locks, from std or from loom's model checker.
+//!
+//! Every lock-free type of this crate imports from here, so that `--cfg loom` checks the code that ships.
+
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(not(loom))]
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+#[cfg(loom)]
+use loom::sync::MutexGuard;
+#[cfg(not(loom))]
+use std::sync::MutexGuard;
+
+/// A mutex off the fast path. No caller's code runs under it, so a poisoned one still holds whole data.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T> {
+    #[cfg(loom)]
+    inner: loom::sync::Mutex<T>,
+    #[cfg(not(loom))]
+    inner: std::sync::Mutex<T>,
+}
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        #[cfg(loom)]
+        let inner = loom::sync::Mutex::new(value);
+        #[cfg(not(loom))]
+        let inner = std::sync::Mutex::new(value);
+        Self { inner }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Keeps what two threads write apart: one cache line, and its prefetched neighbour.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);

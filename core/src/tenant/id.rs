@@ -1,0 +1,118 @@
+//! A tenant's id in the five words that its state has room for.
+//!
+//! Up to 39 bytes the words are the id itself, so comparing is exact and touches no other memory. A longer one is
+//! represented by its length and its SipHash-1-3 of 128 bits under a key that no other process knows.
+
+use std::hash::{BuildHasher, RandomState};
+
+use foldhash::fast::RandomState as FastState;
+use siphasher::sip128::SipHasher13;
+
+use crate::config::LONGEST_ID;
+
+/// The words of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IdWords(pub(super) [u64; WORDS]);
+
+/// How this balancer hashes ids: with keys of its own, so that nobody can prepare colliding ids.
+#[derive(Debug, Clone)]
+pub(crate) struct IdHasher {
+    index: FastState,
+    keys: (u64, u64),
+}
+
+impl IdHasher {
+    pub(crate) fn new() -> Self {
+        let keys = (RandomState::new().hash_one(0), RandomState::new().hash_one(1));
+        Self { index: FastState::default(), keys }
+    }
+
+    /// The words and the hash of an id. The empty one and those over [`LONGEST_ID`] bytes name nobody.
+    pub(crate) fn words(&self, id: &str) -> Option<(IdWords, u64)> {
+        let bytes = id.as_bytes();
+        if bytes.is_empty() || bytes.len() > LONGEST_ID {
+            return None;
+        }
+        let words = if bytes.len() <= INLINE { inline(bytes) } else { self.digest(bytes) };
+        Some((words, self.hash(&words)))
+    }
+
+    /// The hash of an id's words.
+    pub(super) fn hash(&self, words: &IdWords) -> u64 {
+        self.index.hash_one(words.0)
+    }
+
+    fn digest(&self, bytes: &[u8]) -> IdWords {
+        let hash = SipHasher13::new_with_keys(self.keys.0, self.keys.1);
+        let hash = hash.hash(bytes);
+        IdWords([hash.h1, hash.h2, bytes.len() as u64, 0, u64::from(DIGEST) << 56])
+    }
+}
+
+impl IdWords {
+    /// The id, where the words are it.
+    pub(crate) fn text(&self) -> Option<String> {
+        let mut bytes = [0; 8 * WORDS];
+        for (chunk, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+            chunk.copy_from_slice(&word.to_le_bytes());
+        }
+        let length = bytes[INLINE];
+        if length == 0 || usize::from(length) > INLINE {
+            return None;
+        }
+        String::from_utf8(bytes[..usize::from(length)].to_vec()).ok()
+    }
+
+    /// Nobody's id: the words of the tenant that newcomers past the bound share.
+    pub(crate) const OVERFLOW: Self = Self([1, 0, 0, 0, (SHARED as u64) << 56]);
+}
+
+#[inline]
+fn inline(bytes: &[u8]) -> IdWords {
+    let mut padded = [0; 8 * WORDS];
+    padded[..bytes.len()].copy_from_slice(bytes);
+    #[expect(clippy::cast_possible_truncation, reason = "the caller has checked: at most 39")]
+    let length = bytes.len() as u8;
+    padded[INLINE] = length;
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(padded.chunks_exact(8)) {
+        *word = u64::from_le_bytes(chunk.try_into().expect("chunks of eight bytes"));
+    }
+    IdWords(words)
+}
+
+pub(super) const WORDS: usize = 5;
+const INLINE: usize = 8 * WORDS - 1;
+/// What the last byte holds where it is not a length.
+const DIGEST: u8 = 0xff;
+const SHARED: u8 = 0xfe;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_told_apart_to_the_byte() {
+        let hasher = IdHasher::new();
+        let words = |id: &str| hasher.words(id).expect("usable").0;
+        let long = "x".repeat(40);
+        let ids = ["a", "a\0", "\0a", "b", "3b241101-e2bb-4255-8caf-4136c566a962", &long[..39], &long, &"x".repeat(255)];
+        for (index, left) in ids.iter().enumerate() {
+            for right in &ids[..index] {
+                assert_ne!(words(left), words(right), "{left:?} and {right:?}");
+            }
+            assert_eq!(words(left), words(left));
+        }
+        assert!(hasher.words("").is_none() && hasher.words(&"x".repeat(256)).is_none());
+    }
+
+    #[test]
+    fn a_short_id_can_be_read_back() {
+        let hasher = IdHasher::new();
+        let text = |id: &str| hasher.words(id).expect("usable").0.text();
+        assert_eq!(text("zürich"), Some("zürich".to_owned()));
+        assert_eq!(text(&"x".repeat(39)), Some("x".repeat(39)));
+        assert_eq!(text(&"x".repeat(40)), None);
+        assert_eq!(IdWords::OVERFLOW.text(), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! Tenants: who is calling, what they may, and what they have used.
+
+mod directory;
+mod id;
+mod registry;
+mod slab;
+mod state;
+mod terms;
+
+pub(crate) use directory::{Directory, Found, Listing};
+pub(crate) use id::IdHasher;
+pub(crate) use registry::Registry;
+pub(crate) use slab::Slab;
+pub(crate) use state::{Entry, EntryError, Tenant};
+pub(crate) use terms::Terms;

@@ -1,0 +1,211 @@
+//! Everything about one tenant that changes with traffic: two cache lines, of which the common case touches the first.
+
+use super::id::{IdWords, WORDS};
+use crate::{
+    limit::Arrivals,
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// One tenant's state. Slots are used again: the generation tells whose time it is.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub(crate) struct Tenant {
+    /// `generation << 32 | requests inside (waiting or in flight)`. A slot with requests inside is never given to another.
+    occupancy: AtomicU64,
+    id: [AtomicU64; WORDS],
+    completed: AtomicU64,
+    arrivals: Arrivals,
+    rejected: AtomicU64,
+    waiting: AtomicU32,
+}
+
+/// A request that is inside: it keeps its tenant's slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// Why a request cannot come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EntryError {
+    /// The slot has become another tenant's since it was found.
+    Stale,
+    /// The tenant has as many requests inside as it may.
+    Full,
+}
+
+impl Entry {
+    /// Unique over all tenants that ever were: what the fair queue tells flows apart by.
+    pub(crate) const fn key(&self) -> u64 {
+        (self.generation as u64) << 32 | self.slot as u64
+    }
+}
+
+impl Tenant {
+    /// Whether it is this id's, and in which generation of its slot: to be confirmed by [`Self::enter`].
+    #[inline]
+    pub(super) fn matches(&self, words: &IdWords) -> Option<u32> {
+        // Acquire: the words read next are at least as new as this generation.
+        let occupancy = self.occupancy.load(Ordering::Acquire);
+        let same = self.id.iter().zip(words.0).all(|(mine, word)| mine.load(Ordering::Relaxed) == word);
+        same.then_some((occupancy >> 32) as u32)
+    }
+
+    /// One more request inside, unless there are `most` already.
+    ///
+    /// # Errors
+    /// [`EntryError`]; then nothing has changed.
+    #[inline]
+    pub(crate) fn enter(&self, generation: u32, most: u32) -> Result<(), EntryError> {
+        let mut occupancy = self.occupancy.load(Ordering::Relaxed);
+        loop {
+            if (occupancy >> 32) as u32 != generation {
+                return Err(EntryError::Stale);
+            }
+            if inside(occupancy) >= most {
+                return Err(EntryError::Full);
+            }
+            // Acquire pairs with `vacate`: whoever comes in sees the slot as its occupant left it.
+            let next = occupancy + 1;
+            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(newer) => occupancy = newer,
+            }
+        }
+    }
+
+    /// One request less inside.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        // Release: all that the request did to this state comes before the slot can be given away.
+        self.occupancy.fetch_sub(1, Ordering::Release);
+    }
+
+    pub(crate) const fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
+    }
+
+    /// Counts a finished request.
+    #[inline]
+    pub(crate) fn complete(&self) {
+        self.completed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a refused request.
+    pub(crate) fn reject(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One request more in a queue.
+    pub(crate) fn start_waiting(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One request less in a queue.
+    pub(crate) fn stop_waiting(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Requests inside: waiting or in flight.
+    pub(crate) fn inside(&self) -> u32 {
+        inside(self.occupancy.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn completed(&self) -> u64 {
+        self.completed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn words(&self) -> IdWords {
+        IdWords(std::array::from_fn(|index| self.id[index].load(Ordering::Relaxed)))
+    }
+
+    /// Ends an occupant's time, unless it has requests inside.
+    pub(super) fn vacate(&self) -> bool {
+        let occupancy = self.occupancy.load(Ordering::Relaxed);
+        let next = ((occupancy >> 32).wrapping_add(1) & u64::from(u32::MAX)) << 32;
+        // AcqRel: after all that the occupant did, before all that the next one is set up with.
+        inside(occupancy) == 0
+            && self.occupancy.compare_exchange(occupancy, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Sets a vacant slot up for an id; the caller publishes it afterwards.
+    pub(super) fn occupy(&self, words: &IdWords) {
+        for (mine, word) in self.id.iter().zip(words.0) {
+            mine.store(word, Ordering::Relaxed);
+        }
+        for arrival in &self.arrivals {
+            arrival.store(0, Ordering::Relaxed);
+        }
+        self.completed.store(0, Ordering::Relaxed);
+        self.rejected.store(0, Ordering::Relaxed);
+        self.waiting.store(0, Ordering::Relaxed);
+    }
+}
+
+#[inline]
+const fn inside(occupancy: u64) -> u32 {
+    (occupancy & 0xffff_ffff) as u32
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_two_cache_lines() {
+        assert_eq!(size_of::<Tenant>(), 128);
+    }
+
+    #[test]
+    fn a_slot_with_requests_inside_is_not_given_away() {
+        let tenant = Tenant::default();
+        assert_eq!(tenant.enter(0, 2), Ok(()));
+        assert!(!tenant.vacate());
+        tenant.leave();
+        assert!(tenant.vacate());
+        assert_eq!(tenant.enter(0, 2), Err(EntryError::Stale));
+        assert_eq!(tenant.enter(1, 1), Ok(()));
+        assert_eq!(tenant.enter(1, 1), Err(EntryError::Full));
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// A slot that is given to another id while someone looks it up never lets the old id's request in as the new one's.
+    #[test]
+    fn nobody_enters_as_somebody_else() {
+        loom::model(|| {
+            let tenant = Arc::new(Tenant::default());
+            let (old, new) = (IdWords([1; WORDS]), IdWords([2; WORDS]));
+            tenant.occupy(&old);
+            let recycler = {
+                let tenant = Arc::clone(&tenant);
+                thread::spawn(move || {
+                    if tenant.vacate() {
+                        tenant.occupy(&new);
+                    }
+                })
+            };
+            if let Some(generation) = tenant.matches(&old)
+                && tenant.enter(generation, 9).is_ok()
+            {
+                assert_eq!(tenant.words(), old);
+                tenant.leave();
+            }
+            recycler.join().expect("the thread does not panic");
+        });
+    }
+}
