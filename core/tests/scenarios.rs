@@ -1,0 +1,142 @@
+//! Replays `vectors/scenarios.json`, which Python and Node replay too.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tenantry::{Acquire, Balancer, Config, Format, Lease, ManualClock, Outcome, Rejection, Request};
+
+#[test]
+fn every_scenario_gives_the_recorded_answers() {
+    let text = include_str!("../../vectors/scenarios.json");
+    let document: Value = serde_json::from_str(text).expect("the vectors are JSON");
+    let scenarios = document["scenarios"].as_array().expect("a list of scenarios");
+    assert!(scenarios.len() >= 20);
+    for scenario in scenarios {
+        Replay::of(scenario).run(scenario);
+    }
+}
+
+struct Replay {
+    name: String,
+    clock: ManualClock,
+    balancer: Balancer,
+    leases: HashMap<String, Lease>,
+    waiting: HashMap<String, Acquire>,
+}
+
+impl Replay {
+    fn of(scenario: &Value) -> Self {
+        let clock = ManualClock::new();
+        let balancer = Balancer::with_clock(config(&scenario["config"]).expect("a usable configuration"), clock.clone());
+        Self {
+            name: text(&scenario["name"]).to_owned(),
+            clock,
+            balancer: balancer.expect("a usable configuration"),
+            leases: HashMap::new(),
+            waiting: HashMap::new(),
+        }
+    }
+
+    fn run(mut self, scenario: &Value) {
+        for (number, step) in scenario["steps"].as_array().expect("a list of steps").iter().enumerate() {
+            let answer = self.step(step);
+            assert_eq!(answer, step["expect"], "{}, step {number}: {step}", self.name);
+        }
+        let stats = self.balancer.stats();
+        assert!(stats.pools().iter().all(|pool| pool.in_flight() + pool.waiting() == 0), "{}: {stats:?}", self.name);
+        assert!(stats.tenants().iter().all(|t| t.in_flight() + t.waiting() == 0), "{}: {stats:?}", self.name);
+    }
+
+    /// Takes one step and says what came of it.
+    fn step(&mut self, step: &Value) -> Value {
+        if let Some(nanos) = step["advance_ns"].as_u64() {
+            self.clock.advance(Duration::from_nanos(nanos));
+        } else if step.get("acquire").is_some() {
+            let result = self.balancer.try_acquire_owned(&request(&step["acquire"]));
+            return self.keep(step["as"].as_str().unwrap_or("unnamed"), result);
+        } else if step.get("wait").is_some() {
+            let acquire = self.balancer.acquire_owned(request(&step["wait"]));
+            self.waiting.insert(text(&step["as"]).to_owned(), acquire);
+        } else if let Some(name) = step["poll"].as_str() {
+            let acquire = self.waiting.get_mut(name).expect("it waits");
+            let Poll::Ready(result) = Pin::new(acquire).poll(&mut Context::from_waker(Waker::noop())) else {
+                return json!("pending");
+            };
+            self.waiting.remove(name);
+            return self.keep(name, result);
+        } else if let Some(name) = step["finish"].as_str() {
+            self.leases.remove(name).expect("a lease").finish(outcome(step));
+        } else if let Some(name) = step["drop"].as_str() {
+            assert!(self.leases.remove(name).is_some() || self.waiting.remove(name).is_some(), "{name} is neither");
+        } else {
+            return match config(&step["reconfigure"]).and_then(|config| self.balancer.reconfigure(config)) {
+                Ok(()) => json!("ok"),
+                Err(error) => json!({ "path": error.path() }),
+            };
+        }
+        Value::Null
+    }
+
+    fn keep(&mut self, name: &str, result: Result<Lease, Rejection>) -> Value {
+        match result {
+            Ok(lease) => {
+                let answer = json!({ "endpoint": lease.endpoint().address() });
+                self.leases.insert(name.to_owned(), lease);
+                answer
+            }
+            Err(rejection) => match rejection.retry_after() {
+                Some(wait) => json!({ "rejection": rejection.code(), "retry_after_ns": wait.as_nanos() as u64 }),
+                None => json!({ "rejection": rejection.code() }),
+            },
+        }
+    }
+}
+
+fn config(document: &Value) -> Result<Config, tenantry::ConfigError> {
+    Config::from_text(&document.to_string(), Format::Json)
+}
+
+fn request(value: &Value) -> Request<'_> {
+    let mut request = Request::new(text(&value["tenant"]));
+    if let Some(pool) = value["pool"].as_str() {
+        request = request.pool(pool);
+    }
+    if let Some(key) = value["key"].as_str() {
+        request = request.key(key.as_bytes());
+    }
+    if let Some(cost) = value["cost"].as_u64() {
+        request = request.cost(cost);
+    }
+    match value["timeout_ns"].as_u64() {
+        Some(nanos) => request.timeout(Duration::from_nanos(nanos)),
+        None => request,
+    }
+}
+
+fn outcome(step: &Value) -> Outcome {
+    let mut outcome = match text(&step["outcome"]) {
+        "success" => Outcome::success(),
+        "failure" => Outcome::failure(),
+        "overload" => Outcome::overload(),
+        other => panic!("no such outcome: {other}"),
+    };
+    if let Some(cost) = step["cost"].as_u64() {
+        outcome = outcome.with_cost(cost);
+    }
+    if let Some(nanos) = step["latency_ns"].as_u64() {
+        outcome = outcome.with_latency(Duration::from_nanos(nanos));
+    }
+    if let Some(nanos) = step["retry_after_ns"].as_u64() {
+        outcome = outcome.with_retry_after(Duration::from_nanos(nanos));
+    }
+    outcome
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
