@@ -90,7 +90,7 @@ fn exp_neg(x: f32) -> f32 {
 }
 
 const STAMP_NANOS: f32 = 65_536.0;
-const FRACTION: [f32; 6] = [1.0, -0.693_147, 0.240_227, -0.055_504, 0.009_618, -0.001_194];
+const FRACTION: [f32; 6] = [1.0, -std::f32::consts::LN_2, 0.240_227, -0.055_504, 0.009_618, -0.001_194];
 
 #[cfg(test)]
 mod tests {

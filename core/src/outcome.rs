@@ -4,7 +4,10 @@ use std::time::Duration;
 
 /// How a request ended, in four kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the four kinds are the vocabulary of DESIGN.md §2; a fifth would be a new design")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the four kinds are the vocabulary of DESIGN.md §2; a fifth would be a new design"
+)]
 pub enum OutcomeKind {
     /// The endpoint did its work. The only kind that gives a latency sample.
     Success,

@@ -38,7 +38,10 @@ mod tests {
         }
         for (a, row) in seen.iter().enumerate() {
             for (b, &count) in row.iter().enumerate().filter(|(b, _)| *b != a) {
-                assert!((9_500..10_500).contains(&count), "pair {a},{b} came {count} times of 200 000, not about 10 000");
+                assert!(
+                    (9_500..10_500).contains(&count),
+                    "pair {a},{b} came {count} times of 200 000, not about 10 000"
+                );
             }
         }
     }

@@ -32,7 +32,8 @@ struct Replay {
 impl Replay {
     fn of(scenario: &Value) -> Self {
         let clock = ManualClock::new();
-        let balancer = Balancer::with_clock(config(&scenario["config"]).expect("a usable configuration"), clock.clone());
+        let balancer =
+            Balancer::with_clock(config(&scenario["config"]).expect("a usable configuration"), clock.clone());
         Self {
             name: text(&scenario["name"]).to_owned(),
             clock,
@@ -48,7 +49,11 @@ impl Replay {
             assert_eq!(answer, step["expect"], "{}, step {number}: {step}", self.name);
         }
         let stats = self.balancer.stats();
-        assert!(stats.pools().iter().all(|pool| pool.in_flight() + pool.waiting() == 0), "{}: {stats:?}", self.name);
+        assert!(
+            stats.pools().iter().all(|pool| pool.in_flight() + pool.waiting() == 0),
+            "{}: {stats:?}",
+            self.name
+        );
         assert!(stats.tenants().iter().all(|t| t.in_flight() + t.waiting() == 0), "{}: {stats:?}", self.name);
     }
 
@@ -72,7 +77,10 @@ impl Replay {
         } else if let Some(name) = step["finish"].as_str() {
             self.leases.remove(name).expect("a lease").finish(outcome(step));
         } else if let Some(name) = step["drop"].as_str() {
-            assert!(self.leases.remove(name).is_some() || self.waiting.remove(name).is_some(), "{name} is neither");
+            assert!(
+                self.leases.remove(name).is_some() || self.waiting.remove(name).is_some(),
+                "{name} is neither"
+            );
         } else {
             return match config(&step["reconfigure"]).and_then(|config| self.balancer.reconfigure(config)) {
                 Ok(()) => json!("ok"),
@@ -90,7 +98,9 @@ impl Replay {
                 answer
             }
             Err(rejection) => match rejection.retry_after() {
-                Some(wait) => json!({ "rejection": rejection.code(), "retry_after_ns": wait.as_nanos() as u64 }),
+                Some(wait) => {
+                    json!({ "rejection": rejection.code(), "retry_after_ns": u64::try_from(wait.as_nanos()).expect("under 584 years") })
+                }
                 None => json!({ "rejection": rejection.code() }),
             },
         }
@@ -123,7 +133,7 @@ fn outcome(step: &Value) -> Outcome {
         "success" => Outcome::success(),
         "failure" => Outcome::failure(),
         "overload" => Outcome::overload(),
-        other => panic!("no such outcome: {other}"),
+        other => unreachable!("no such outcome: {other}"),
     };
     if let Some(cost) = step["cost"].as_u64() {
         outcome = outcome.with_cost(cost);

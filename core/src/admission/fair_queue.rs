@@ -214,7 +214,8 @@ impl FairQueue {
         let flow = self.flows.get_mut(&tenant).expect("a waiter in line has a flow");
         flow.backlog -= u128::from(cost);
         let waiters = &self.waiters;
-        let place = flow.line.partition_point(|&other| waiters.get(other.0).is_some_and(|w| w.arrival < arrival));
+        let place =
+            flow.line.partition_point(|&other| waiters.get(other.0).is_some_and(|w| w.arrival < arrival));
         flow.line.remove(place);
         if place == 0 {
             self.heads.remove(&(flow.start, arrival, tenant));
@@ -262,7 +263,8 @@ impl FairQueue {
         let backlogged = self.flows.iter().filter(|(_, flow)| !flow.line.is_empty());
         let furthest = backlogged.max_by_key(|&(&tenant, flow)| (over(flow), tenant));
         let (&tenant, flow) = furthest.ok_or(Rejection::QueueFull)?;
-        let newcomer = self.flows.get(&joining.tenant).map_or(0, |flow| flow.backlog) + u128::from(joining.cost);
+        let newcomer =
+            self.flows.get(&joining.tenant).map_or(0, |flow| flow.backlog) + u128::from(joining.cost);
         if tenant == joining.tenant || over(flow) <= tag(1, joining.weight.max(1)) * newcomer {
             return Err(Rejection::QueueFull);
         }
@@ -294,4 +296,5 @@ fn tag(cost: u64, weight: u32) -> u128 {
 }
 
 #[cfg(all(test, not(loom)))]
+#[path = "fair_queue_tests.rs"]
 mod tests;

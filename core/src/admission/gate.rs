@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     rejection::Rejection,
-    sync::{AtomicU32, Mutex, Ordering, Padded},
+    sync::{Mutex, Padded},
     time::Time,
 };
 
@@ -31,38 +31,32 @@ pub(crate) enum Place {
 /// Seats and queue of one pool; lives across updates.
 #[derive(Debug)]
 pub(crate) struct Admission {
-    door: Padded<Door>,
+    /// All that the fast path reads and writes, on a cache line of its own.
+    seats: Padded<Seats>,
     queue: Mutex<FairQueue>,
-}
-
-/// What the fast path reads and writes: one cache line.
-#[derive(Debug)]
-struct Door {
-    seats: Seats,
-    /// How many wait: written under the queue's lock, read without.
-    waiting: AtomicU32,
 }
 
 impl Admission {
     pub(crate) fn new(capacity: u32) -> Self {
-        let door = Door { seats: Seats::new(capacity), waiting: AtomicU32::new(0) };
-        Self { door: Padded(door), queue: Mutex::new(FairQueue::default()) }
+        Self { seats: Padded(Seats::new(capacity)), queue: Mutex::new(FairQueue::default()) }
     }
 
     /// A seat, if one is free and nobody waits for it.
+    #[inline]
     pub(crate) fn try_admit(&self) -> Option<Seat> {
-        // Relaxed: who is not seen waiting came at the same time, and then either order is right.
-        if self.door.0.waiting.load(Ordering::Relaxed) > 0 {
-            return None;
-        }
-        self.door.0.seats.try_take().map(|turn| Seat { turn })
+        self.seats.0.try_take().map(|turn| Seat { turn })
     }
 
     /// A seat at once, or a place in the queue.
     ///
     /// # Errors
     /// [`Rejection::QueueFull`], or [`Rejection::TimedOut`] when the deadline is not ahead.
-    pub(crate) fn admit(&self, joining: Joining, limits: &QueueLimits, now: Time) -> Result<Place, Rejection> {
+    pub(crate) fn admit(
+        &self,
+        joining: Joining,
+        limits: &QueueLimits,
+        now: Time,
+    ) -> Result<Place, Rejection> {
         if let Some(seat) = self.try_admit() {
             return Ok(Place::Seated(seat));
         }
@@ -90,21 +84,20 @@ impl Admission {
 
     /// Gives a seat back and hands it on.
     ///
-    /// No wake-up is lost: the seat is given back before `waiting` is read here, and in [`Self::with_queue`] `waiting` is
-    /// written before seats are taken; all four are sequentially consistent, so one of the two sides sees the other.
+    /// No wake-up is lost: who comes to wait says so in the seats' word before looking for a free seat, and who gives one back
+    /// reads it in the same step.
+    #[inline]
     pub(crate) fn release(&self, now: Time) {
-        self.door.0.seats.give_back();
-        if self.door.0.waiting.load(Ordering::SeqCst) > 0 {
+        if self.seats.0.give_back() {
             self.hand_out(now);
         }
     }
 
     /// Changes how many may be in flight. More seats go to waiters at once.
     pub(crate) fn set_capacity(&self, capacity: u32, now: Time) {
-        self.door.0.seats.set_capacity(capacity);
-        if self.door.0.waiting.load(Ordering::SeqCst) > 0 {
-            self.hand_out(now);
-        }
+        self.seats.0.set_capacity(capacity);
+        // Whoever came to wait before this lock saw the old capacity, and is served here; whoever comes after sees the new.
+        self.hand_out(now);
     }
 
     /// Turns away those whose deadline has come, and gives free seats to those who wait.
@@ -118,15 +111,15 @@ impl Admission {
     }
 
     pub(crate) fn taken(&self) -> u32 {
-        self.door.0.seats.taken()
+        self.seats.0.taken()
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        self.door.0.seats.capacity()
+        self.seats.0.capacity()
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        self.door.0.waiting.load(Ordering::Relaxed)
+        self.queue.lock().waiting()
     }
 
     /// Does something to the queue, then settles what follows: who has expired, who gets a free seat. Wakes outside the lock,
@@ -137,13 +130,17 @@ impl Admission {
             let mut queue = self.queue.lock();
             queue.expire(now, &mut wakers);
             let result = act(&mut queue, &mut wakers);
-            self.door.0.waiting.store(queue.waiting(), Ordering::SeqCst);
+            if queue.waiting() > 0 {
+                self.seats.0.set_queued(true);
+            }
             while queue.waiting() > 0
-                && let Some(turn) = self.door.0.seats.try_take()
+                && let Some(turn) = self.seats.0.try_take_for_waiter()
             {
                 wakers.extend(queue.seat_next(turn));
             }
-            self.door.0.waiting.store(queue.waiting(), Ordering::SeqCst);
+            if queue.waiting() == 0 {
+                self.seats.0.set_queued(false);
+            }
             result
         };
         wakers.into_iter().for_each(Waker::wake);
@@ -190,7 +187,8 @@ mod models {
         loom::model(|| {
             let admission = Arc::new(Admission::new(1));
             assert!(admission.try_admit().is_some());
-            let Place::Waiting(id) = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room") else {
+            let Place::Waiting(id) = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room")
+            else {
                 panic!("the only seat is taken")
             };
             let releaser = {

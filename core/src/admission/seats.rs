@@ -2,7 +2,10 @@
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// Seats taken, and the number of each taking, in one word: `turn << 32 | taken`.
+/// Seats taken, whether anybody waits for one, and the number of each taking, in one word:
+/// `turn << 32 | queued << 31 | taken`.
+///
+/// One word, so that giving a seat back and learning that somebody waits for it are one step, and no wake-up is lost.
 #[derive(Debug)]
 pub(crate) struct Seats {
     word: AtomicU64,
@@ -14,27 +17,33 @@ impl Seats {
         Self { word: AtomicU64::new(0), capacity: AtomicU32::new(capacity) }
     }
 
-    /// Takes a seat if one is free; returns its turn: how many were taken before, modulo 2³².
+    /// Takes a seat if one is free and nobody waits; returns its turn: how many were taken before, modulo 2³².
     ///
     /// A shrunken capacity lets nobody in until it holds.
+    #[inline]
     pub(crate) fn try_take(&self) -> Option<u32> {
-        // SeqCst, with `give_back` and the queue's own store of how many wait: see `Admission::release`.
-        let mut word = self.word.load(Ordering::SeqCst);
-        loop {
-            if taken(word) >= self.capacity() {
-                return None;
-            }
-            let next = (word & TAKEN) + 1 + (turn_after(word) << 32);
-            match self.word.compare_exchange_weak(word, next, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return Some((word >> 32) as u32),
-                Err(newer) => word = newer,
-            }
-        }
+        self.take_unless(QUEUED)
     }
 
-    /// Gives a seat back.
-    pub(crate) fn give_back(&self) {
-        self.word.fetch_sub(1, Ordering::SeqCst);
+    /// Takes a free seat for somebody who waits.
+    pub(crate) fn try_take_for_waiter(&self) -> Option<u32> {
+        self.take_unless(0)
+    }
+
+    /// Gives a seat back; says whether anybody waits for it.
+    #[inline]
+    pub(crate) fn give_back(&self) -> bool {
+        // Release: what the request did comes before whoever takes the seat next.
+        self.word.fetch_sub(1, Ordering::AcqRel) & QUEUED != 0
+    }
+
+    /// Says whether anybody waits. Under the queue's lock.
+    pub(crate) fn set_queued(&self, queued: bool) {
+        if queued {
+            self.word.fetch_or(QUEUED, Ordering::AcqRel);
+        } else {
+            self.word.fetch_and(!QUEUED, Ordering::AcqRel);
+        }
     }
 
     pub(crate) fn taken(&self) -> u32 {
@@ -46,19 +55,34 @@ impl Seats {
     }
 
     pub(crate) fn set_capacity(&self, capacity: u32) {
-        self.capacity.store(capacity, Ordering::SeqCst);
+        self.capacity.store(capacity, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn take_unless(&self, obstacle: u64) -> Option<u32> {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if word & obstacle != 0 || taken(word) >= self.capacity() {
+                return None;
+            }
+            // The turn wraps out of the word's top.
+            let next = (word + 1).wrapping_add(ONE_TURN);
+            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some((word >> 32) as u32),
+                Err(newer) => word = newer,
+            }
+        }
     }
 }
 
+#[inline]
 const fn taken(word: u64) -> u32 {
     (word & TAKEN) as u32
 }
 
-const fn turn_after(word: u64) -> u64 {
-    ((word >> 32) + 1) & TAKEN
-}
-
-const TAKEN: u64 = 0xffff_ffff;
+const TAKEN: u64 = 0x7fff_ffff;
+const QUEUED: u64 = 1 << 31;
+const ONE_TURN: u64 = 1 << 32;
 
 #[cfg(all(test, not(loom)))]
 mod tests {

@@ -57,7 +57,14 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) const fn held(&self, picked: Picked, now: Time) -> Held {
-        Held { picked, charge: self.charge, started: now, found: self.found, edition: self.edition, pool: self.pool }
+        Held {
+            picked,
+            charge: self.charge,
+            started: now,
+            found: self.found,
+            edition: self.edition,
+            pool: self.pool,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     limit::{self, Charge, Refusal},
     rejection::Rejection,
     request::Request,
-    tenant::{Entry, EntryError, Found, Tenant, Terms},
+    tenant::{Entry, EntryError, Found, IdKey, Tenant, Terms},
     time::Time,
 };
 
@@ -92,8 +92,13 @@ impl State {
             match tenant.enter(found.generation, terms.max_in_flight()) {
                 Ok(()) => {
                     let edition = snapshot.directory.edition();
-                    return charge(tenant, terms, request.units(), now)
-                        .map(|charge| Visit { tenant, terms, found, charge, edition });
+                    return charge(tenant, terms, request.units(), now).map(|charge| Visit {
+                        tenant,
+                        terms,
+                        found,
+                        charge,
+                        edition,
+                    });
                 }
                 Err(EntryError::Full) => {
                     tenant.reject();
@@ -107,31 +112,32 @@ impl State {
 
     #[inline]
     fn identify(&self, snapshot: &Snapshot, id: &str) -> Result<Found, Rejection> {
-        let (words, hash) = self.hasher.words(id).ok_or(Rejection::UnknownTenant)?;
-        match snapshot.directory.find(&words, hash, &self.slab) {
+        let key = self.hasher.key(id).ok_or(Rejection::UnknownTenant)?;
+        match snapshot.directory.find(&key, &self.slab) {
             Some(found) => Ok(found),
-            None => self.identify_unknown(snapshot, id),
+            None => self.identify_unknown(snapshot, id, &key),
         }
     }
 
     /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.
     #[cold]
-    fn identify_unknown(&self, snapshot: &Snapshot, id: &str) -> Result<Found, Rejection> {
+    fn identify_unknown(&self, snapshot: &Snapshot, id: &str, key: &IdKey) -> Result<Found, Rejection> {
         if snapshot.directory.refuses_unknown() {
             return Err(Rejection::UnknownTenant);
         }
         if let Some(overflow) = snapshot.directory.overflow(&self.slab) {
             return Ok(overflow);
         }
-        let (words, hash) = self.hasher.words(id).ok_or(Rejection::UnknownTenant)?;
         let mut register = self.registry.lock();
         // Under the lock: another thread may just have made it, and a tenant made in an old directory would be lost.
         let newest = self.published.load();
         let directory = &newest.directory;
         directory
-            .find(&words, hash, &self.slab)
+            .find(key, &self.slab)
             .or_else(|| directory.overflow(&self.slab))
-            .or_else(|| directory.make(id, &words, hash, &mut register.tenants, &self.slab))
+            .or_else(|| directory.make(id, key, &mut register.tenants, &self.slab))
+            // An update may have come meanwhile: this decision goes by the snapshot that it began with.
+            .and_then(|found| snapshot.directory.on_made_terms(found))
             .ok_or(Rejection::UnknownTenant)
     }
 }
@@ -139,7 +145,7 @@ impl State {
 /// Charges the tenant's quotas; a refused request leaves again.
 #[inline]
 fn charge(tenant: &Tenant, terms: &Terms, cost: u64, now: Time) -> Result<Charge, Rejection> {
-    limit::charge(tenant.arrivals(), terms.quotas(), cost, now).map_err(|refusal| {
+    limit::charge(tenant.buckets(), terms.quotas(), cost, now).map_err(|refusal| {
         tenant.reject();
         tenant.leave();
         match refusal {
@@ -189,7 +195,7 @@ impl Visit<'_> {
 
     /// Takes the charge back: a refused request consumes nothing.
     fn turn_away(self, rejection: Rejection, now: Time) -> Rejection {
-        limit::undo(self.tenant.arrivals(), self.terms.quotas(), &self.charge, now);
+        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charge, now);
         self.tenant.reject();
         self.tenant.leave();
         rejection

@@ -64,7 +64,6 @@ impl Balancer {
         Self::build(config, ClockSource::Other(Box::new(clock)))
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a balancer takes its configuration over")]
     fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
         let hasher = IdHasher::new();
         let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
@@ -115,13 +114,11 @@ impl Balancer {
     /// # let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     /// # assert!(work.as_mut().poll(&mut context).is_ready());
     /// ```
-    #[expect(clippy::needless_pass_by_value, reason = "a request is decided on once")]
     pub fn acquire(&self, request: Request<'_>) -> Acquire<&Self> {
         Acquire::new(self, self.state.acquire(&request))
     }
 
     /// As [`acquire`](Self::acquire), with a future and a lease that keep the balancer alive and borrow nothing.
-    #[expect(clippy::needless_pass_by_value, reason = "a request is decided on once")]
     pub fn acquire_owned(&self, request: Request<'_>) -> Acquire {
         Acquire::new(self.clone(), self.state.acquire(&request))
     }
@@ -133,7 +130,6 @@ impl Balancer {
     ///
     /// # Errors
     /// When the configuration cannot be used; then nothing has changed.
-    #[expect(clippy::needless_pass_by_value, reason = "a balancer takes its configuration over")]
     pub fn reconfigure(&self, config: Config) -> Result<(), ConfigError> {
         self.state.reconfigure(&config)
     }

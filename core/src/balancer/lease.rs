@@ -4,7 +4,8 @@ use std::{borrow::Borrow, fmt};
 
 use super::Balancer;
 use crate::{
-    endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::PoolId, pool::Picked, tenant::Found, time::Time,
+    endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId, tenant::Found,
+    time::Time,
 };
 
 /// A seat and the picked endpoint, until it is finished or dropped.
@@ -61,7 +62,6 @@ impl<H: Borrow<Balancer>> Lease<H> {
     }
 
     /// Ends it: the seat goes to the next in line, and the outcome is learnt from.
-    #[expect(clippy::needless_pass_by_value, reason = "an outcome is told once")]
     pub fn finish(mut self, outcome: Outcome) {
         if let Some(held) = self.held.take() {
             self.handle.borrow().state().settle(held, &outcome);

@@ -32,7 +32,7 @@ impl State {
     /// Ends a wait that leads nowhere: the charge is taken back.
     pub(super) fn give_up(&self, pending: &Pending, rejection: Option<Rejection>, now: Time) {
         let tenant = self.slab.get(pending.found.slot);
-        limit::undo(tenant.arrivals(), &pending.quotas, &pending.charge, now);
+        limit::undo(tenant.buckets(), &pending.quotas, &pending.charge, now);
         if rejection.is_some() {
             tenant.reject();
         }
@@ -42,12 +42,14 @@ impl State {
 
     #[cold]
     fn settle_cost(&self, snapshot: &Snapshot, held: &Held, actual: u64, now: Time) {
-        let arrivals = self.slab.get(held.found.slot).arrivals();
+        let buckets = self.slab.get(held.found.slot).buckets();
         if snapshot.directory.edition() == held.edition {
-            limit::settle(arrivals, snapshot.directory.terms(&held.found).quotas(), &held.charge, actual, now);
-        } else if let Some(terms) = snapshot.directory.terms_of_slot(held.found.slot, &self.hasher, &self.slab) {
+            limit::settle(buckets, snapshot.directory.terms(&held.found).quotas(), &held.charge, actual, now);
+        } else if let Some(terms) =
+            snapshot.directory.terms_of_slot(held.found.slot, &self.hasher, &self.slab)
+        {
             // The rates may have changed since: debt is charged at the new ones, and nothing is given back at them.
-            limit::settle(arrivals, terms.quotas(), &held.charge, actual.max(held.charge.cost()), now);
+            limit::settle(buckets, terms.quotas(), &held.charge, actual.max(held.charge.cost()), now);
         }
     }
 }

@@ -47,7 +47,8 @@ impl Snapshot {
     }
 
     pub(super) fn named(&self, name: &str) -> Option<&Service> {
-        let place = self.by_name.binary_search_by(|&place| self.services[place].pool.name().cmp(name)).ok()?;
+        let place =
+            self.by_name.binary_search_by(|&place| self.services[place].pool.name().cmp(name)).ok()?;
         Some(&self.services[self.by_name[place]])
     }
 

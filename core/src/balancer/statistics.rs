@@ -11,12 +11,16 @@ impl State {
     pub(super) fn stats(&self) -> Stats {
         let now = self.clock.now();
         let snapshot = self.published.load();
-        let mut pools: Vec<PoolStats> = snapshot.services.iter().map(|service| pool_stats(service, now)).collect();
+        let mut pools: Vec<PoolStats> =
+            snapshot.services.iter().map(|service| pool_stats(service, now)).collect();
         pools.sort_by(|one, other| one.name.cmp(&other.name));
         let mut slots: Vec<u32> = snapshot.directory.slots().collect();
         slots.sort_by_cached_key(|&slot| {
             let tenant = self.slab.get(slot);
-            std::cmp::Reverse((tenant.completed() + tenant.rejected() + u64::from(tenant.inside()), u32::MAX - slot))
+            std::cmp::Reverse((
+                tenant.completed() + tenant.rejected() + u64::from(tenant.inside()),
+                u32::MAX - slot,
+            ))
         });
         let (listed, rest) = slots.split_at(slots.len().min(MOST_TENANTS));
         let register = self.registry.lock();

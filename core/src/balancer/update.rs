@@ -71,7 +71,9 @@ fn build_services(config: &Config, previous: &Snapshot, register: &mut Register)
 fn list_tenants(config: &Config, id_of: impl Fn(&str) -> Option<PoolId>) -> Listing<'_> {
     let terms = |spec| Terms::new(spec, &id_of);
     let made = match config.unknown_tenants() {
-        UnknownTenants::Template { name, max } => config.templates().get(name).map(|spec| (terms(spec), *max)),
+        UnknownTenants::Template { name, max } => {
+            config.templates().get(name).map(|spec| (terms(spec), *max))
+        }
         UnknownTenants::Reject => None,
     };
     let tenants = config.tenants().iter().map(|(id, spec)| (id.as_str(), terms(spec))).collect();

@@ -1,15 +1,16 @@
 //! The document's shape: which keys there are, and what each becomes.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, num::NonZeroU32, time::Duration};
+use std::{collections::BTreeMap, fmt, marker::PhantomData, num::NonZeroU32};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{MapAccess, Visitor},
 };
 
 use super::{
     CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, StrategySpec, TenantSpec,
-    UnknownTenants, capacity, rate::parse_duration,
+    UnknownTenants, capacity,
+    short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
 };
 
 #[derive(Default, Deserialize)]
@@ -41,20 +42,20 @@ struct PoolTable {
     #[serde(default, deserialize_with = "short_or_table")]
     capacity: CapacitySpec,
     #[serde(default)]
-    health: HealthTable,
+    health: Table<HealthTable>,
     #[serde(default)]
-    queue: QueueTable,
+    queue: Table<QueueTable>,
 }
 
 impl<'de> Deserialize<'de> for PoolSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let table = PoolTable::deserialize(deserializer)?;
+        let Table(table) = Table::<PoolTable>::deserialize(deserializer)?;
         Ok(Self {
             endpoints: table.endpoints.into_iter().map(|endpoint| endpoint.0).collect(),
             strategy: table.strategy,
             capacity: table.capacity,
-            outlier: table.health.outlier.into(),
-            queue: table.queue.into(),
+            outlier: table.health.0.outlier.0.into(),
+            queue: table.queue.0.into(),
         })
     }
 }
@@ -62,7 +63,7 @@ impl<'de> Deserialize<'de> for PoolSpec {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table with the key outlier")]
 struct HealthTable {
-    outlier: OutlierTable,
+    outlier: Table<OutlierTable>,
 }
 
 #[derive(Default, Deserialize)]
@@ -76,12 +77,20 @@ struct OutlierTable {
 
 impl From<OutlierTable> for OutlierSpec {
     fn from(table: OutlierTable) -> Self {
-        let default = Self::new();
-        Self::new()
-            .with_consecutive_failures(table.consecutive_failures.unwrap_or(default.consecutive_failures()))
-            .with_ejection(table.ejection.map_or(default.ejection(), |period| period.0))
-            .with_longest_ejection(table.longest_ejection.map_or(default.longest_ejection(), |period| period.0))
-            .with_max_ejected_percent(table.max_ejected.unwrap_or(default.max_ejected_percent()))
+        let mut spec = Self::new();
+        if let Some(failures) = table.consecutive_failures {
+            spec = spec.with_consecutive_failures(failures);
+        }
+        if let Some(Period(time)) = table.ejection {
+            spec = spec.with_ejection(time);
+        }
+        if let Some(Period(time)) = table.longest_ejection {
+            spec = spec.with_longest_ejection(time);
+        }
+        match table.max_ejected {
+            Some(percent) => spec.with_max_ejected_percent(percent),
+            None => spec,
+        }
     }
 }
 
@@ -95,11 +104,17 @@ struct QueueTable {
 
 impl From<QueueTable> for QueueSpec {
     fn from(table: QueueTable) -> Self {
-        let default = Self::new();
-        Self::new()
-            .with_timeout(table.timeout.map_or(default.timeout(), |period| period.0))
-            .with_per_tenant(table.per_tenant.unwrap_or(default.per_tenant()))
-            .with_total(table.total.unwrap_or(default.total()))
+        let mut spec = Self::new();
+        if let Some(Period(timeout)) = table.timeout {
+            spec = spec.with_timeout(timeout);
+        }
+        if let Some(requests) = table.per_tenant {
+            spec = spec.with_per_tenant(requests);
+        }
+        match table.total {
+            Some(requests) => spec.with_total(requests),
+            None => spec,
+        }
     }
 }
 
@@ -115,82 +130,10 @@ struct TenantTable {
 
 impl<'de> Deserialize<'de> for TenantSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let TenantTable { weight, rate, max_in_flight, pools } = TenantTable::deserialize(deserializer)?;
+        let Table(table) = Table::<TenantTable>::deserialize(deserializer)?;
+        let TenantTable { weight, rate, max_in_flight, pools } = table;
         Ok(Self { weight: weight.unwrap_or(1), rates: rate, max_in_flight, pools })
     }
-}
-
-/// A duration as text: a whole number and a unit.
-struct Period(Duration);
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PeriodVisitor;
-        impl Visitor<'_> for PeriodVisitor {
-            type Value = Period;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as \"5s\" (units: ns, us, ms, s, m, h, d)")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Period, E> {
-                let wrong = || E::invalid_value(serde::de::Unexpected::Str(text), &self);
-                parse_duration(text).map(Period).ok_or_else(wrong)
-            }
-        }
-        deserializer.deserialize_str(PeriodVisitor)
-    }
-}
-
-/// What can be written short, as text or a number, and in full, as a table.
-trait ShortForm: Sized {
-    /// The full form.
-    type Table: for<'de> Deserialize<'de>;
-    /// What to write, for errors.
-    const EXPECTED: &'static str;
-
-    fn from_table(table: Self::Table) -> Result<Self, String>;
-
-    fn from_text(text: &str) -> Result<Self, String>;
-
-    fn from_number(_number: u64) -> Result<Self, String> {
-        Err(format!("give {}", Self::EXPECTED))
-    }
-}
-
-struct Short<T>(T);
-
-impl<'de, T: ShortForm> Deserialize<'de> for Short<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShortVisitor(PhantomData)).map(Self)
-    }
-}
-
-struct ShortVisitor<T>(PhantomData<T>);
-
-impl<'de, T: ShortForm> Visitor<'de> for ShortVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(T::EXPECTED)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-        T::from_text(text).map_err(E::custom)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
-        T::from_number(number).map_err(E::custom)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {
-        let table = T::Table::deserialize(MapAccessDeserializer::new(entries))?;
-        T::from_table(table).map_err(A::Error::custom)
-    }
-}
-
-fn short_or_table<'de, D: Deserializer<'de>, T: ShortForm>(deserializer: D) -> Result<T, D::Error> {
-    Short::deserialize(deserializer).map(|short| short.0)
 }
 
 /// One rate, or a list of them.
@@ -224,14 +167,15 @@ fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rate>, 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct EndpointTable {
+pub(super) struct EndpointTable {
     address: String,
     weight: Option<u32>,
 }
 
 impl ShortForm for EndpointSpec {
     type Table = EndpointTable;
-    const EXPECTED: &'static str = "an address, or a table { address = \"http://10.0.0.1:8080\", weight = 2 }";
+    const EXPECTED: &'static str =
+        "an address, or a table { address = \"http://10.0.0.1:8080\", weight = 2 }";
 
     fn from_table(table: EndpointTable) -> Result<Self, String> {
         Ok(Self::new(table.address).with_weight(table.weight.unwrap_or(1)))
@@ -244,7 +188,7 @@ impl ShortForm for EndpointSpec {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KindTable {
+pub(super) struct KindTable {
     kind: String,
 }
 
@@ -267,7 +211,7 @@ impl ShortForm for StrategySpec {
 
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum CapacityTable {
+pub(super) enum CapacityTable {
     Fixed { seats: NonZeroU32 },
     Gradient { min: Option<NonZeroU32>, max: Option<NonZeroU32> },
 }
@@ -298,7 +242,7 @@ impl ShortForm for CapacitySpec {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RateTable {
+pub(super) struct RateTable {
     requests: Option<u64>,
     cost: Option<u64>,
     per: Period,
@@ -307,7 +251,8 @@ struct RateTable {
 
 impl ShortForm for Rate {
     type Table = RateTable;
-    const EXPECTED: &'static str = "a rate such as \"100/s\", or a table { requests = 100, per = \"1s\", burst = 20 }";
+    const EXPECTED: &'static str =
+        "a rate such as \"100/s\", or a table { requests = 100, per = \"1s\", burst = 20 }";
 
     fn from_table(table: RateTable) -> Result<Self, String> {
         let rate = match (table.requests, table.cost) {
@@ -325,7 +270,7 @@ impl ShortForm for Rate {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct UnknownTable {
+pub(super) struct UnknownTable {
     template: String,
     max: Option<u32>,
 }

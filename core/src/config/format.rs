@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::Segment;
 
-use super::{Config, ConfigError, document::Document, error::key};
+use super::{Config, ConfigError, document::Document, error::key, short::Table};
 
 /// How a document is written. All formats have the same keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +67,11 @@ impl Config {
     /// The first thing that is wrong: text that is not of the format, an unknown key, a value of the wrong kind or outside its
     /// bounds, a name that names nothing.
     pub fn from_text(text: &str, format: Format) -> Result<Self, ConfigError> {
-        let tree = format
-            .parse(text)
-            .map_err(|problem| ConfigError::new(".", "", format!("write valid {format:?}: {}", one_line(&problem))))?;
-        let config = Self::from(read::<Document>(&tree, &[])?);
+        let tree = format.parse(text).map_err(|problem| {
+            ConfigError::new(".", "", format!("write valid {format:?}: {}", one_line(&problem)))
+        })?;
+        let Table(document) = read::<Table<Document>>(&tree, &[])?;
+        let config = Self::from(document);
         config.validate()?;
         Ok(config)
     }
@@ -94,7 +95,7 @@ impl ConfigError {
     /// # Errors
     /// The first thing that is wrong with it.
     pub fn read_section<T: for<'de> Deserialize<'de>>(name: &str, section: &Value) -> Result<T, Self> {
-        read(section, &[name])
+        read::<Table<T>>(section, &[name]).map(|table| table.0)
     }
 }
 

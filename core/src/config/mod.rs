@@ -15,6 +15,8 @@ mod pool;
 mod queue;
 mod rate;
 mod root;
+#[cfg(feature = "config")]
+mod short;
 mod strategy;
 mod tenant;
 

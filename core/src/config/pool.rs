@@ -154,7 +154,10 @@ impl PoolSpec {
 impl EndpointSpec {
     fn validate(&self, path: &str) -> Result<(), ConfigError> {
         let usable = |c: char| !c.is_whitespace() && !c.is_control();
-        if self.address.is_empty() || self.address.len() > LONGEST_ADDRESS || !self.address.chars().all(usable) {
+        if self.address.is_empty()
+            || self.address.len() > LONGEST_ADDRESS
+            || !self.address.chars().all(usable)
+        {
             let fix = "write an address of 1 to 512 bytes without spaces, such as \"http://10.0.0.1:8080\"";
             return Err(ConfigError::new(format!("{path}.address"), quoted(&self.address), fix));
         }
@@ -177,7 +180,8 @@ fn validate_capacity(capacity: &CapacitySpec, path: &str) -> Result<(), ConfigEr
 }
 
 fn validate_outlier(outlier: &OutlierSpec, path: &str) -> Result<(), ConfigError> {
-    let wrong = |field: &str, value: String, fix: &str| Err(ConfigError::new(format!("{path}.{field}"), value, fix));
+    let wrong =
+        |field: &str, value: String, fix: &str| Err(ConfigError::new(format!("{path}.{field}"), value, fix));
     if outlier.consecutive_failures() == 0 {
         let fix = "give at least 1; max_ejected = 0 turns ejection off";
         return wrong("consecutive_failures", "0".to_owned(), fix);
@@ -190,7 +194,11 @@ fn validate_outlier(outlier: &OutlierSpec, path: &str) -> Result<(), ConfigError
         return wrong("longest_ejection", quoted(&format!("{:?}", outlier.longest_ejection())), fix);
     }
     if outlier.max_ejected_percent() > 100 {
-        return wrong("max_ejected", outlier.max_ejected_percent().to_string(), "give a percentage from 0 to 100");
+        return wrong(
+            "max_ejected",
+            outlier.max_ejected_percent().to_string(),
+            "give a percentage from 0 to 100",
+        );
     }
     Ok(())
 }

@@ -93,7 +93,10 @@ impl FromStr for Rate {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "write it as \"100/s\" (or /m, /h, /d, /10s), or as a table { requests = 100, per = \"1s\" }".to_owned();
+        let wrong = || {
+            "write it as \"100/s\" (or /m, /h, /d, /10s), or as a table { requests = 100, per = \"1s\" }"
+                .to_owned()
+        };
         let (amount, period) = text.split_once('/').ok_or_else(wrong)?;
         let amount = amount.trim().parse().map_err(|_| wrong())?;
         let period = period.trim();

@@ -94,7 +94,8 @@ impl TenantSpec {
             return Err(ConfigError::new(format!("{path}.rate"), format!("{} rates", self.rates.len()), fix));
         }
         for (index, rate) in self.rates.iter().enumerate() {
-            let path = if self.rates.len() == 1 { format!("{path}.rate") } else { format!("{path}.rate[{index}]") };
+            let path =
+                if self.rates.len() == 1 { format!("{path}.rate") } else { format!("{path}.rate[{index}]") };
             validate_rate(rate, &path)?;
         }
         let unknown = |name: &&String| !pools.contains(&name.as_str());
@@ -129,7 +130,11 @@ fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::new(format!("{path}.per"), value, "give a period from 1ns to 366d"));
     }
     if rate.burst() == 0 {
-        return Err(ConfigError::new(format!("{path}.burst"), 0, "give at least 1, or leave it out for one period's worth"));
+        return Err(ConfigError::new(
+            format!("{path}.burst"),
+            0,
+            "give at least 1, or leave it out for one period's worth",
+        ));
     }
     if Quota::new(Unit::Requests, rate.amount(), rate.period(), rate.burst()).is_none() {
         let fix = "give a burst that the rate refills within 4 years";

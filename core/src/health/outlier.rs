@@ -78,7 +78,8 @@ impl Outlier {
 
     /// Leaves the endpoint out from `now` on, `jitter` telling by how much longer than the rule (up to a tenth).
     pub(crate) fn eject(&self, rules: &OutlierRules, jitter: u64, now: Time) {
-        let calm = Duration::from_nanos(now.as_nanos().saturating_sub(self.returned_at.load(Ordering::Relaxed)));
+        let calm =
+            Duration::from_nanos(now.as_nanos().saturating_sub(self.returned_at.load(Ordering::Relaxed)));
         let recovered = self.is_healthy() && calm > rules.longest;
         let earlier = if recovered { 0 } else { self.ejections.load(Ordering::Relaxed) };
         let count = earlier.saturating_add(1);

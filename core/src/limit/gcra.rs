@@ -3,53 +3,102 @@
 //! Source: ITU-T I.371, in the form of governor and redis-cell. The word is the *theoretical arrival time* (TAT): the moment
 //! at which the bucket is full again. A request of `t` ticks passes iff `max(TAT, now) + t ≤ now + tolerance`.
 //!
-//! *Where we differ*: a reservation can be taken back or corrected afterwards, and debt may exceed the burst.
+//! *Where we differ*: a reservation can be given back or corrected afterwards, and debt may exceed the burst.
+//!
+//! # Giving back
+//!
+//! Taking `w` ticks off the TAT is not enough care: some of them may have come back by themselves since, and then they would count
+//! twice. Let the reservation have left the TAT at `until`, let others have given back `g` since. All charges that came after it
+//! are at most `TAT − (until − g)`; without it, they alone would put the TAT at most at `now + TAT − (until − g)`. So the
+//! TAT may fall by `min(w, until − g − now)` and no more. This is all of `w` when the request is refused on the spot, and as long as
+//! the bucket is far from full; where it is less, too little is admitted, never too much.
 
 use crate::sync::{AtomicU64, Ordering};
 
-/// Takes `ticks` at `now`: the new TAT, or how many ticks too early it is.
-///
-/// # Errors
-/// The ticks to wait until the same request passes, if nothing else happens.
-pub(super) fn take(tat: &AtomicU64, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
-    // Relaxed throughout: the word is the whole state and publishes nothing else.
-    let mut seen = tat.load(Ordering::Relaxed);
-    loop {
-        let next = after(seen, ticks, tolerance, now)?;
-        match tat.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => return Ok(next),
-            Err(newer) => seen = newer,
+/// One quota's state.
+#[derive(Debug, Default)]
+pub(crate) struct Bucket {
+    tat: AtomicU64,
+    /// The ticks ever given back; wraps. Always raised before the TAT falls.
+    given_back: AtomicU64,
+}
+
+/// What a reservation must remember: `until`, plus what had been given back before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reach(u64);
+
+impl Bucket {
+    /// Takes `ticks` at `now`.
+    ///
+    /// # Errors
+    /// The ticks to wait until the same request passes, if nothing else happens.
+    #[inline]
+    pub(super) fn take(&self, ticks: u64, tolerance: u64, now: u64) -> Result<Reach, u64> {
+        // Before the TAT is read: what is given back from here on counts against this reservation.
+        let given_back = self.given_back.load(Ordering::Acquire);
+        let mut seen = self.tat.load(Ordering::Acquire);
+        loop {
+            let next = after(seen, ticks, tolerance, now)?;
+            match self.tat.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Ok(Reach(next.wrapping_add(given_back))),
+                Err(newer) => seen = newer,
+            }
         }
+    }
+
+    /// What [`Self::take`] would answer, without taking.
+    pub(super) fn peek(&self, ticks: u64, tolerance: u64, now: u64) -> Result<(), u64> {
+        after(self.tat.load(Ordering::Acquire), ticks, tolerance, now).map(drop)
+    }
+
+    /// Gives back up to `ticks` of a reservation; see the module's head for how many.
+    pub(super) fn give_back(&self, ticks: u64, reach: Reach, now: u64) {
+        let mut reach = reach.0;
+        loop {
+            let seen = self.tat.load(Ordering::Acquire);
+            let until = reach.wrapping_sub(self.given_back.load(Ordering::Acquire));
+            // Wrapped: more was given back since than the reservation reached.
+            let left = if until > FAR { 0 } else { until.saturating_sub(now) };
+            let back = ticks.min(left);
+            if back == 0 || seen <= now {
+                return;
+            }
+            self.given_back.fetch_add(back, Ordering::AcqRel);
+            if self
+                .tat
+                .compare_exchange(seen, seen.saturating_sub(back), Ordering::AcqRel, Ordering::Acquire)
+                .is_ok()
+            {
+                return;
+            }
+            // Someone charged meanwhile. The claim stays counted (too much counted is too little given), but not against us.
+            reach = reach.wrapping_add(back);
+        }
+    }
+
+    /// Charges `ticks` more, whatever the tolerance says: debt.
+    pub(super) fn owe(&self, ticks: u64, now: u64) {
+        let owing = |seen: u64| Some(seen.max(now).saturating_add(ticks).min(FAR));
+        // Infallible: `owing` never refuses.
+        let _ = self.tat.fetch_update(Ordering::AcqRel, Ordering::Acquire, owing);
+    }
+
+    /// Full, as if never used.
+    pub(crate) fn reset(&self) {
+        self.tat.store(0, Ordering::Relaxed);
+        self.given_back.store(0, Ordering::Relaxed);
     }
 }
 
-/// What [`take`] would answer, without taking.
-pub(super) fn peek(tat: &AtomicU64, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
-    after(tat.load(Ordering::Relaxed), ticks, tolerance, now)
-}
-
+#[inline]
 fn after(tat: u64, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
     let next = tat.max(now).saturating_add(ticks);
     let latest = now.saturating_add(tolerance);
     if next <= latest { Ok(next) } else { Err(next - latest) }
 }
 
-/// Takes back `ticks` of a reservation that left the TAT at `until`.
-///
-/// Exact while the bucket cannot have been full in between (`now < until`). After that the units came back by
-/// themselves, and giving them again could admit too much: nothing is done, which at worst admits too little.
-pub(super) fn give_back(tat: &AtomicU64, ticks: u64, until: u64, now: u64) {
-    if now < until {
-        tat.fetch_sub(ticks, Ordering::Relaxed);
-    }
-}
-
-/// Charges `ticks` more, whatever the tolerance says: debt.
-pub(super) fn owe(tat: &AtomicU64, ticks: u64, now: u64) {
-    let owing = |seen: u64| Some(seen.max(now).saturating_add(ticks).min(u64::MAX / 2));
-    // Infallible: `owing` never refuses.
-    let _ = tat.fetch_update(Ordering::Relaxed, Ordering::Relaxed, owing);
-}
+/// Beyond any real moment.
+const FAR: u64 = u64::MAX / 2;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -57,34 +106,41 @@ mod tests {
 
     #[test]
     fn denies_after_the_burst_and_says_when_to_return() {
-        let tat = AtomicU64::new(0);
-        let (interval, burst, now) = (100, 3, 1_000);
+        let (bucket, interval, burst, now) = (Bucket::default(), 100, 3, 1_000);
         for _ in 0..burst {
-            assert!(take(&tat, interval, interval * burst, now).is_ok());
+            assert!(bucket.take(interval, interval * burst, now).is_ok());
         }
-        assert_eq!(take(&tat, interval, interval * burst, now), Err(100));
-        assert_eq!(take(&tat, interval, interval * burst, now + 99), Err(1));
-        assert!(take(&tat, interval, interval * burst, now + 100).is_ok());
+        let take = |now| bucket.take(interval, interval * burst, now).err();
+        assert_eq!((take(now), take(now + 99), take(now + 100)), (Some(100), Some(1), None));
     }
 
     #[test]
-    fn what_was_taken_back_passes_again_but_never_twice() {
-        let tat = AtomicU64::new(0);
-        let until = take(&tat, 300, 300, 1_000).expect("the bucket is full");
-        give_back(&tat, 300, until, 1_200);
-        assert!(take(&tat, 300, 300, 1_200).is_ok());
-        // At 1 500 the bucket is full again by itself: taking back the second reservation would make it overfull.
-        give_back(&tat, 300, 1_500, 1_500);
-        assert!(take(&tat, 300, 300, 1_500).is_ok());
-        assert_eq!(take(&tat, 300, 300, 1_500), Err(300));
+    fn what_is_given_back_on_the_spot_is_as_if_never_taken() {
+        let bucket = Bucket::default();
+        let reach = bucket.take(300, 300, 1_000).expect("the bucket is full");
+        bucket.give_back(300, reach, 1_000);
+        assert!(bucket.take(300, 300, 1_000).is_ok());
+    }
+
+    #[test]
+    fn what_came_back_by_itself_is_not_given_back_again() {
+        let bucket = Bucket::default();
+        let first = bucket.take(100, 200, 0).expect("full");
+        let second = bucket.take(100, 200, 0).expect("one is left");
+        bucket.give_back(100, first, 50);
+        assert!(bucket.take(100, 200, 149).is_ok());
+        bucket.give_back(100, second, 160);
+        // One ran at 149: at 160, of two units 1.11 are there.
+        assert!(bucket.take(100, 200, 160).is_ok());
+        assert!(bucket.take(100, 200, 160).is_err());
     }
 
     #[test]
     fn debt_may_exceed_the_burst_and_drains_at_the_rate() {
-        let tat = AtomicU64::new(0);
-        owe(&tat, 1_000, 500);
-        assert_eq!(take(&tat, 100, 100, 500), Err(1_000));
-        assert!(take(&tat, 100, 100, 1_500).is_ok());
+        let bucket = Bucket::default();
+        bucket.owe(1_000, 500);
+        assert_eq!(bucket.take(100, 100, 500).err(), Some(1_000));
+        assert!(bucket.take(100, 100, 1_500).is_ok());
     }
 }
 
@@ -97,11 +153,27 @@ mod models {
     #[test]
     fn two_threads_never_pass_more_than_the_burst() {
         loom::model(|| {
-            let tat = Arc::new(AtomicU64::new(0));
-            let other = Arc::clone(&tat);
-            let racer = thread::spawn(move || take(&other, 100, 100, 1_000).is_ok());
-            let here = take(&tat, 100, 100, 1_000).is_ok();
+            let bucket = Arc::new(Bucket::default());
+            let other = Arc::clone(&bucket);
+            let racer = thread::spawn(move || other.take(100, 100, 1_000).is_ok());
+            let here = bucket.take(100, 100, 1_000).is_ok();
             assert!(here ^ racer.join().expect("the thread does not panic"), "exactly one of two passes");
+        });
+    }
+
+    /// Two give-backs and a charge, in any order, leave at least what the charge alone leaves.
+    #[test]
+    fn racing_give_backs_never_give_too_much() {
+        loom::model(|| {
+            let bucket = Arc::new(Bucket::default());
+            let first = bucket.take(100, 300, 0).expect("full");
+            let second = bucket.take(100, 300, 0).expect("two are left");
+            let other = Arc::clone(&bucket);
+            let racer = thread::spawn(move || other.give_back(100, first, 50));
+            bucket.give_back(100, second, 50);
+            bucket.take(100, 300, 50).expect("one is left whatever was given back");
+            racer.join().expect("the thread does not panic");
+            assert!(bucket.tat.load(Ordering::Relaxed) >= 150, "the charge at 50 is still there");
         });
     }
 }

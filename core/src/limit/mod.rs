@@ -4,7 +4,7 @@ mod charge;
 mod gcra;
 mod quota;
 
-pub(crate) use charge::{Arrivals, Charge, Refusal, charge, settle, undo};
+pub(crate) use charge::{Buckets, Charge, Refusal, charge, settle, undo};
 pub(crate) use quota::{Quota, Unit};
 
 /// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.

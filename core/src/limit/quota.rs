@@ -29,7 +29,9 @@ impl Quota {
     /// over 4 years) or one is zero.
     pub(crate) fn new(unit: Unit, amount: u64, period: Duration, burst: u64) -> Option<Self> {
         let period = u128::from(nanos(period)) * u128::from(TICKS_PER_NANO);
-        let interval = u64::try_from(period.checked_add(u128::from(amount).checked_sub(1)?)? / u128::from(amount)).ok()?;
+        let interval =
+            u64::try_from(period.checked_add(u128::from(amount).checked_sub(1)?)? / u128::from(amount))
+                .ok()?;
         let tolerance = interval.checked_mul(burst)?;
         let usable = interval > 0 && (1..=u64::MAX / 4).contains(&tolerance);
         usable.then_some(Self { unit, burst, interval })

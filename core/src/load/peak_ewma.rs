@@ -50,7 +50,9 @@ mod tests {
     fn after(outcome: Outcome) -> Option<Duration> {
         let (latency, decay) = (PeakLatency::default(), decay_rate(Duration::from_secs(10)));
         latency.learn(&outcome, Duration::from_millis(1), decay, Time::ZERO);
-        latency.read(decay, Time::ZERO).map(|nanos| Duration::from_secs_f32((nanos / 1e9 * 1e3).round() / 1e3))
+        latency
+            .read(decay, Time::ZERO)
+            .map(|nanos| Duration::from_secs_f32((nanos / 1e9 * 1e3).round() / 1e3))
     }
 
     #[test]

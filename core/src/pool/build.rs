@@ -33,8 +33,11 @@ pub(crate) struct Pool {
 impl Pool {
     /// Builds the pool that `spec` describes. Endpoints that `previous` also had keep their state.
     pub(crate) fn build(id: PoolId, name: &str, spec: &PoolSpec, seed: u64, previous: Option<&Self>) -> Self {
-        let known: HashMap<&str, &Member> =
-            previous.iter().flat_map(|pool| &pool.members).map(|member| (member.endpoint().address(), member)).collect();
+        let known: HashMap<&str, &Member> = previous
+            .iter()
+            .flat_map(|pool| &pool.members)
+            .map(|member| (member.endpoint().address(), member))
+            .collect();
         let members: Box<[Member]> = spec
             .endpoints()
             .iter()

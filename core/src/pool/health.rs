@@ -54,7 +54,10 @@ impl Pool {
         let newest = self.health.newest.lock();
         let unhealthy = self.count_unhealthy(*newest);
         // One that failed its trial is already counted.
-        if trial || (endpoint.outlier().is_healthy() && unhealthy < self.health.most_ejected.load(Ordering::Relaxed)) {
+        if trial
+            || (endpoint.outlier().is_healthy()
+                && unhealthy < self.health.most_ejected.load(Ordering::Relaxed))
+        {
             endpoint.outlier().eject(&self.outlier, rng::draw(self.seed, now.as_nanos()), now);
             self.count_unhealthy(*newest);
         }

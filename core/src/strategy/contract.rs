@@ -20,8 +20,11 @@ fn picks(strategy: &Strategy, members: &[Member], count: u32) -> Vec<Option<usiz
 }
 
 fn eject(member: &Member) {
-    let rules =
-        OutlierRules { consecutive_failures: 1, base: Duration::from_secs(1), longest: Duration::from_secs(1) };
+    let rules = OutlierRules {
+        consecutive_failures: 1,
+        base: Duration::from_secs(1),
+        longest: Duration::from_secs(1),
+    };
     member.endpoint().outlier().eject(&rules, 0, Time::ZERO);
 }
 

@@ -84,7 +84,9 @@ mod tests {
     /// with servers out of rotation.
     fn replay(line: &str) -> bool {
         let fields: Vec<&str> = line.split(',').collect();
-        let [algorithm, case, weights, step, server] = fields[..] else { panic!("{line}: not five fields") };
+        let [algorithm, case, weights, step, server] = fields[..] else {
+            unreachable!("{line}: not five fields")
+        };
         if algorithm != "swrr" || case.contains('_') {
             return false;
         }
@@ -107,7 +109,10 @@ mod tests {
                 for (taken, &pick) in (1_u32..).zip(cycle.iter()) {
                     count += u32::from(pick as usize == index);
                     let due = f64::from(taken * weight) / f64::from(total);
-                    assert!((f64::from(count) - due).abs() < 1.0, "{weights:?} after {taken}: {count}, due {due}");
+                    assert!(
+                        (f64::from(count) - due).abs() < 1.0,
+                        "{weights:?} after {taken}: {count}, due {due}"
+                    );
                 }
                 assert_eq!(count, weight);
             }

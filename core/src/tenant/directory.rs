@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{IdHasher, Registry, Slab, Tenant, Terms, id::IdWords};
+use super::{IdHasher, Registry, Slab, Tenant, Terms, id::IdKey, id::IdWords};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Ids to slots and terms.
@@ -25,7 +25,11 @@ pub(crate) struct Directory {
 enum Unknown {
     Refused,
     /// Made on these terms, at most so many; past that they share the overflow slot.
-    Made { terms: u32, most: u32, overflow: u32 },
+    Made {
+        terms: u32,
+        most: u32,
+        overflow: u32,
+    },
 }
 
 /// A tenant as found.
@@ -46,22 +50,28 @@ pub(crate) struct Listing<'a> {
 
 impl Directory {
     pub(crate) fn empty() -> Self {
-        Self { index: Box::default(), terms: Box::default(), unknown: Unknown::Refused, made: AtomicU32::new(0), edition: 0 }
+        Self {
+            index: Box::default(),
+            terms: Box::default(),
+            unknown: Unknown::Refused,
+            made: AtomicU32::new(0),
+            edition: 0,
+        }
     }
 
     /// Looks an id up.
     #[inline]
-    pub(crate) fn find(&self, words: &IdWords, hash: u64, slab: &Slab) -> Option<Found> {
-        let mut place = self.home(hash)?;
+    pub(crate) fn find(&self, key: &IdKey, slab: &Slab) -> Option<Found> {
+        let mut place = self.home(key.hash)?;
         loop {
             // Acquire pairs with `insert`: the slot's words are there before its entry.
             let entry = self.index[place].load(Ordering::Acquire);
             if entry == 0 {
                 return None;
             }
-            if entry >> TAG_SHIFT == hash >> TAG_SHIFT {
+            if entry >> TAG_SHIFT == key.hash >> TAG_SHIFT {
                 let slot = slot_of(entry);
-                if let Some(generation) = slab.get(slot).matches(words) {
+                if let Some(generation) = slab.get(slot).matches(&key.words) {
                     return Some(Found { slot, generation, terms: terms_of(entry) });
                 }
             }
@@ -80,10 +90,9 @@ impl Directory {
 
     /// The terms of whoever has a slot now, if it is in this directory.
     pub(crate) fn terms_of_slot(&self, slot: u32, hasher: &IdHasher, slab: &Slab) -> Option<&Terms> {
-        let words = slab.get(slot).words();
         match self.unknown {
             Unknown::Made { terms, overflow, .. } if overflow == slot => Some(&self.terms[terms as usize]),
-            _ => self.find(&words, hasher.hash(&words), slab).map(|found| self.terms(&found)),
+            _ => self.find(&hasher.key_of(slab.get(slot).words()), slab).map(|found| self.terms(&found)),
         }
     }
 
@@ -103,13 +112,21 @@ impl Directory {
         }
     }
 
+    /// A tenant that another edition has found or made, on this edition's terms for made ones.
+    pub(crate) fn on_made_terms(&self, found: Found) -> Option<Found> {
+        match self.unknown {
+            Unknown::Made { terms, .. } => Some(Found { terms, ..found }),
+            Unknown::Refused => None,
+        }
+    }
+
     /// Makes a tenant for an unknown id. The registry's lock is held, so nobody else makes one now.
-    pub(crate) fn make(&self, id: &str, words: &IdWords, hash: u64, registry: &mut Registry, slab: &Slab) -> Option<Found> {
+    pub(crate) fn make(&self, id: &str, key: &IdKey, registry: &mut Registry, slab: &Slab) -> Option<Found> {
         let Unknown::Made { terms, .. } = self.unknown else { return None };
-        let slot = registry.allocate(id, words, slab)?;
-        self.insert(hash, slot, terms);
+        let slot = registry.allocate(id, &key.words, slab)?;
+        self.insert(key.hash, slot, terms);
         self.made.fetch_add(1, Ordering::Relaxed);
-        let generation = slab.get(slot).matches(words)?;
+        let generation = slab.get(slot).matches(&key.words)?;
         Some(Found { slot, generation, terms })
     }
 
@@ -129,17 +146,23 @@ impl Directory {
 
     /// Builds the next directory. Tenants of `previous` that are still wanted keep their state; the others' slots retire.
     /// `None` when there are more tenants than slots.
-    pub(crate) fn build(listing: &Listing<'_>, previous: &Self, registry: &mut Registry, slab: &Slab) -> Option<Self> {
+    pub(crate) fn build(
+        listing: &Listing<'_>,
+        previous: &Self,
+        registry: &mut Registry,
+        slab: &Slab,
+    ) -> Option<Self> {
         let mut terms = TermsTable::default();
-        let mut next = Self::sized(listing.tenants.len() + listing.made.as_ref().map_or(0, |(_, most)| *most as usize));
+        let mut next =
+            Self::sized(listing.tenants.len() + listing.made.as_ref().map_or(0, |(_, most)| *most as usize));
         let mut kept = HashSet::new();
         for (id, wanted) in &listing.tenants {
-            let (words, hash) = registry.hasher().words(id)?;
-            let slot = match previous.find(&words, hash, slab) {
+            let key = registry.hasher().key(id)?;
+            let slot = match previous.find(&key, slab) {
                 Some(found) => found.slot,
-                None => registry.allocate(id, &words, slab)?,
+                None => registry.allocate(id, &key.words, slab)?,
             };
-            next.insert(hash, slot, terms.number(wanted));
+            next.insert(key.hash, slot, terms.number(wanted));
             kept.insert(slot);
         }
         if let Some((made_terms, most)) = &listing.made {
@@ -152,8 +175,8 @@ impl Directory {
             next.unknown = Unknown::Made { terms: number, most: *most, overflow };
             for slot in previous.slots() {
                 if next.made.load(Ordering::Relaxed) < *most && !kept.contains(&slot) {
-                    let hash = registry.hasher().hash(&slab.get(slot).words());
-                    next.insert(hash, slot, number);
+                    let key = registry.hasher().key_of(slab.get(slot).words());
+                    next.insert(key.hash, slot, number);
                     next.made.fetch_add(1, Ordering::Relaxed);
                     kept.insert(slot);
                 }

@@ -14,6 +14,13 @@ use crate::config::LONGEST_ID;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IdWords(pub(super) [u64; WORDS]);
 
+/// An id, ready to be looked up.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdKey {
+    pub(super) words: IdWords,
+    pub(super) hash: u64,
+}
+
 /// How this balancer hashes ids: with keys of its own, so that nobody can prepare colliding ids.
 #[derive(Debug, Clone)]
 pub(crate) struct IdHasher {
@@ -27,19 +34,21 @@ impl IdHasher {
         Self { index: FastState::default(), keys }
     }
 
-    /// The words and the hash of an id. The empty one and those over [`LONGEST_ID`] bytes name nobody.
-    pub(crate) fn words(&self, id: &str) -> Option<(IdWords, u64)> {
+    /// The key of an id. The empty one and those over [`LONGEST_ID`] bytes name nobody.
+    #[inline]
+    pub(crate) fn key(&self, id: &str) -> Option<IdKey> {
         let bytes = id.as_bytes();
         if bytes.is_empty() || bytes.len() > LONGEST_ID {
             return None;
         }
         let words = if bytes.len() <= INLINE { inline(bytes) } else { self.digest(bytes) };
-        Some((words, self.hash(&words)))
+        Some(self.key_of(words))
     }
 
-    /// The hash of an id's words.
-    pub(super) fn hash(&self, words: &IdWords) -> u64 {
-        self.index.hash_one(words.0)
+    /// The key of an id whose words are known.
+    #[inline]
+    pub(super) fn key_of(&self, words: IdWords) -> IdKey {
+        IdKey { words, hash: self.index.hash_one(words.0) }
     }
 
     fn digest(&self, bytes: &[u8]) -> IdWords {
@@ -94,22 +103,31 @@ mod tests {
     #[test]
     fn ids_are_told_apart_to_the_byte() {
         let hasher = IdHasher::new();
-        let words = |id: &str| hasher.words(id).expect("usable").0;
+        let words = |id: &str| hasher.key(id).expect("usable").words;
         let long = "x".repeat(40);
-        let ids = ["a", "a\0", "\0a", "b", "3b241101-e2bb-4255-8caf-4136c566a962", &long[..39], &long, &"x".repeat(255)];
+        let ids = [
+            "a",
+            "a\0",
+            "\0a",
+            "b",
+            "3b241101-e2bb-4255-8caf-4136c566a962",
+            &long[..39],
+            &long,
+            &"x".repeat(255),
+        ];
         for (index, left) in ids.iter().enumerate() {
             for right in &ids[..index] {
                 assert_ne!(words(left), words(right), "{left:?} and {right:?}");
             }
             assert_eq!(words(left), words(left));
         }
-        assert!(hasher.words("").is_none() && hasher.words(&"x".repeat(256)).is_none());
+        assert!(hasher.key("").is_none() && hasher.key(&"x".repeat(256)).is_none());
     }
 
     #[test]
     fn a_short_id_can_be_read_back() {
         let hasher = IdHasher::new();
-        let text = |id: &str| hasher.words(id).expect("usable").0.text();
+        let text = |id: &str| hasher.key(id).expect("usable").words.text();
         assert_eq!(text("zürich"), Some("zürich".to_owned()));
         assert_eq!(text(&"x".repeat(39)), Some("x".repeat(39)));
         assert_eq!(text(&"x".repeat(40)), None);

@@ -8,7 +8,7 @@ mod state;
 mod terms;
 
 pub(crate) use directory::{Directory, Found, Listing};
-pub(crate) use id::IdHasher;
+pub(crate) use id::{IdHasher, IdKey};
 pub(crate) use registry::Registry;
 pub(crate) use slab::Slab;
 pub(crate) use state::{Entry, EntryError, Tenant};

@@ -2,8 +2,8 @@
 
 use super::id::{IdWords, WORDS};
 use crate::{
-    limit::Arrivals,
-    sync::{AtomicU32, AtomicU64, Ordering},
+    limit::Buckets,
+    sync::{AtomicU64, Ordering},
 };
 
 /// One tenant's state. Slots are used again: the generation tells whose time it is.
@@ -13,10 +13,11 @@ pub(crate) struct Tenant {
     /// `generation << 32 | requests inside (waiting or in flight)`. A slot with requests inside is never given to another.
     occupancy: AtomicU64,
     id: [AtomicU64; WORDS],
+    /// Of which the first shares the first cache line.
+    buckets: Buckets,
     completed: AtomicU64,
-    arrivals: Arrivals,
-    rejected: AtomicU64,
-    waiting: AtomicU32,
+    /// `waiting << 40 | rejected`.
+    tallies: AtomicU64,
 }
 
 /// A request that is inside: it keeps its tenant's slot.
@@ -68,7 +69,8 @@ impl Tenant {
             }
             // Acquire pairs with `vacate`: whoever comes in sees the slot as its occupant left it.
             let next = occupancy + 1;
-            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Acquire, Ordering::Relaxed) {
+            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Acquire, Ordering::Relaxed)
+            {
                 Ok(_) => return Ok(()),
                 Err(newer) => occupancy = newer,
             }
@@ -82,8 +84,8 @@ impl Tenant {
         self.occupancy.fetch_sub(1, Ordering::Release);
     }
 
-    pub(crate) const fn arrivals(&self) -> &Arrivals {
-        &self.arrivals
+    pub(crate) const fn buckets(&self) -> &Buckets {
+        &self.buckets
     }
 
     /// Counts a finished request.
@@ -94,17 +96,17 @@ impl Tenant {
 
     /// Counts a refused request.
     pub(crate) fn reject(&self) {
-        self.rejected.fetch_add(1, Ordering::Relaxed);
+        self.tallies.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One request more in a queue.
     pub(crate) fn start_waiting(&self) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.tallies.fetch_add(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// One request less in a queue.
     pub(crate) fn stop_waiting(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// Requests inside: waiting or in flight.
@@ -113,7 +115,7 @@ impl Tenant {
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        self.waiting.load(Ordering::Relaxed)
+        (self.tallies.load(Ordering::Relaxed) >> 40) as u32
     }
 
     pub(crate) fn completed(&self) -> u64 {
@@ -121,7 +123,7 @@ impl Tenant {
     }
 
     pub(crate) fn rejected(&self) -> u64 {
-        self.rejected.load(Ordering::Relaxed)
+        self.tallies.load(Ordering::Relaxed) % ONE_WAITING
     }
 
     pub(super) fn words(&self) -> IdWords {
@@ -142,14 +144,15 @@ impl Tenant {
         for (mine, word) in self.id.iter().zip(words.0) {
             mine.store(word, Ordering::Relaxed);
         }
-        for arrival in &self.arrivals {
-            arrival.store(0, Ordering::Relaxed);
+        for bucket in &self.buckets {
+            bucket.reset();
         }
         self.completed.store(0, Ordering::Relaxed);
-        self.rejected.store(0, Ordering::Relaxed);
-        self.waiting.store(0, Ordering::Relaxed);
+        self.tallies.store(0, Ordering::Relaxed);
     }
 }
+
+const ONE_WAITING: u64 = 1 << 40;
 
 #[inline]
 const fn inside(occupancy: u64) -> u32 {

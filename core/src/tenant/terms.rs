@@ -27,7 +27,8 @@ impl Terms {
                 RateUnit::Requests => Unit::Requests,
                 RateUnit::Cost => Unit::Cost,
             };
-            Quota::new(unit, rate.amount(), rate.period(), rate.burst()).expect("validated with the configuration")
+            Quota::new(unit, rate.amount(), rate.period(), rate.burst())
+                .expect("validated with the configuration")
         };
         Self {
             weight: spec.weight(),

@@ -146,7 +146,11 @@ const fn as_f64(value: u64) -> f64 {
     value as f64
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped between min and max, both u32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped between min and max, both u32"
+)]
 const fn seats(limit: f64) -> u32 {
     limit as u32
 }
@@ -166,4 +170,5 @@ const FEWEST_SAMPLES: u64 = 10;
 const LONGEST_SAMPLE: u64 = (1 << 32) - 1;
 
 #[cfg(all(test, not(loom)))]
+#[path = "gradient_tests.rs"]
 mod tests;

@@ -25,7 +25,9 @@ impl Capacity {
     pub(crate) fn new(spec: &CapacitySpec) -> Self {
         match *spec {
             CapacitySpec::Fixed(seats) => Self::Fixed(seats.get()),
-            CapacitySpec::Gradient { min, max } => Self::Gradient(Arc::new(Gradient::new(min.get(), max.get()))),
+            CapacitySpec::Gradient { min, max } => {
+                Self::Gradient(Arc::new(Gradient::new(min.get(), max.get())))
+            }
         }
     }
 

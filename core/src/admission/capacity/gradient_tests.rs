@@ -16,7 +16,7 @@ fn run(gradient: &Gradient, capacity: u32, demand: u32, from: u64, seconds: u64)
         let waits = (f64::from(inside) / f64::from(capacity)).max(1.0);
         let latency = SERVICE.mul_f64(waits);
         // `inside` answers in one latency: one every latency / inside.
-        micros += (latency / inside.max(1)).as_micros().max(1) as u64;
+        micros += u64::try_from((latency / inside.max(1)).as_micros().max(1)).expect("small");
         if let Some(limit) = gradient.observe(latency, inside, Time::from_nanos(micros * 1_000)) {
             limits.push(limit);
         }
@@ -37,7 +37,10 @@ fn finds_the_capacity_from_above_and_from_below() {
         let limits = run(&gradient, capacity, 100_000, 0, 60);
         let (usual, highest) = settled(&limits);
         assert!(usual >= capacity, "capacity {capacity}: {usual} seats waste some of it");
-        assert!(highest <= capacity * 3 / 2 + 4, "capacity {capacity}: {highest} seats queue at the backends");
+        assert!(
+            highest <= capacity * 3 / 2 + 4,
+            "capacity {capacity}: {highest} seats queue at the backends"
+        );
     }
 }
 

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LIMITS: QueueLimits = QueueLimits { per_tenant: 1_000, total: 100_000, timeout: Duration::from_secs(1) };
+const LIMITS: QueueLimits =
+    QueueLimits { per_tenant: 1_000, total: 100_000, timeout: Duration::from_secs(1) };
 
 fn joining(tenant: u64, weight: u32, cost: u64) -> Joining {
     Joining { tenant, weight, cost, deadline: Time::from_nanos(u64::MAX) }
@@ -50,7 +51,12 @@ fn shares_follow_weight_and_cost() {
         counts[usize::try_from(tenant).expect("small")] += 1;
     }
     // Weight 3 at cost 3 gets as many as weight 1 at cost 1.
-    assert!((98..=102).contains(&counts[1]) && (298..=302).contains(&counts[2]) && (98..=102).contains(&counts[3]), "{counts:?}");
+    assert!(
+        (98..=102).contains(&counts[1])
+            && (298..=302).contains(&counts[2])
+            && (98..=102).contains(&counts[3]),
+        "{counts:?}"
+    );
 }
 
 #[test]
@@ -83,7 +89,12 @@ fn whoever_leaves_charges_nothing() {
     }
     let order: Vec<_> = (0..3).map_while(|_| next(&mut queue, &mut waiting)).collect();
     assert_eq!(order, [1, 2, 2], "the one left of tenant 1 is its first");
-    assert!(queue.flows.is_empty() && queue.heads.is_empty() && queue.deadlines.is_empty() && queue.waiters.is_empty());
+    assert!(
+        queue.flows.is_empty()
+            && queue.heads.is_empty()
+            && queue.deadlines.is_empty()
+            && queue.waiters.is_empty()
+    );
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! Invariants 1 and 2: nothing is lost, and never more in flight than seats, whatever drops, cancels and reconfigures, from
+//! several threads.
+
+#![expect(clippy::disallowed_methods, reason = "the core spawns no threads; its tests do")]
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use tenantry::{
+    Acquire, Balancer, CapacitySpec, Config, Lease, ManualClock, Outcome, PoolSpec, QueueSpec, Rate, Request,
+    Stats, StrategySpec, TenantSpec, UnknownTenants,
+};
+
+const TENANTS: [&str; 6] = ["a", "b", "c", "made-1", "made-2", "made-3"];
+const LARGEST_CAPACITY: u32 = 6;
+
+/// One of several configurations, all of which allow at most [`LARGEST_CAPACITY`] in flight.
+fn config(variant: u32) -> Config {
+    let pool = |capacity, endpoints: &[&str]| {
+        PoolSpec::new(endpoints.iter().copied())
+            .with_capacity(CapacitySpec::fixed(capacity))
+            .with_strategy(if variant.is_multiple_of(2) {
+                StrategySpec::P2c
+            } else {
+                StrategySpec::RoundRobin
+            })
+            .with_queue(QueueSpec::new().with_per_tenant(8).with_total(12))
+    };
+    let spec = TenantSpec::new().with_weight(1 + variant % 9).with_max_in_flight(5);
+    let limited = spec.clone().with_rate(Rate::cost(1_000, Duration::from_millis(1)).with_burst(50));
+    let base = Config::new()
+        .with_seed(9)
+        .with_pool("api", pool([4, 2, LARGEST_CAPACITY, 1][variant as usize % 4], &["x", "y", "z"]))
+        .with_tenant("a", limited.clone())
+        .with_tenant("b", spec);
+    match variant % 4 {
+        0 => base.with_template("free", limited).with_unknown_tenants(UnknownTenants::template("free", 2)),
+        1 => base.with_tenant("c", TenantSpec::new()).with_pool("web", pool(3, &["w"])),
+        2 => base.with_pool("web", pool(1, &[])),
+        _ => base,
+    }
+}
+
+fn assert_at_rest(stats: &Stats) {
+    for pool in stats.pools() {
+        assert_eq!((pool.in_flight(), pool.waiting()), (0, 0), "{stats:?}");
+        assert!(pool.endpoints().iter().all(|endpoint| endpoint.in_flight() == 0), "{stats:?}");
+    }
+    assert!(stats.tenants().iter().all(|tenant| tenant.in_flight() + tenant.waiting() == 0), "{stats:?}");
+}
+
+/// A full pass of every tenant, one after the other: what was lost would show as a refusal.
+fn assert_all_of_it_is_there(balancer: &Balancer, clock: &ManualClock) {
+    balancer.reconfigure(config(2)).expect("usable");
+    clock.advance(Duration::from_secs(3_600));
+    let leases: Vec<_> = (0..LARGEST_CAPACITY)
+        .map(|n| balancer.try_acquire_owned(&Request::new(["a", "b"][n as usize % 2]).pool("api")))
+        .collect();
+    assert!(leases.iter().all(Result::is_ok), "{leases:?}");
+    drop(leases);
+    assert_at_rest(&balancer.stats());
+}
+
+/// What one thread does, drawn from numbers.
+struct Actor {
+    balancer: Balancer,
+    clock: ManualClock,
+    leases: Vec<Lease>,
+    waiting: Vec<Acquire>,
+}
+
+impl Actor {
+    fn act(&mut self, action: u32) {
+        let (what, which) = (action % 16, action / 16);
+        let tenant = TENANTS[which as usize % TENANTS.len()];
+        let pool = if which.is_multiple_of(5) { "web" } else { "api" };
+        let request = Request::new(tenant).pool(pool).cost(u64::from(which % 7));
+        match what {
+            0..4 => self.leases.extend(self.balancer.try_acquire_owned(&request)),
+            4..7 => self.waiting.push(
+                self.balancer.acquire_owned(request.timeout(Duration::from_millis(u64::from(which % 9)))),
+            ),
+            7..9 => self.poll_one(which as usize),
+            9..13 => self.end_one(which),
+            13 => drop(self.waiting.pop()),
+            14 => self.clock.advance(Duration::from_micros(u64::from(which % 3_000))),
+            _ => self.balancer.reconfigure(config(which)).expect("every variant is usable"),
+        }
+    }
+
+    fn poll_one(&mut self, which: usize) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut acquire = self.waiting.swap_remove(which % self.waiting.len());
+        match Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(resolved) => self.leases.extend(resolved),
+            Poll::Pending => self.waiting.push(acquire),
+        }
+    }
+
+    fn end_one(&mut self, which: u32) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let lease = self.leases.swap_remove(which as usize % self.leases.len());
+        let cost = u64::from(which % 11);
+        match which % 5 {
+            0 => lease.finish(Outcome::success().with_cost(cost)),
+            1 => lease.finish(Outcome::failure()),
+            2 => lease.finish(Outcome::overload().with_cost(cost)),
+            3 => lease.finish(Outcome::success()),
+            _ => drop(lease),
+        }
+    }
+}
+
+fn actor(balancer: &Balancer, clock: &ManualClock) -> Actor {
+    Actor { balancer: balancer.clone(), clock: clock.clone(), leases: vec![], waiting: vec![] }
+}
+
+fn balancer() -> (Balancer, ManualClock) {
+    let clock = ManualClock::new();
+    (Balancer::with_clock(config(0), clock.clone()).expect("usable"), clock)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// One thread, so that every step can be checked: seats are never exceeded by a capacity that did not shrink, and nobody
+    /// waits while a seat is free (invariant 4).
+    #[test]
+    fn one_thread_conserves_and_wastes_nothing(actions in prop::collection::vec(any::<u32>(), 1..300)) {
+        let (balancer, clock) = balancer();
+        let mut actor = actor(&balancer, &clock);
+        for action in actions {
+            let before: Vec<_> = balancer.stats().pools().iter().map(|pool| (pool.name().to_owned(), pool.in_flight())).collect();
+            actor.act(action);
+            for pool in balancer.stats().pools() {
+                let had = before.iter().find(|(name, _)| name == pool.name()).map_or(0, |(_, in_flight)| *in_flight);
+                prop_assert!(pool.in_flight() <= pool.capacity().max(had), "{pool:?} had {had}");
+                prop_assert!(pool.waiting() == 0 || pool.in_flight() >= pool.capacity(), "{pool:?}");
+            }
+        }
+        drop(actor);
+        assert_at_rest(&balancer.stats());
+        assert_all_of_it_is_there(&balancer, &clock);
+    }
+}
+
+/// Many interleavings of everything at once, from four threads.
+#[test]
+fn four_threads_conserve() {
+    for round in 0..60_u64 {
+        let (balancer, clock) = balancer();
+        let start = Arc::new(Barrier::new(4));
+        let threads: Vec<_> = (0..4)
+            .map(|thread| {
+                let (mut actor, start) = (actor(&balancer, &clock), Arc::clone(&start));
+                let mut state = round * 4 + thread + 1;
+                thread::spawn(move || {
+                    start.wait();
+                    for _ in 0..600 {
+                        state = state
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        actor.act(u32::try_from(state >> 33).expect("31 bits"));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+        assert_at_rest(&balancer.stats());
+        assert_all_of_it_is_there(&balancer, &clock);
+    }
+}
+
+/// Invariant 2 under contention: a counter beside the balancer never sees more holders than seats.
+#[test]
+fn never_more_holders_than_seats() {
+    let pool = PoolSpec::new(["x", "y"]).with_capacity(CapacitySpec::fixed(3));
+    let config = Config::new()
+        .with_pool("api", pool)
+        .with_tenant("a", TenantSpec::new())
+        .with_tenant("b", TenantSpec::new());
+    let balancer = Balancer::new(config).expect("usable");
+    let (holders, exceeded) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let threads: Vec<_> = ["a", "b", "a", "b"]
+        .map(|tenant| {
+            let (balancer, holders, exceeded) =
+                (balancer.clone(), Arc::clone(&holders), Arc::clone(&exceeded));
+            thread::spawn(move || {
+                for _ in 0..20_000 {
+                    let Ok(lease) = wait_for(&balancer, tenant) else { continue };
+                    if holders.fetch_add(1, Ordering::SeqCst) >= 3 {
+                        exceeded.store(true, Ordering::SeqCst);
+                    }
+                    holders.fetch_sub(1, Ordering::SeqCst);
+                    lease.finish(Outcome::success());
+                }
+            })
+        })
+        .into();
+    threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+    assert!(!exceeded.load(Ordering::SeqCst), "more than three held a seat at once");
+    assert_at_rest(&balancer.stats());
+}
+
+/// Blocks on `acquire` by parking the thread: the simplest executor.
+fn wait_for(balancer: &Balancer, tenant: &str) -> Result<Lease, tenantry::Rejection> {
+    struct Unpark(thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut acquire = balancer.acquire_owned(Request::new(tenant));
+    loop {
+        match Pin::new(&mut acquire).poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(resolved) => return resolved,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
