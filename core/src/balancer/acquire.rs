@@ -10,14 +10,16 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Balancer, lease::Held, lease::Lease};
+use super::{
+    Balancer,
+    lease::{Charged, Held, Lease},
+};
 use crate::{
     admission::{Admission, WaiterId},
-    limit::{Charge, Quota},
+    limit::Quota,
     outcome::Outcome,
     pool::{Picked, PoolId},
     rejection::Rejection,
-    tenant::Found,
     time::Time,
 };
 
@@ -47,24 +49,15 @@ pub(super) struct Pending {
     pub(super) waiter: WaiterId,
     pub(super) deadline: Time,
     pub(super) admission: Arc<Admission>,
-    /// What `charge` was taken from, whatever updates do meanwhile.
+    /// What the charge was taken from, whatever updates do meanwhile.
     pub(super) quotas: Arc<[Quota]>,
-    pub(super) charge: Charge,
-    pub(super) found: Found,
-    pub(super) edition: u64,
+    pub(super) charged: Charged,
     pub(super) pool: PoolId,
 }
 
 impl Pending {
     pub(super) const fn held(&self, picked: Picked, now: Time) -> Held {
-        Held {
-            picked,
-            charge: self.charge,
-            started: now,
-            found: self.found,
-            edition: self.edition,
-            pool: self.pool,
-        }
+        Held { picked, charged: self.charged, started: now, pool: self.pool }
     }
 }
 
@@ -121,7 +114,7 @@ impl super::state::State {
     ) -> Result<Held, Rejection> {
         match seat.and_then(|seat| self.pick_for(pending, seat, now)) {
             Ok(held) => {
-                self.slab.get(pending.found.slot).stop_waiting();
+                self.slab.get(pending.charged.found.slot).stop_waiting();
                 Ok(held)
             }
             Err(rejection) => {
@@ -137,7 +130,7 @@ impl<H: Borrow<Balancer>> Drop for Acquire<H> {
         let Some(handle) = self.handle.take() else { return };
         let state = handle.borrow().state();
         match mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Ready(Ok(held)) => state.settle(held, &Outcome::cancelled()),
+            Stage::Ready(Ok(held)) => state.settle(&mut Some(held), &Outcome::cancelled()),
             Stage::Waiting(pending) => {
                 let now = state.clock.now();
                 state.give_up(&pending, None, now);

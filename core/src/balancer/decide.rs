@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     acquire::{Pending, Stage},
-    lease::Held,
+    lease::{Charged, Held},
     snapshot::{Service, Snapshot},
     state::State,
 };
@@ -21,23 +21,27 @@ use crate::{
 struct Visit<'a> {
     tenant: &'a Tenant,
     terms: &'a Terms,
-    found: Found,
-    charge: Charge,
-    edition: u64,
+    charged: Charged,
 }
 
 impl State {
-    /// One decision, without waiting.
+    /// One decision, without waiting. What it grants is put where the lease will keep it: it is too large to be handed
+    /// from return to return.
     #[inline]
-    pub(super) fn try_acquire(&self, request: &Request<'_>) -> Result<Held, Rejection> {
+    pub(super) fn try_acquire(
+        &self,
+        request: &Request<'_>,
+        held: &mut Option<Held>,
+    ) -> Result<(), Rejection> {
         let now = self.clock.now();
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            match service.admission.try_admit() {
-                Some(seat) => visit.pick(service, seat, now),
-                None => Err(visit.turn_away(Rejection::Saturated, now)),
-            }
+            let Some(seat) = service.admission.try_admit() else {
+                return Err(visit.turn_away(Rejection::Saturated, now));
+            };
+            *held = Some(visit.pick(service, seat, now)?);
+            Ok(())
         })
     }
 
@@ -74,7 +78,7 @@ impl State {
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
     /// charged; on failure nothing has changed.
-    #[inline]
+    #[inline(always)]
     fn identify_and_limit<'a>(
         &'a self,
         snapshot: &'a Snapshot,
@@ -91,14 +95,9 @@ impl State {
             }
             match tenant.enter(found.generation, terms.max_in_flight()) {
                 Ok(()) => {
-                    let edition = snapshot.directory.edition();
-                    return charge(tenant, terms, request.units(), now).map(|charge| Visit {
-                        tenant,
-                        terms,
-                        found,
-                        charge,
-                        edition,
-                    });
+                    let charge = charge(tenant, terms, request.units(), now)?;
+                    let charged = Charged { found, edition: snapshot.directory.edition(), charge };
+                    return Ok(Visit { tenant, terms, charged });
                 }
                 Err(EntryError::Full) => {
                     tenant.reject();
@@ -157,21 +156,14 @@ fn charge(tenant: &Tenant, terms: &Terms, cost: u64, now: Time) -> Result<Charge
 
 impl Visit<'_> {
     const fn entry(&self) -> Entry {
-        Entry { slot: self.found.slot, generation: self.found.generation }
+        Entry { slot: self.charged.found.slot, generation: self.charged.found.generation }
     }
 
     /// Step four.
-    #[inline]
+    #[inline(always)]
     fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
         match service.pool.pick(seat.turn, now) {
-            Some(picked) => Ok(Held {
-                picked,
-                charge: self.charge,
-                started: now,
-                found: self.found,
-                edition: self.edition,
-                pool: service.pool.id(),
-            }),
+            Some(picked) => Ok(Held { picked, charged: self.charged, started: now, pool: service.pool.id() }),
             None => {
                 service.admission.release(now);
                 Err(self.turn_away(Rejection::NoEndpoint, now))
@@ -186,16 +178,14 @@ impl Visit<'_> {
             deadline,
             admission: Arc::clone(&service.admission),
             quotas: Arc::clone(self.terms.quotas()),
-            charge: self.charge,
-            found: self.found,
-            edition: self.edition,
+            charged: self.charged,
             pool: service.pool.id(),
         }
     }
 
     /// Takes the charge back: a refused request consumes nothing.
     fn turn_away(self, rejection: Rejection, now: Time) -> Rejection {
-        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charge, now);
+        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charged.charge, now);
         self.tenant.reject();
         self.tenant.leave();
         rejection

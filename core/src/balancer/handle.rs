@@ -86,7 +86,7 @@ impl Balancer {
     /// [`Rejection`]; nothing is consumed. [`Rejection::Saturated`] where [`acquire`](Self::acquire) would wait.
     #[inline]
     pub fn try_acquire(&self, request: &Request<'_>) -> Result<Lease<&Self>, Rejection> {
-        self.state.try_acquire(request).map(|held| Lease::new(self, held))
+        Lease::granted(self, |balancer, held| balancer.state.try_acquire(request, held))
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a lease that keeps the balancer alive and borrows nothing.
@@ -95,7 +95,7 @@ impl Balancer {
     /// As [`try_acquire`](Self::try_acquire).
     #[inline]
     pub fn try_acquire_owned(&self, request: &Request<'_>) -> Result<Lease, Rejection> {
-        self.state.try_acquire(request).map(|held| Lease::new(self.clone(), held))
+        Lease::granted(self.clone(), |balancer, held| balancer.state.try_acquire(request, held))
     }
 
     /// Waits for a seat when there is none, in the weighted fair queue across tenants.

@@ -29,7 +29,7 @@ use crate::{
 #[must_use = "a dropped lease is a cancelled request"]
 pub struct Lease<H: Borrow<Balancer> = Balancer> {
     handle: H,
-    /// Always there, until `finish` or `drop` takes it.
+    /// Always there, until `finish` or `drop` settles it.
     held: Option<Held>,
 }
 
@@ -37,14 +37,32 @@ pub struct Lease<H: Borrow<Balancer> = Balancer> {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) picked: Picked,
-    pub(super) charge: Charge,
+    pub(super) charged: Charged,
     pub(super) started: Time,
-    pub(super) found: Found,
-    pub(super) edition: u64,
     pub(super) pool: PoolId,
 }
 
+/// A request inside its tenant, and what it is charged with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Charged {
+    pub(super) found: Found,
+    /// The edition of the directory that `found` is from.
+    pub(super) edition: u64,
+    pub(super) charge: Charge,
+}
+
 impl<H: Borrow<Balancer>> Lease<H> {
+    /// A lease of what `grant` puts into it, or nothing.
+    #[inline]
+    pub(super) fn granted<E>(
+        handle: H,
+        grant: impl FnOnce(&Balancer, &mut Option<Held>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut lease = Self { handle, held: None };
+        grant(lease.handle.borrow(), &mut lease.held)?;
+        Ok(lease)
+    }
+
     pub(super) const fn new(handle: H, held: Held) -> Self {
         Self { handle, held: Some(held) }
     }
@@ -63,20 +81,18 @@ impl<H: Borrow<Balancer>> Lease<H> {
 
     /// Ends it: the seat goes to the next in line, and the outcome is learnt from.
     pub fn finish(mut self, outcome: Outcome) {
-        if let Some(held) = self.held.take() {
-            self.handle.borrow().state().settle(held, &outcome);
-        }
+        self.handle.borrow().state().settle(&mut self.held, &outcome);
     }
 
     fn held(&self) -> &Held {
-        self.held.as_ref().expect("only `finish` and `drop` take it, and both end the lease")
+        self.held.as_ref().expect("only `finish` and `drop` settle it, and both end the lease")
     }
 }
 
 impl<H: Borrow<Balancer>> Drop for Lease<H> {
     fn drop(&mut self) {
-        if let Some(held) = self.held.take() {
-            self.handle.borrow().state().settle(held, &Outcome::cancelled());
+        if self.held.is_some() {
+            self.handle.borrow().state().settle(&mut self.held, &Outcome::cancelled());
         }
     }
 }

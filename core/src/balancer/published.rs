@@ -29,6 +29,7 @@ struct Remembered {
 }
 
 thread_local! {
+    /// The most recently used last.
     static REMEMBERED_HERE: RefCell<Vec<Remembered>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -38,21 +39,23 @@ impl Published {
         Self { id: IDS.fetch_add(1, Ordering::Relaxed), current: Arc::new(ArcSwap::from_pointee(snapshot)) }
     }
 
-    /// Shows `act` the snapshot in force. Neither waits nor counts references.
+    /// Shows `act` the snapshot in force, once. Neither waits nor counts references.
     #[inline]
-    pub(super) fn read<R>(&self, act: impl FnOnce(&Snapshot) -> R) -> R {
-        let mut act = Some(act);
+    pub(super) fn read<R>(&self, mut act: impl FnMut(&Snapshot) -> R) -> R {
         let read = REMEMBERED_HERE.try_with(|remembered| {
             let mut remembered = remembered.try_borrow_mut().ok()?;
-            let snapshot = self.recall(&mut remembered);
-            act.take().map(|act| act(snapshot))
+            Some(act(self.recall(&mut remembered)))
         });
-        match (read, act) {
-            (Ok(Some(result)), _) => result,
-            // A waker that is run by a decision decides again, or the thread is ending: the plain way.
-            (_, Some(act)) => act(&self.current.load()),
-            (_, None) => unreachable!("`act` is taken only where its result is returned"),
+        match read {
+            Ok(Some(result)) => result,
+            _ => self.read_plainly(&mut act),
         }
+    }
+
+    /// Where this thread remembers nothing: it is ending, or it decides in a waker that another decision of its own runs.
+    #[cold]
+    fn read_plainly<R>(&self, act: &mut dyn FnMut(&Snapshot) -> R) -> R {
+        act(&self.current.load())
     }
 
     /// The snapshot in force, to keep.
@@ -67,20 +70,22 @@ impl Published {
 
     #[inline]
     fn recall<'a>(&self, remembered: &'a mut Vec<Remembered>) -> &'a Snapshot {
-        let place = match remembered.iter().position(|one| one.id == self.id) {
-            Some(place) => place,
-            None => self.remember(remembered),
-        };
-        remembered[place].cache.load()
+        if remembered.last().is_none_or(|last| last.id != self.id) {
+            self.bring_last(remembered);
+        }
+        remembered.last_mut().expect("it was just brought here").cache.load()
     }
 
     #[cold]
-    fn remember(&self, remembered: &mut Vec<Remembered>) -> usize {
+    fn bring_last(&self, remembered: &mut Vec<Remembered>) {
+        let mine = match remembered.iter().position(|one| one.id == self.id) {
+            Some(place) => remembered.remove(place),
+            None => Remembered { id: self.id, cache: Cache::new(Arc::clone(&self.current)) },
+        };
         if remembered.len() == REMEMBERED {
             remembered.remove(0);
         }
-        remembered.push(Remembered { id: self.id, cache: Cache::new(Arc::clone(&self.current)) });
-        remembered.len() - 1
+        remembered.push(mine);
     }
 }
 

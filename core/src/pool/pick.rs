@@ -22,8 +22,20 @@ pub(crate) struct Picked {
 
 impl Pool {
     /// Picks for the `number`-th request of this pool. Takes no lock and allocates nothing.
+    #[inline]
     pub(crate) fn pick(&self, number: u32, now: Time) -> Option<Picked> {
-        let judged = self.is_judged();
+        let unhealthy = self.health.unhealthy() as usize;
+        if unhealthy > 0 {
+            return self.pick_among_unhealthy(number, self.is_judged(unhealthy), now);
+        }
+        let candidates = Candidates::new(&self.members, false, self.decay, now);
+        let draw = rng::draw(self.seed, u64::from(number));
+        let index = self.strategy.pick(&candidates, &Turn { number, draw })?;
+        Some(Picked { endpoint: self.members[index].enter(), trial: false })
+    }
+
+    #[cold]
+    fn pick_among_unhealthy(&self, number: u32, judged: bool, now: Time) -> Option<Picked> {
         let candidates = Candidates::new(&self.members, judged, self.decay, now);
         for attempt in 0..ATTEMPTS {
             let draw = rng::draw(self.seed ^ attempt, u64::from(number));
@@ -46,11 +58,11 @@ impl Pool {
         self.judge(&picked.endpoint, picked.trial, outcome, now);
     }
 
-    /// Whether health decides: not while all are healthy, and not in a panic, when so few are that the others, ejected or
-    /// not, are better than nothing.
-    fn is_judged(&self) -> bool {
-        let (unhealthy, count) = (self.health.unhealthy() as usize, self.members.len());
-        unhealthy > 0 && (count - unhealthy.min(count)) * 100 >= count * PANIC_PERCENT
+    /// Whether health decides: not in a panic, when so few are healthy that the others, ejected or not, are better than
+    /// nothing.
+    fn is_judged(&self, unhealthy: usize) -> bool {
+        let count = self.members.len();
+        (count - unhealthy.min(count)) * 100 >= count * PANIC_PERCENT
     }
 }
 

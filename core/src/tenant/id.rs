@@ -3,7 +3,7 @@
 //! Up to 39 bytes the words are the id itself, so comparing is exact and touches no other memory. A longer one is
 //! represented by its length and its SipHash-1-3 of 128 bits under a key that no other process knows.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use foldhash::fast::RandomState as FastState;
 use siphasher::sip128::SipHasher13;
@@ -48,7 +48,14 @@ impl IdHasher {
     /// The key of an id whose words are known.
     #[inline]
     pub(super) fn key_of(&self, words: IdWords) -> IdKey {
-        IdKey { words, hash: self.index.hash_one(words.0) }
+        let [a, b, c, d, e] = words.0;
+        let mut hasher = self.index.build_hasher();
+        hasher.write_u128(u128::from(a) << 64 | u128::from(b));
+        if c | d != 0 {
+            hasher.write_u128(u128::from(c) << 64 | u128::from(d));
+        }
+        hasher.write_u64(e);
+        IdKey { words, hash: hasher.finish() }
     }
 
     fn digest(&self, bytes: &[u8]) -> IdWords {
@@ -76,18 +83,29 @@ impl IdWords {
     pub(crate) const OVERFLOW: Self = Self([1, 0, 0, 0, (SHARED as u64) << 56]);
 }
 
+/// The bytes, padded with zeros, and their number in the last byte.
 #[inline]
 fn inline(bytes: &[u8]) -> IdWords {
-    let mut padded = [0; 8 * WORDS];
-    padded[..bytes.len()].copy_from_slice(bytes);
-    #[expect(clippy::cast_possible_truncation, reason = "the caller has checked: at most 39")]
-    let length = bytes.len() as u8;
-    padded[INLINE] = length;
-    let mut words = [0; WORDS];
-    for (word, chunk) in words.iter_mut().zip(padded.chunks_exact(8)) {
-        *word = u64::from_le_bytes(chunk.try_into().expect("chunks of eight bytes"));
+    let mut rest = bytes;
+    let mut words = [next_word(&mut rest), next_word(&mut rest), 0, 0, 0];
+    if !rest.is_empty() {
+        words[2] = next_word(&mut rest);
+        words[3] = next_word(&mut rest);
+        words[4] = next_word(&mut rest);
     }
+    words[WORDS - 1] |= (bytes.len() as u64) << 56;
     IdWords(words)
+}
+
+#[inline]
+fn next_word(rest: &mut &[u8]) -> u64 {
+    if let Some((word, after)) = rest.split_first_chunk() {
+        *rest = after;
+        return u64::from_le_bytes(*word);
+    }
+    let word = rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte));
+    *rest = &[];
+    word
 }
 
 pub(super) const WORDS: usize = 5;
