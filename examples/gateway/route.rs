@@ -1,0 +1,102 @@
+//! Which pool serves a request: the route whose path is the longest that the request's path starts with.
+
+use std::{convert::Infallible, fmt, sync::Arc};
+
+use http::{HeaderName, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tenantry::Balancer;
+use tenantry_tower::{
+    balance::{BalanceLayer, LeaseBody},
+    proxy::ReverseProxy,
+    rejection::{Problem, RejectionBody, RejectionLayer},
+    tenant::{Header, TenantLayer},
+};
+use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+
+use crate::{
+    config::{Route, Settings},
+    meter::Meter,
+};
+
+/// The body of a gateway's answers.
+pub type Body = RejectionBody<LeaseBody<Incoming>>;
+
+type Lane = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+
+/// All routes, each with its own stack of layers; they share the connections to the endpoints. Cheap to clone.
+#[derive(Clone)]
+pub struct Router {
+    lanes: Arc<[(String, Lane)]>,
+}
+
+impl Router {
+    /// Routes as the settings say.
+    #[must_use]
+    pub fn new(balancer: &Balancer, settings: &Settings, meter: &Meter) -> Self {
+        let proxy = ReverseProxy::new();
+        let lane = |route: &Route| {
+            let stack = ServiceBuilder::new()
+                .layer(TenantLayer::new(Header::new(settings.tenant_header().clone())))
+                .layer(meter.clone())
+                .layer(RejectionLayer::new())
+                .layer(balance(balancer, route))
+                .service(proxy.clone());
+            (route.path().to_owned(), BoxCloneSyncService::new(stack))
+        };
+        let mut lanes: Vec<_> = settings.routes().iter().map(lane).collect();
+        lanes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        Self { lanes: lanes.into() }
+    }
+
+    /// The answer to one request.
+    ///
+    /// # Errors
+    /// Never.
+    pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let path = request.uri().path();
+        match self.lanes.iter().find(|(prefix, _)| covers(prefix, path)) {
+            Some((_, lane)) => lane.clone().oneshot(request).await,
+            None => {
+                Ok(Problem::new(StatusCode::NOT_FOUND, "NO_ROUTE", "No route leads there").into_response())
+            }
+        }
+    }
+}
+
+fn balance(balancer: &Balancer, route: &Route) -> BalanceLayer {
+    let layer = BalanceLayer::new(balancer.clone()).pool(route.pool());
+    match route.key_header().cloned() {
+        Some(name) => layer.key(move |request| key(request, &name)),
+        None => layer,
+    }
+}
+
+fn key<'a>(request: &'a http::request::Parts, name: &HeaderName) -> Option<std::borrow::Cow<'a, [u8]>> {
+    Some(request.headers.get(name)?.as_bytes().into())
+}
+
+/// Whole segments only: `/api` covers `/api` and `/api/x`, not `/apix`.
+fn covers(prefix: &str, path: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.lanes.iter().map(|(path, _)| path)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_route_covers_whole_segments() {
+        assert!(covers("/", "/") && covers("/", "/x") && covers("/api", "/api") && covers("/api", "/api/x"));
+        assert!(covers("/api/", "/api/x"));
+        assert!(!covers("/api", "/apix") && !covers("/api/", "/api") && !covers("/api", "/"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The real gateway, the real nginx and the real curl, as processes that end with their test.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    time::SystemTime,
+};
+
+/// A folder that goes with its test.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn join(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the folder for temporary files, where the system clears it.
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// A program that is ended, by its own id, when its test ends.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) child: Child,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A gateway in a process of its own.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) program: Program,
+    pub(crate) url: String,
+}
+
+impl Gateway {
+    /// Starts it before one endpoint, for a tenant `acme`.
+    pub(crate) fn start(folder: &Folder, endpoint: &str) -> Self {
+        let config = folder.join("gateway.toml");
+        let text = format!(
+            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n"
+        );
+        fs::write(&config, text).unwrap();
+        let child =
+            Command::new(gateway()).arg("--config").arg(&config).stdout(Stdio::piped()).spawn().unwrap();
+        let mut program = Program { child };
+        let mut line = String::new();
+        let out = program.child.stdout.as_mut().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").expect("it says where it listens").to_owned();
+        Self { program, url }
+    }
+
+    /// The same program once more.
+    pub(crate) fn program_again(&self) -> Command {
+        Command::new(gateway())
+    }
+
+    /// Asks it to end, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let id = self.program.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    }
+}
+
+/// curl as the tenant `acme`, from the gateway.
+pub(crate) fn curl(arguments: &[&str]) -> Command {
+    let mut curl = Command::new("curl");
+    curl.args(["--silent", "--show-error", "--fail", "--max-time", "120", "--header", "x-tenant: acme"])
+        .args(arguments);
+    curl
+}
+
+/// What a program that must succeed has printed.
+pub(crate) fn succeed(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{command:?}: {status}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
+
+/// Where a program is, or what to say where it is not: a test that needs it is left out, loudly, but not in CI.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders =
+        env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    assert!(
+        found.is_some() || env::var("CI").as_deref() != Ok("true"),
+        "{name} is not installed, and CI needs it"
+    );
+    found
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// The gateway's program, of the profile that the tests are built with. cargo builds examples with the tests; where it
+/// was told to build only some of them, this builds what is missing or older than its sources.
+fn gateway() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let test = env::current_exe().unwrap();
+        let profile = test.parent().and_then(Path::parent).expect("a test is in target/<profile>/deps");
+        let program = profile.join("examples").join("gateway");
+        if !is_fresh(&program) {
+            let target = profile.parent().expect("a profile is in the target folder");
+            let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+            build.args(["build", "--quiet", "--package", "tenantry-examples", "--example", "gateway"]);
+            build.arg("--target-dir").arg(target).current_dir(root());
+            if profile.ends_with("release") {
+                build.arg("--release");
+            }
+            assert!(build.status().unwrap().success(), "the gateway must build");
+        }
+        program
+    })
+}
+
+fn is_fresh(program: &Path) -> bool {
+    let Ok(built) = fs::metadata(program).and_then(|data| data.modified()) else { return false };
+    ["core/src", "tower-adapter/src", "examples/gateway"]
+        .iter()
+        .all(|folder| newest(&root().join(folder)) <= built)
+}
+
+fn newest(path: &Path) -> SystemTime {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap().map(|entry| newest(&entry.unwrap().path()));
+        return entries.max().unwrap_or(SystemTime::UNIX_EPOCH);
+    }
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package is in the workspace's folder")
+}

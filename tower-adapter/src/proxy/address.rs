@@ -1,0 +1,63 @@
+//! From an endpoint's address and a request's target to the URI that the client within dials.
+
+use http::{
+    Uri,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+
+use super::Error;
+
+/// `http://host:port` or `host:port`: the part that is dialled.
+pub(super) fn authority(address: &str) -> Result<Authority, Error> {
+    let rest = address.strip_prefix("http://").unwrap_or(address);
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    match authority.parse::<Authority>() {
+        Ok(authority) if !authority.host().is_empty() && !authority.as_str().contains('@') => Ok(authority),
+        _ => Err(Error::Address { address: address.into() }),
+    }
+}
+
+/// The same path and query, at the endpoint.
+pub(super) fn target(uri: Uri, endpoint: Authority) -> Uri {
+    let mut parts = uri.into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(endpoint);
+    parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_have_a_scheme_or_none() {
+        for address in ["http://10.0.0.1:8080", "10.0.0.1:8080", "http://10.0.0.1:8080/"] {
+            assert_eq!(authority(address).unwrap(), "10.0.0.1:8080", "{address}");
+        }
+        assert_eq!(authority("http://[::1]:80").unwrap(), "[::1]:80");
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_in_the_clear_is_refused() {
+        for address in
+            ["https://10.0.0.1", "http://10.0.0.1/base", "", "http://", "user:secret@host:1", "a b"]
+        {
+            assert!(matches!(authority(address), Err(Error::Address { .. })), "{address}");
+        }
+    }
+
+    #[test]
+    fn path_and_query_stay_as_they_came() {
+        for (uri, expected) in [
+            ("/a%2Fb/../c?x=%20&y", "/a%2Fb/../c?x=%20&y"),
+            ("http://other.test/p?q", "/p?q"),
+            ("http://other.test", "/"),
+            ("*", "*"),
+        ] {
+            let target = target(uri.parse().unwrap(), "e:1".parse().unwrap());
+            assert_eq!(target.authority().unwrap(), "e:1", "{uri}");
+            assert_eq!(target.path_and_query().unwrap(), expected, "{uri}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use std::{error, fmt};
+
+use http::StatusCode;
+use hyper_util::client::legacy;
+
+/// Why a request got no answer from its endpoint.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nothing among the request's extensions says where it shall go: no
+    /// [`BalanceLayer`](crate::balance::BalanceLayer) around the proxy.
+    NoEndpoint,
+    /// The endpoint's address is not `http://host:port` or `host:port`.
+    Address {
+        /// The address as it stands in the pool.
+        address: Box<str>,
+    },
+    /// The request names no host, or several.
+    Host,
+    /// The request asks for a tunnel (`CONNECT`).
+    Tunnel,
+    /// The client stopped sending its request's body.
+    ClientStalled,
+    /// The client broke off while it sent its request's body.
+    ClientGone(legacy::Error),
+    /// No connection to the endpoint.
+    Connect(legacy::Error),
+    /// The endpoint broke off before its answer, or answered in what is not HTTP.
+    Endpoint(legacy::Error),
+    /// The endpoint took too long to begin its answer.
+    TimedOut,
+}
+
+impl Error {
+    /// The status that the client should see.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        match self {
+            Self::NoEndpoint | Self::Address { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Host | Self::ClientGone(_) => StatusCode::BAD_REQUEST,
+            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
+            Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
+            Self::Connect(_) | Self::Endpoint(_) => StatusCode::BAD_GATEWAY,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// A stable code for programs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoEndpoint => "NOTHING_PICKED",
+            Self::Address { .. } => "BAD_ADDRESS",
+            Self::Host => "BAD_HOST",
+            Self::Tunnel => "NO_TUNNELS",
+            Self::ClientStalled => "CLIENT_STALLED",
+            Self::ClientGone(_) => "CLIENT_GONE",
+            Self::Connect(_) => "CONNECT_FAILED",
+            Self::Endpoint(_) => "ENDPOINT_FAILED",
+            Self::TimedOut => "ENDPOINT_TIMED_OUT",
+        }
+    }
+
+    /// What a client may know: no addresses.
+    pub(crate) const fn title(&self) -> &'static str {
+        match self {
+            Self::NoEndpoint => "The proxy was not told where to send the request",
+            Self::Address { .. } => "The proxy cannot use the address of the endpoint",
+            Self::Host => "The request must name exactly one host",
+            Self::Tunnel => "The proxy opens no tunnels",
+            Self::ClientStalled => "The request stopped coming",
+            Self::ClientGone(_) => "The request broke off",
+            Self::Connect(_) => "No connection to the endpoint",
+            Self::Endpoint(_) => "The endpoint broke off, or its answer is not HTTP",
+            Self::TimedOut => "The endpoint took too long",
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.title())?;
+        match self {
+            Self::Address { address } => write!(f, ": {address}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::ClientGone(error) | Self::Connect(error) | Self::Endpoint(error) => Some(error),
+            _ => None,
+        }
+    }
+}

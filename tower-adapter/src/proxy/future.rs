@@ -1,0 +1,128 @@
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Response, Version};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::{
+    Error, headers,
+    upload::{Standing, Watch},
+};
+use crate::balance::PickedEndpoint;
+
+pin_project! {
+    /// The future of [`ReverseProxy`](super::ReverseProxy).
+    pub struct ResponseFuture {
+        #[pin]
+        state: State,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State {
+        Sent {
+            #[pin]
+            call: legacy::ResponseFuture,
+            #[pin]
+            timer: Option<Sleep>,
+            vigil: Vigil,
+        },
+        Failed { error: Option<Error> },
+    }
+}
+
+/// Watches for signs of life.
+struct Vigil {
+    picked: PickedEndpoint,
+    watch: Watch,
+    last: Standing,
+    patience: Duration,
+}
+
+impl ResponseFuture {
+    pub(super) fn sent(
+        call: legacy::ResponseFuture,
+        picked: PickedEndpoint,
+        watch: Watch,
+        patience: Option<Duration>,
+    ) -> Self {
+        let vigil = Vigil { picked, last: watch.standing(), watch, patience: patience.unwrap_or_default() };
+        Self { state: State::Sent { call, timer: patience.map(sleep), vigil } }
+    }
+
+    pub(super) const fn failed(error: Error) -> Self {
+        Self { state: State::Failed { error: Some(error) } }
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Incoming>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Failed { error } => {
+                Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")))
+            }
+            StateProjection::Sent { call, timer, vigil } => match call.poll(cx) {
+                Poll::Ready(Ok(response)) => Poll::Ready(Ok(received(response))),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error))),
+                Poll::Pending => vigil.poll(timer, cx).map(Err),
+            },
+        }
+    }
+}
+
+impl Vigil {
+    /// Ready when nothing has moved for as long as patience lasts.
+    fn poll(&mut self, timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(mut timer) = timer.as_pin_mut() else { return Poll::Pending };
+        while timer.as_mut().poll(cx).is_ready() {
+            let standing = self.watch.standing();
+            if standing == self.last {
+                return Poll::Ready(self.give_up(standing));
+            }
+            self.last = standing;
+            timer.as_mut().reset(Instant::now() + self.patience);
+        }
+        Poll::Pending
+    }
+
+    fn give_up(&self, standing: Standing) -> Error {
+        if standing.is_clients_turn() {
+            self.picked.excuse();
+            return Error::ClientStalled;
+        }
+        Error::TimedOut
+    }
+
+    fn explain(&self, error: legacy::Error) -> Error {
+        if error.is_connect() {
+            Error::Connect(error)
+        } else if self.picked.is_excused() {
+            Error::ClientGone(error)
+        } else {
+            Error::Endpoint(error)
+        }
+    }
+}
+
+/// The endpoint's answer, as it may go on to the client.
+fn received(mut response: Response<Incoming>) -> Response<Incoming> {
+    headers::clean_response(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    response
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

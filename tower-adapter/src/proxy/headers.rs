@@ -1,0 +1,118 @@
+//! Fields that belong to one connection and go no further (RFC 9110 §7.6.1).
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+
+/// Takes out of a request what belongs to its client's connection. `TE: trailers` is said anew for ours, since trailers
+/// pass through here.
+pub(super) fn clean_request(headers: &mut HeaderMap) {
+    let trailers = headers.get_all(TE).iter().any(wants_trailers);
+    let was_chunked = headers.contains_key(TRANSFER_ENCODING);
+    remove_hop_by_hop(headers);
+    if was_chunked {
+        // RFC 9112 §6.3: Transfer-Encoding overrides Content-Length, which must not be forwarded then.
+        headers.remove(CONTENT_LENGTH);
+    }
+    if trailers {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONNECTION, HeaderValue::from_static("te"));
+    }
+}
+
+/// Takes out of a response what belongs to its endpoint's connection.
+pub(super) fn clean_response(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        for name in named_by_connection(headers) {
+            headers.remove(name);
+        }
+    }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// The fields that `Connection` declares to be its own.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect()
+}
+
+/// Whether one of the transfer codings that `TE` lists is `trailers`.
+fn wants_trailers(te: &HeaderValue) -> bool {
+    te.as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+}
+
+const HOP_BY_HOP: [HeaderName; 9] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_belongs_to_the_connection_goes_no_further() {
+        let mut headers = map(&[
+            ("connection", "keep-alive, X-Private"),
+            ("connection", " x-other ,,\""),
+            ("x-private", "1"),
+            ("x-other", "1"),
+            ("keep-alive", "timeout=5"),
+            ("proxy-connection", "keep-alive"),
+            ("proxy-authenticate", "Basic"),
+            ("proxy-authorization", "Basic c2VjcmV0"),
+            ("te", "gzip;q=0.5"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "websocket"),
+            ("http2-settings", "AAMAAABk"),
+            ("accept", "*/*"),
+        ]);
+        clean_response(&mut headers.clone());
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("accept", "*/*")]));
+    }
+
+    #[test]
+    fn the_wish_for_trailers_is_passed_on() {
+        let mut headers = map(&[("te", "deflate, Trailers"), ("connection", "TE")]);
+        clean_request(&mut headers);
+        assert_eq!(headers, map(&[("te", "trailers"), ("connection", "te")]));
+    }
+
+    #[test]
+    fn a_length_beside_a_transfer_coding_is_not_forwarded() {
+        let mut headers = map(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+        clean_request(&mut headers);
+        assert_eq!(headers, HeaderMap::new());
+    }
+}

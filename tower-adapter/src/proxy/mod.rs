@@ -1,0 +1,36 @@
+//! Sends a request to the endpoint that was picked for it: [`ReverseProxy`], HTTP/1.1 towards the endpoints.
+//!
+//! - **Streaming** both ways: a frame goes on as it comes, nothing is collected. Backpressure passes through.
+//! - **Connections** to endpoints are kept and used again (hyper-util's pool). A request that meets a kept connection
+//!   which the endpoint has just closed goes over another, as long as none of it was sent.
+//! - **Where to** is the [`PickedEndpoint`](crate::balance::PickedEndpoint) among the request's extensions:
+//!   `http://host:port` or `host:port`. Path and query stay byte for byte as they came.
+//! - **Host** stays as the client sent it ([`HostPolicy`] changes that): what Envoy, HAProxy, Traefik and Caddy do, and
+//!   what an application needs for its links and cookies. (nginx sends the endpoint's name unless told otherwise.)
+//! - **Hop-by-hop** fields go no further, in either direction: `Connection` and all that it names, `Keep-Alive`,
+//!   `Proxy-Connection`, `TE` (but `trailers`), `Transfer-Encoding`, `Upgrade`, `Proxy-Authenticate`,
+//!   `Proxy-Authorization` (RFC 9110 §7.6.1). Connections are not upgraded.
+//! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
+//!   latter and forwarded without the former; one without exactly one `Host` is refused (RFC 9112 §3.2, §6.3).
+//! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
+//!   `X-Forwarded-Proto` and `X-Forwarded-Host`, which hold one value and therefore this hop's, so that no client can
+//!   invent them. Put a [`Peer`] into the extensions; without one it is `unknown`. Trust the right end of the lists.
+//! - No `Via`: nginx as an endpoint stops compressing when it sees one.
+//! - **Nothing is retried** once a byte was sent.
+//!
+//! What fails is an [`Error`], with the [status](Error::status) that a client should see; and where the client is to
+//! blame, the endpoint is [excused](crate::balance::PickedEndpoint::excuse).
+
+mod address;
+mod error;
+mod forwarded;
+mod future;
+mod headers;
+mod peer;
+mod service;
+mod upload;
+
+pub use error::Error;
+pub use future::ResponseFuture;
+pub use peer::Peer;
+pub use service::{HostPolicy, ReverseProxy};

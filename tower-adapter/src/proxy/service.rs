@@ -1,0 +1,211 @@
+use std::{
+    error, fmt,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, Version,
+    header::{HOST, TRANSFER_ENCODING},
+    request::Parts,
+    uri::Authority,
+};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tower::Service;
+
+use super::{Error, Peer, ResponseFuture, address, forwarded, headers, upload::Upload};
+use crate::balance::PickedEndpoint;
+
+/// Forwards each request to the endpoint that was picked for it. Clones share their connections.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use http_body_util::Empty;
+/// use tenantry_tower::{balance::PickedEndpoint, proxy::ReverseProxy};
+/// use tower::ServiceExt;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let proxy = ReverseProxy::new();
+/// let mut request = Request::get("/orders?page=2").header("host", "shop.example").body(Empty::<Bytes>::new())?;
+/// request.extensions_mut().insert(PickedEndpoint::new("http://127.0.0.1:9")); // BalanceLayer does this
+///
+/// let error = proxy.oneshot(request).await.unwrap_err(); // nobody listens on port 9
+/// assert_eq!(error.status(), 502);
+/// # Ok(())
+/// # }
+/// ```
+pub struct ReverseProxy<B> {
+    client: Client<HttpConnector, Upload<B>>,
+    patience: Option<Duration>,
+    host: HostPolicy,
+}
+
+/// What an endpoint sees as `Host`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostPolicy {
+    /// What the client sent. The default.
+    #[default]
+    Preserve,
+    /// The endpoint's own `host:port`; what the client sent is in `X-Forwarded-Host` and `Forwarded`.
+    Endpoint,
+}
+
+impl<B> ReverseProxy<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    /// A proxy that gives up connecting after 5 s, and waiting for an answer to begin after 60 s without a sign of life.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .set_host(false)
+            .build(connector);
+        Self { client, patience: Some(RESPONSE_TIMEOUT), host: HostPolicy::default() }
+    }
+
+    /// How long the endpoint may show no sign of life (take nothing of the request, begin no answer) before it counts as
+    /// failed; `None`: for ever. Default 60 s, as nginx's `proxy_read_timeout`. A client that stops sending for as long
+    /// is [`Error::ClientStalled`].
+    #[must_use]
+    pub fn with_response_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.patience = timeout.into();
+        self
+    }
+
+    /// What endpoints see as `Host`. Default: [`HostPolicy::Preserve`].
+    #[must_use]
+    pub const fn with_host(mut self, policy: HostPolicy) -> Self {
+        self.host = policy;
+        self
+    }
+
+    /// Makes the request the endpoint's.
+    fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint) -> Result<(), Error> {
+        let endpoint = address::authority(picked.address())?;
+        let client_error = |error| {
+            picked.excuse();
+            error
+        };
+        if parts.method == Method::CONNECT {
+            return Err(client_error(Error::Tunnel));
+        }
+        let host = host(parts).ok_or(Error::Host).map_err(client_error)?;
+        headers::clean_request(&mut parts.headers);
+        forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
+        parts.headers.insert(
+            HOST,
+            match self.host {
+                HostPolicy::Preserve => host,
+                HostPolicy::Endpoint => host_of(&endpoint),
+            },
+        );
+        parts.uri = address::target(std::mem::take(&mut parts.uri), endpoint);
+        parts.version = Version::HTTP_11;
+        Ok(())
+    }
+
+    fn send(&self, request: Request<B>) -> Result<ResponseFuture, Error> {
+        let (mut parts, body) = request.into_parts();
+        let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
+        self.readdress(&mut parts, &picked)?;
+        frame(&mut parts.headers, &body);
+        let upload = Upload::new(body, picked.clone());
+        let watch = upload.watch();
+        let call = self.client.request(Request::from_parts(parts, upload));
+        Ok(ResponseFuture::sent(call, picked, watch, self.patience))
+    }
+}
+
+impl<B> Service<Request<B>> for ReverseProxy<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        self.send(request).unwrap_or_else(ResponseFuture::failed)
+    }
+}
+
+/// The one host that the request is for: its target's, or else its `Host` field's (RFC 9112 §3.2.2).
+fn host(parts: &Parts) -> Option<HeaderValue> {
+    let mut fields = parts.headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return None;
+    }
+    match parts.uri.authority() {
+        Some(authority) => Some(host_of(authority)),
+        None => field.cloned(),
+    }
+}
+
+/// An authority as `Host` has it: without user information.
+fn host_of(authority: &Authority) -> HeaderValue {
+    let text = authority.as_str();
+    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    HeaderValue::from_str(host).expect("an authority is visible ASCII")
+}
+
+/// Says `chunked` for a body of unknown length, which hyper otherwise leaves out of a `GET`.
+fn frame(headers: &mut HeaderMap, body: &impl Body) {
+    if !body.is_end_stream() && body.size_hint().exact().is_none() {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+impl<B> Default for ReverseProxy<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B> Clone for ReverseProxy<B> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), patience: self.patience, host: self.host }
+    }
+}
+
+impl<B> fmt::Debug for ReverseProxy<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReverseProxy")
+            .field("patience", &self.patience)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Below the 75 s after which nginx closes an idle connection, so that we close first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
