@@ -39,31 +39,43 @@ pub(crate) enum Refusal {
 ///
 /// # Errors
 /// The longest wait of those that refuse.
+#[inline]
 pub(crate) fn charge(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Result<Charge, Refusal> {
-    let mut reserved = Charge { cost, reach: [Reach::default(); MAX_QUOTAS] };
-    if quotas.is_empty() {
-        return Ok(reserved);
-    }
-    let now = quota::ticks_at(now);
-    if quotas.len() > 1 {
-        // So that a refusal by a later quota does not touch an earlier one, not even for a moment.
-        look_before(buckets, quotas, cost, now)?;
-    }
-    for (index, (quota, bucket)) in quotas.iter().zip(buckets).enumerate() {
-        let units = quota.units(cost);
-        if units > quota.burst() {
-            undo_first(buckets, quotas, &reserved, index, now);
-            return Err(Refusal::TooCostly(quota.burst()));
+    match quotas {
+        [] => Ok(Charge { cost, reach: [Reach::default(); MAX_QUOTAS] }),
+        [only] => {
+            let reach = take(&buckets[0], only, cost, quota::ticks_at(now))?;
+            Ok(Charge { cost, reach: [reach, Reach::default(), Reach::default(), Reach::default()] })
         }
-        match bucket.take(quota.ticks(units), quota.tolerance(), now) {
+        several => charge_several(buckets, several, cost, quota::ticks_at(now)),
+    }
+}
+
+#[inline(never)]
+fn charge_several(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<Charge, Refusal> {
+    // So that a refusal by a later quota does not touch an earlier one, not even for a moment.
+    look_before(buckets, quotas, cost, now)?;
+    let mut reserved = Charge { cost, reach: [Reach::default(); MAX_QUOTAS] };
+    for (index, (quota, bucket)) in quotas.iter().zip(buckets).enumerate() {
+        match take(bucket, quota, cost, now) {
             Ok(reach) => reserved.reach[index] = reach,
-            Err(early) => {
+            Err(refusal) => {
                 undo_first(buckets, quotas, &reserved, index, now);
-                return Err(Refusal::Wait(quota::duration_of(early)));
+                return Err(refusal);
             }
         }
     }
     Ok(reserved)
+}
+
+#[inline]
+fn take(bucket: &Bucket, quota: &Quota, cost: u64, now: u64) -> Result<Reach, Refusal> {
+    let units = quota.units(cost);
+    if units > quota.burst() {
+        return Err(Refusal::TooCostly(quota.burst()));
+    }
+    let taken = bucket.take(quota.ticks(units), quota.tolerance(), now);
+    taken.map_err(|early| Refusal::Wait(quota::duration_of(early)))
 }
 
 /// Takes a whole reservation back: the request did not run.

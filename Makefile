@@ -1,0 +1,125 @@
+# make demo · make test · make bench: each sets up what it needs, given Rust, Python 3 and Node.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+
+JOBS ?= 2
+CARGO := cargo
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+VENV := $(TARGET)/venv
+PY := $(VENV)/bin/python
+WHEELS := $(TARGET)/wheels
+BINDINGS := --exclude tenantry-python --exclude tenantry-node
+# cargo-nextest where it is installed: faster, and one process per test.
+TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo "nextest run --no-fail-fast" || echo "test --tests --no-fail-fast")
+say = printf '\n\033[1m── %s\033[0m\n' "$(1)"
+
+help:
+	@echo "make demo    the gateway with its own upstreams: one tenant floods, the other keeps its latency"
+	echo "make test    builds, tests and checks everything: Rust, Python, Node (parts: rust loom python node)"
+	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
+	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
+
+demo:
+	@$(CARGO) run --release -j$(JOBS) --example gateway -- --seconds 20
+
+test: servers rust loom python node
+	@$(call say,all of it passed)
+	$(MAKE) --no-print-directory servers
+
+# The real-server tests want Debian's nginx and curl. Without them they are left out, and that is said; under CI that is a failure.
+servers:
+	@missing=""
+	for program in nginx curl; do PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; done
+	if [ -n "$$missing" ]; then
+		printf '\n\033[1;33mLEFT OUT: the tests against real servers, because this machine lacks:%s\033[0m\n' "$$missing"
+		if [ "$${CI:-}" = true ]; then echo "CI=true: leaving out is a failure"; exit 1; fi
+	fi
+
+rust: lint docs
+	@$(call say,Rust: tests)
+	$(CARGO) build -j$(JOBS) -p tenantry-examples --examples
+	$(CARGO) $(TEST) -j$(JOBS) --workspace $(BINDINGS) --features tenantry/toml,tenantry/yaml
+	$(call say,Rust: doctests)
+	$(CARGO) test -j$(JOBS) --doc -p tenantry --all-features
+	$(CARGO) test -j$(JOBS) --doc -p tenantry-tower
+
+lint:
+	@$(call say,Rust: format and clippy)
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -j$(JOBS) --workspace --all-targets -- -D warnings
+	# Alone and with every feature: what the workspace's feature unification hides.
+	$(CARGO) clippy -j$(JOBS) -p tenantry -- -D warnings
+	$(CARGO) clippy -j$(JOBS) -p tenantry --all-features --all-targets -- -D warnings
+
+docs:
+	@$(call say,Rust: documentation)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -j$(JOBS) --no-deps -p tenantry --all-features
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -j$(JOBS) --no-deps -p tenantry-tower
+
+loom:
+	@$(call say,Rust: loom models of the lock-free types)
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) test -j$(JOBS) --release -p tenantry --lib models
+
+$(PY):
+	@python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check 'maturin>=1.16,<2' 'mypy>=1.18' 'pytest>=8.4' 'pytest-asyncio>=1.1'
+
+.PHONY: wheel
+wheel: $(PY)
+	@$(call say,Python: wheel)
+	rm -rf $(WHEELS)
+	cd bindings-python
+	PATH=$(VENV)/bin:$$PATH $(VENV)/bin/maturin build --release --quiet --out $(WHEELS)
+	$(PY) -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(WHEELS)/*.whl
+
+python: wheel
+	@$(call say,Python: tests and types)
+	cd bindings-python
+	# From a folder without the sources, so that the installed wheel is what is tested.
+	$(PY) -m pytest -q --import-mode=importlib -p no:cacheprovider tests
+	$(VENV)/bin/mypy --cache-dir $(TARGET)/mypy
+	$(PY) -m mypy.stubtest tenantry --mypy-config-file pyproject.toml
+
+.PHONY: addon
+addon:
+	@$(call say,Node: addon)
+	cd bindings-node
+	npm ci --silent --no-progress
+	CARGO_TARGET_DIR=$(TARGET) npm run --silent build
+
+node: addon
+	@$(call say,Node: tests and types)
+	cd bindings-node
+	npm run --silent typecheck
+	npm test --silent
+	npm pack --silent --pack-destination $(TARGET) >/dev/null
+	echo "npm tarball: $$(ls -t $(TARGET)/tenantry-*.tgz | head -1)"
+
+bench: bench-rust bench-python bench-node
+
+bench-rust:
+	@$(call say,Rust: the decision beside its floor and beside peers)
+	$(CARGO) bench -j$(JOBS) -p tenantry-benches
+
+bench-python: wheel
+	@$(call say,Python: what crossing the border costs)
+	$(PY) bindings-python/benches/overhead.py
+
+bench-node: addon
+	@$(call say,Node: what crossing the border costs)
+	cd bindings-node && npm run --silent bench
+
+fuzz:
+	@cd fuzz
+	for target in operations config; do $(CARGO) +nightly fuzz run $$target -- -max_total_time=60; done
+
+fmt:
+	@$(CARGO) fmt --all
+
+clean:
+	@$(CARGO) clean
+	rm -rf bindings-node/node_modules bindings-node/*.node
