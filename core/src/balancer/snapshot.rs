@@ -1,6 +1,8 @@
 //! The snapshot: everything that an update replaces, immutable, swapped as a whole.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::RandomState;
 
 use crate::{
     admission::{Admission, Capacity, QueueLimits},
@@ -17,7 +19,7 @@ pub(super) struct Snapshot {
     /// By pool id.
     pub(super) services: Box<[Service]>,
     /// Places in `services`, by pool name.
-    pub(super) by_name: Box<[usize]>,
+    pub(super) by_name: HashMap<Box<str>, usize, RandomState>,
 }
 
 /// A pool with its gate: what one edition says of it, and the parts that live across editions.
@@ -32,7 +34,7 @@ pub(super) struct Service {
 
 impl Snapshot {
     pub(super) fn empty() -> Self {
-        Self { directory: Directory::empty(), services: Box::default(), by_name: Box::default() }
+        Self { directory: Directory::empty(), services: Box::default(), by_name: HashMap::default() }
     }
 
     /// The pool of this name, or the only one.
@@ -46,10 +48,9 @@ impl Snapshot {
         service.ok_or(Rejection::UnknownPool)
     }
 
+    #[inline]
     pub(super) fn named(&self, name: &str) -> Option<&Service> {
-        let place =
-            self.by_name.binary_search_by(|&place| self.services[place].pool.name().cmp(name)).ok()?;
-        Some(&self.services[self.by_name[place]])
+        self.by_name.get(name).map(|&place| &self.services[place])
     }
 
     /// The pool with this id, unless it has been removed.

@@ -25,8 +25,8 @@ impl State {
         let listing = list_tenants(config, id_of);
         let directory = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab)
             .ok_or_else(too_many_tenants)?;
-        let mut by_name: Box<[usize]> = (0..services.len()).collect();
-        by_name.sort_by_key(|&place| services[place].pool.name().to_owned());
+        let by_name =
+            services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place)).collect();
         let next = Arc::new(Snapshot { directory, services, by_name });
         self.published.publish(Arc::clone(&next));
         drop(register);
