@@ -17,7 +17,7 @@ use crate::{
 /// The average. Zero means: no sample yet.
 #[derive(Debug, Default)]
 pub(crate) struct PeakEwma {
-    /// Stamp in units of 2¹⁶ ns (wraps after 3.2 days of silence, when the value has long decayed) << 32 | `f32` nanoseconds.
+    /// Stamp in units of 2²⁰ ns (wraps after 52 days of silence) << 32 | `f32` nanoseconds.
     word: AtomicU64,
 }
 
@@ -36,14 +36,16 @@ impl PeakEwma {
         self.word.store(pack(now, next), Ordering::Relaxed);
     }
 
-    /// The average in nanoseconds as of `now`, or `None` before the first sample.
+    /// The average in nanoseconds as of `now`; `None` before the first sample, and when it has decayed below a hundredth, where
+    /// it says nothing any more.
     pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
         let word = self.word.load(Ordering::Relaxed);
         if word == 0 {
             return None;
         }
         let (stamp, average) = unpack(word);
-        Some(average * exp2_neg(age(stamp, now) * decay))
+        let y = age(stamp, now) * decay;
+        (y < FORGOTTEN).then(|| average * exp2_neg(y))
     }
 }
 
@@ -61,13 +63,13 @@ fn unpack(word: u64) -> (u32, f32) {
 }
 
 fn stamp_of(now: Time) -> u64 {
-    (now.as_nanos() >> 16) & 0xffff_ffff
+    (now.as_nanos() >> 20) & 0xffff_ffff
 }
 
 fn age(stamp: u32, now: Time) -> f32 {
     let elapsed = ((stamp_of(now) & 0xffff_ffff) as u32).wrapping_sub(stamp);
-    // A reader may hold an older `now` than the last writer: that is age zero, not 3 days.
-    if elapsed > u32::MAX / 2 { 0.0 } else { as_f32(u64::from(elapsed)) }
+    // A reader may hold an older `now` than the last writer: that is age zero, not 52 days.
+    if elapsed > u32::MAX - BACKWARDS { 0.0 } else { as_f32(u64::from(elapsed)) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more than 24 bits")]
@@ -96,7 +98,11 @@ fn exp2_neg(y: f32) -> f32 {
     power * scale
 }
 
-const STAMP_NANOS: f32 = 65_536.0;
+const STAMP_NANOS: f32 = 1_048_576.0;
+/// By how many stamps (a second) a reader's `now` may be behind.
+const BACKWARDS: u32 = 1_000;
+/// log₂ 100.
+const FORGOTTEN: f32 = 6.643_856;
 /// Below this the tangent at 0 is within 10⁻⁵.
 const NEAR: f32 = 0.005;
 /// Least relative error of a cubic that is 1 at 0 and ½ at 1.
@@ -138,11 +144,21 @@ mod tests {
         assert!(read(200).is_some_and(|v| (v - 400.0).abs() < 0.01));
         ewma.record(ms(1), decay, at(1_200));
         assert!(read(1_200).is_some_and(|v| v > 100.0 && v < 200.0), "{:?}", read(1_200));
-        assert!(read(11_200).is_some_and(|v| v < 0.1), "{:?}", read(11_200));
+        assert!(read(5_200).is_some_and(|v| v < 4.0), "{:?}", read(5_200));
     }
 
     #[test]
-    fn an_older_now_does_not_decay_three_days() {
+    fn what_has_decayed_to_a_hundredth_is_forgotten_and_does_not_come_back() {
+        let (ewma, decay) = (PeakEwma::default(), decay_rate(ms(10_000)));
+        ewma.record(ms(5_000), decay, at(0));
+        assert!(ewma.read(decay, at(40_000)).is_some());
+        for hours in [1, 10, 38, 45, 77, 100, 24 * 50] {
+            assert_eq!(ewma.read(decay, at(hours * 3_600_000)), None, "after {hours} hours");
+        }
+    }
+
+    #[test]
+    fn an_older_now_does_not_decay() {
         let (ewma, decay) = (PeakEwma::default(), decay_rate(ms(1_000)));
         ewma.record(ms(10), decay, at(500));
         assert!(ewma.read(decay, at(499)).is_some_and(|v| v > 9.9e6));

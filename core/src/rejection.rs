@@ -2,7 +2,8 @@
 
 use std::{error, fmt, time::Duration};
 
-/// Why not. A rejected request has consumed nothing: no rate, no seat, no budget.
+/// Why not. A request that is refused on the spot has consumed nothing. One that waited and timed out has given back its seat
+/// and as much of its charge as has not come back by itself.
 ///
 /// ```
 /// use std::time::Duration;

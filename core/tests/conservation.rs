@@ -232,3 +232,41 @@ fn wait_for(balancer: &Balancer, tenant: &str) -> Result<Lease, tenantry::Reject
         }
     }
 }
+
+struct Bell(AtomicBool);
+
+impl std::task::Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+struct Broken;
+
+impl std::task::Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("a broken executor");
+    }
+}
+
+/// Two waiters get seats in one step; the first one's waker panics. The other is woken all the same, and nothing is lost.
+#[test]
+fn a_panicking_waker_loses_nobody_else_their_wake_up() {
+    let config = |seats| {
+        let pool = PoolSpec::new(["x"]).with_capacity(CapacitySpec::fixed(seats));
+        Config::new().with_pool("api", pool).with_tenant("a", TenantSpec::new())
+    };
+    let balancer = Balancer::new(config(1)).expect("usable");
+    let held = balancer.try_acquire_owned(&Request::new("a")).expect("a seat is free");
+    let (mut first, mut second) =
+        (balancer.acquire_owned(Request::new("a")), balancer.acquire_owned(Request::new("a")));
+    let bell = Arc::new(Bell(AtomicBool::new(false)));
+    let (broken, ringing) = (Waker::from(Arc::new(Broken)), Waker::from(Arc::clone(&bell)));
+    assert!(Pin::new(&mut first).poll(&mut Context::from_waker(&broken)).is_pending());
+    assert!(Pin::new(&mut second).poll(&mut Context::from_waker(&ringing)).is_pending());
+    balancer.reconfigure(config(3)).expect("a waker's panic is not the updater's trouble");
+    assert!(bell.0.load(Ordering::SeqCst), "the second waiter was woken");
+    assert!(Pin::new(&mut second).poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    drop((held, first, second));
+    assert_at_rest(&balancer.stats());
+}

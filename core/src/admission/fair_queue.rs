@@ -13,6 +13,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
+    mem,
     task::Waker,
     time::Duration,
 };
@@ -123,7 +124,8 @@ impl FairQueue {
     }
 
     fn append(&mut self, joining: Joining) -> WaiterId {
-        let Joining { tenant, weight, cost, deadline } = joining;
+        let Joining { tenant, weight, deadline, .. } = joining;
+        let cost = joining.counted_cost();
         self.arrivals += 1;
         let arrival = self.arrivals;
         let waiter = Waiter { tenant, cost, arrival, deadline, standing: Standing::Waiting, waker: None };
@@ -178,30 +180,25 @@ impl FairQueue {
         }
     }
 
-    /// What became of a waiter. One who waits on will be woken through `waker`; one who does not is forgotten.
-    pub(super) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Standing {
+    /// What became of a waiter. One who waits on will be woken through `waker`, for which the one before is handed back; one
+    /// who does not is forgotten.
+    pub(super) fn poll(&mut self, id: WaiterId, waker: &mut Option<Waker>) -> Standing {
         let waiter = self.waiters.get_mut(id.0).expect("a waiter is kept until it is polled or leaves");
         let standing = waiter.standing;
         if standing == Standing::Waiting {
-            match &mut waiter.waker {
-                Some(known) => known.clone_from(waker),
-                none => *none = Some(waker.clone()),
-            }
+            mem::swap(&mut waiter.waker, waker);
         } else {
             self.waiters.remove(id.0);
         }
         standing
     }
 
-    /// A waiter goes away without asking what became of it: that is told here.
-    pub(super) fn forget(&mut self, id: WaiterId) -> Standing {
+    /// A waiter goes away without asking what became of it: that is told here, and its waker handed back unused.
+    pub(super) fn forget(&mut self, id: WaiterId) -> (Standing, Option<Waker>) {
         let standing = self.waiters.get_mut(id.0).expect("a waiter is kept until it leaves").standing;
-        if standing == Standing::Waiting {
-            // Its own waker is dropped unused.
-            drop(self.reject(id, Rejection::TimedOut));
-        }
+        let waker = (standing == Standing::Waiting).then(|| self.reject(id, Rejection::TimedOut)).flatten();
         self.waiters.remove(id.0);
-        standing
+        (standing, waker)
     }
 
     /// Takes a waiter out of the middle of its line.
@@ -263,8 +260,8 @@ impl FairQueue {
         let backlogged = self.flows.iter().filter(|(_, flow)| !flow.line.is_empty());
         let furthest = backlogged.max_by_key(|&(&tenant, flow)| (over(flow), tenant));
         let (&tenant, flow) = furthest.ok_or(Rejection::QueueFull)?;
-        let newcomer =
-            self.flows.get(&joining.tenant).map_or(0, |flow| flow.backlog) + u128::from(joining.cost);
+        let newcomer = self.flows.get(&joining.tenant).map_or(0, |flow| flow.backlog)
+            + u128::from(joining.counted_cost());
         if tenant == joining.tenant || over(flow) <= tag(1, joining.weight.max(1)) * newcomer {
             return Err(Rejection::QueueFull);
         }
@@ -289,10 +286,16 @@ fn leave(waiter: &mut Waiter, standing: Standing) -> Option<Waker> {
     waiter.waker.take()
 }
 
-/// cost / weight in units of 2⁻³²: rounding is under 2⁻³² of a unit of cost per request. A request of no cost counts 1, so
-/// that it cannot overtake for ever.
+impl Joining {
+    /// A request of no cost counts 1, so that it can neither overtake for ever nor crowd the queue for nothing.
+    fn counted_cost(&self) -> u64 {
+        self.cost.max(1)
+    }
+}
+
+/// cost / weight in units of 2⁻³²: rounding is under 2⁻³² of a unit of cost per request.
 fn tag(cost: u64, weight: u32) -> u128 {
-    (u128::from(cost.max(1)) << 32) / u128::from(weight)
+    (u128::from(cost) << 32) / u128::from(weight)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -70,10 +70,21 @@ fn a_full_queue_turns_away_the_newest_of_the_tenant_furthest_over_its_share() {
         assert!(join(&mut queue, tenant).is_ok(), "tenant {tenant} is under its share");
     }
     assert_eq!(queue.waiting(), 10);
-    let noop = Waker::noop();
-    assert_eq!(queue.poll(crowd[7], noop), Standing::Rejected(Rejection::QueueFull));
-    assert_eq!(queue.poll(crowd[6], noop), Standing::Rejected(Rejection::QueueFull));
-    assert_eq!(queue.poll(crowd[5], noop), Standing::Waiting);
+    let noop = || Some(Waker::noop().clone());
+    assert_eq!(queue.poll(crowd[7], &mut noop()), Standing::Rejected(Rejection::QueueFull));
+    assert_eq!(queue.poll(crowd[6], &mut noop()), Standing::Rejected(Rejection::QueueFull));
+    assert_eq!(queue.poll(crowd[5], &mut noop()), Standing::Waiting);
+}
+
+#[test]
+fn requests_of_no_cost_crowd_nobody_out() {
+    let limits = QueueLimits { per_tenant: 8, total: 10, timeout: Duration::from_secs(1) };
+    let mut queue = FairQueue::default();
+    let mut join = |tenant, cost| queue.join(joining(tenant, 1, cost), &limits, &mut vec![]);
+    assert!(join(2, 1).is_ok() && join(2, 1).is_ok());
+    assert!((0..8).all(|_| join(1, 0).is_ok()));
+    assert_eq!(join(1, 0), Err(Rejection::QueueFull));
+    assert!(join(3, 1).is_ok(), "the tenant with eight waiting makes room");
 }
 
 #[test]
@@ -85,7 +96,7 @@ fn whoever_leaves_charges_nothing() {
     waiting.push((join(&mut queue, joining(2, 1, 1)), 2));
     waiting.push((join(&mut queue, joining(2, 1, 1)), 2));
     for id in gone {
-        assert_eq!(queue.forget(id), Standing::Waiting);
+        assert_eq!(queue.forget(id).0, Standing::Waiting);
     }
     let order: Vec<_> = (0..3).map_while(|_| next(&mut queue, &mut waiting)).collect();
     assert_eq!(order, [1, 2, 2], "the one left of tenant 1 is its first");
@@ -103,11 +114,11 @@ fn the_expired_are_told_so() {
     let deadline = Time::from_nanos(10);
     let id = join(&mut queue, Joining { deadline, ..joining(1, 1, 1) });
     queue.expire(Time::from_nanos(9), &mut vec![]);
-    assert_eq!(queue.poll(id, Waker::noop()), Standing::Waiting);
+    assert_eq!(queue.poll(id, &mut Some(Waker::noop().clone())), Standing::Waiting);
     let mut wakers = vec![];
     queue.expire(deadline, &mut wakers);
     assert_eq!(wakers.len(), 1);
-    assert_eq!(queue.poll(id, Waker::noop()), Standing::Rejected(Rejection::TimedOut));
+    assert_eq!(queue.poll(id, &mut Some(Waker::noop().clone())), Standing::Rejected(Rejection::TimedOut));
     assert_eq!(queue.waiting(), 0);
 }
 

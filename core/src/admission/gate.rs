@@ -1,6 +1,9 @@
 //! The gate of a pool: the seats, and the queue before them.
 
-use std::task::{Poll, Waker};
+use std::{
+    panic::{self, AssertUnwindSafe},
+    task::{Poll, Waker},
+};
 
 use super::{
     fair_queue::{FairQueue, Joining, QueueLimits, Standing, WaiterId},
@@ -68,7 +71,11 @@ impl Admission {
 
     /// What became of a waiter.
     pub(crate) fn poll(&self, id: WaiterId, waker: &Waker, now: Time) -> Poll<Result<Seat, Rejection>> {
-        match self.with_queue(now, |queue, _| queue.poll(id, waker)) {
+        // Cloned before the lock is taken, and the old one dropped after: both are somebody else's code.
+        let mut waker = Some(waker.clone());
+        let standing = self.with_queue(now, |queue, _| queue.poll(id, &mut waker));
+        drop(waker);
+        match standing {
             Standing::Waiting => Poll::Pending,
             Standing::Seated(turn) => Poll::Ready(Ok(Seat { turn })),
             Standing::Rejected(rejection) => Poll::Ready(Err(rejection)),
@@ -77,9 +84,11 @@ impl Admission {
 
     /// A waiter goes away. A seat that it had been given goes to the next.
     pub(crate) fn leave(&self, id: WaiterId, now: Time) {
-        if let Standing::Seated(_) = self.with_queue(now, |queue, _| queue.forget(id)) {
+        let (standing, waker) = self.with_queue(now, |queue, _| queue.forget(id));
+        if let Standing::Seated(_) = standing {
             self.release(now);
         }
+        drop(waker);
     }
 
     /// Gives a seat back and hands it on.
@@ -93,11 +102,11 @@ impl Admission {
         }
     }
 
-    /// Changes how many may be in flight. More seats go to waiters at once.
-    pub(crate) fn set_capacity(&self, capacity: u32, now: Time) {
-        self.seats.0.set_capacity(capacity);
-        // Whoever came to wait before this lock saw the old capacity, and is served here; whoever comes after sees the new.
-        self.hand_out(now);
+    /// Changes how many may be in flight, by a capacity rule that is still in force. More seats go to waiters at once.
+    pub(crate) fn set_capacity(&self, rule: u32, capacity: u32, now: Time) {
+        if self.seats.0.set_capacity(rule, capacity) {
+            self.hand_out(now);
+        }
     }
 
     /// Turns away those whose deadline has come, and gives free seats to those who wait.
@@ -143,9 +152,15 @@ impl Admission {
             }
             result
         };
-        wakers.into_iter().for_each(Waker::wake);
+        wakers.into_iter().for_each(wake);
         result
     }
+}
+
+/// Wakes one waiter. A waker that panics is its executor's trouble: it must not cost anybody else their wake-up, nor stop the
+/// request that happened to free the seat, so it goes no further (the panic hook has reported it).
+fn wake(waker: Waker) {
+    drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake())));
 }
 
 #[cfg(all(test, loom))]
@@ -179,6 +194,23 @@ mod models {
                 assert!(matches!(polled, Poll::Ready(Ok(_))), "it waits while the seat is free");
             }
             assert_eq!((admission.taken(), admission.waiting()), (1, 0));
+        });
+    }
+
+    #[test]
+    fn a_growing_capacity_racing_a_join_never_leaves_the_new_seat_free() {
+        loom::model(|| {
+            let admission = Arc::new(Admission::new(0));
+            let grower = {
+                let admission = Arc::clone(&admission);
+                thread::spawn(move || admission.set_capacity(0, 1, Time::ZERO))
+            };
+            let place = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room");
+            grower.join().expect("the thread does not panic");
+            if let Place::Waiting(id) = place {
+                let polled = admission.poll(id, Waker::noop(), Time::ZERO);
+                assert!(matches!(polled, Poll::Ready(Ok(_))), "it waits while the seat is free");
+            }
         });
     }
 

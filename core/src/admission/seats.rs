@@ -1,6 +1,6 @@
 //! The seats of a pool: how many requests are in flight, never more than the capacity.
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering};
 
 /// Seats taken, whether anybody waits for one, and the number of each taking, in one word:
 /// `turn << 32 | queued << 31 | taken`.
@@ -9,12 +9,13 @@ use crate::sync::{AtomicU32, AtomicU64, Ordering};
 #[derive(Debug)]
 pub(crate) struct Seats {
     word: AtomicU64,
-    capacity: AtomicU32,
+    /// `rule << 32 | capacity`: which rule set it, so that one that is no longer in force cannot.
+    capacity: AtomicU64,
 }
 
 impl Seats {
     pub(crate) fn new(capacity: u32) -> Self {
-        Self { word: AtomicU64::new(0), capacity: AtomicU32::new(capacity) }
+        Self { word: AtomicU64::new(0), capacity: AtomicU64::new(u64::from(capacity)) }
     }
 
     /// Takes a seat if one is free and nobody waits; returns its turn: how many were taken before, modulo 2³².
@@ -51,11 +52,18 @@ impl Seats {
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        self.capacity.load(Ordering::Relaxed)
+        (self.capacity.load(Ordering::Relaxed) & 0xffff_ffff) as u32
     }
 
-    pub(crate) fn set_capacity(&self, capacity: u32) {
-        self.capacity.store(capacity, Ordering::Relaxed);
+    /// Changes the capacity by `rule`, unless a newer rule is in force; says whether anybody waits for a seat.
+    pub(crate) fn set_capacity(&self, rule: u32, capacity: u32) -> bool {
+        let next = u64::from(rule) << 32 | u64::from(capacity);
+        let newer = |set: u64| (set >> 32 <= u64::from(rule)).then_some(next);
+        // A refusal means that a newer rule has set it.
+        let _ = self.capacity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
+        // A read-modify-write, so that it and whoever comes to wait are in one order: either they are seen here, or they see
+        // the new capacity.
+        self.word.fetch_or(0, Ordering::AcqRel) & QUEUED != 0
     }
 
     #[inline]
@@ -90,7 +98,7 @@ mod tests {
 
     #[test]
     fn turns_count_up_and_wrap_without_touching_the_taken() {
-        let seats = Seats { word: AtomicU64::new(0xffff_fffe << 32), capacity: AtomicU32::new(2) };
+        let seats = Seats { word: AtomicU64::new(0xffff_fffe << 32), capacity: AtomicU64::new(2) };
         assert_eq!(seats.try_take(), Some(u32::MAX - 1));
         assert_eq!(seats.try_take(), Some(u32::MAX));
         assert_eq!((seats.try_take(), seats.taken()), (None, 2));
@@ -104,12 +112,27 @@ mod tests {
         for _ in 0..3 {
             assert!(seats.try_take().is_some());
         }
-        seats.set_capacity(1);
+        seats.set_capacity(0, 1);
         seats.give_back();
         seats.give_back();
         assert_eq!(seats.try_take(), None);
         seats.give_back();
         assert!(seats.try_take().is_some());
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod rules {
+    use super::*;
+
+    #[test]
+    fn a_rule_that_is_no_longer_in_force_sets_nothing() {
+        let seats = Seats::new(5);
+        seats.set_capacity(1, 2);
+        seats.set_capacity(0, 99);
+        assert_eq!(seats.capacity(), 2);
+        seats.set_capacity(1, 3);
+        assert_eq!(seats.capacity(), 3);
     }
 }
 

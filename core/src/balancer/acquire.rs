@@ -84,20 +84,18 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let handle = this.handle.as_ref().expect("an `Acquire` is not polled after it was ready").borrow();
-        let resolved = match mem::replace(&mut this.stage, Stage::Done) {
-            Stage::Ready(resolved) => resolved,
+        let arrived = match &this.stage {
             Stage::Waiting(pending) => {
-                let state = handle.state();
-                let now = state.clock.now();
-                match pending.admission.poll(pending.waiter, context.waker(), now) {
-                    Poll::Pending => {
-                        this.stage = Stage::Waiting(pending);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(seat) => state.arrive(&pending, seat, now),
-                }
+                let now = handle.state().clock.now();
+                let seat = std::task::ready!(pending.admission.poll(pending.waiter, context.waker(), now));
+                Some((seat, now))
             }
-            Stage::Done => Err(Rejection::TimedOut),
+            Stage::Ready(_) | Stage::Done => None,
+        };
+        let resolved = match (mem::replace(&mut this.stage, Stage::Done), arrived) {
+            (Stage::Waiting(pending), Some((seat, now))) => handle.state().arrive(&pending, seat, now),
+            (Stage::Ready(resolved), _) => resolved,
+            (Stage::Waiting(_) | Stage::Done, _) => Err(Rejection::TimedOut),
         };
         let handle = this.handle.take().expect("it was there above");
         Poll::Ready(resolved.map(|held| Lease::new(handle, held)))

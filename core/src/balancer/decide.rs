@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     admission::{Joining, Place, Seat},
+    config::RESERVED,
     limit::{self, Charge, Refusal},
     rejection::Rejection,
     request::Request,
@@ -21,6 +22,8 @@ use crate::{
 struct Visit<'a> {
     tenant: &'a Tenant,
     terms: &'a Terms,
+    /// Now, as quotas count it.
+    uptime: Time,
     charged: Charged,
 }
 
@@ -38,7 +41,7 @@ impl State {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
             let Some(seat) = service.admission.try_admit() else {
-                return Err(visit.turn_away(Rejection::Saturated, now));
+                return Err(visit.turn_away(Rejection::Saturated));
             };
             *held = Some(visit.pick(service, seat, now)?);
             Ok(())
@@ -61,7 +64,7 @@ impl State {
             match service.admission.admit(joining, &service.limits, now) {
                 Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
                 Ok(Place::Waiting(waiter)) => Ok(Stage::Waiting(visit.wait(service, waiter, deadline))),
-                Err(rejection) => Err(visit.turn_away(rejection, now)),
+                Err(rejection) => Err(visit.turn_away(rejection)),
             }
         });
         stage.unwrap_or_else(|rejection| Stage::Ready(Err(rejection)))
@@ -95,9 +98,15 @@ impl State {
             }
             match tenant.enter(found.generation, terms.max_in_flight()) {
                 Ok(()) => {
-                    let charge = charge(tenant, terms, request.units(), now)?;
-                    let charged = Charged { found, edition: snapshot.directory.edition(), charge };
-                    return Ok(Visit { tenant, terms, charged });
+                    let uptime = self.uptime(now);
+                    let charge = charge(tenant, terms, request.units(), uptime)?;
+                    let (edition, quotas) = (snapshot.directory.edition(), terms.quotas_number());
+                    return Ok(Visit {
+                        tenant,
+                        terms,
+                        uptime,
+                        charged: Charged { found, edition, quotas, charge },
+                    });
                 }
                 Err(EntryError::Full) => {
                     tenant.reject();
@@ -121,7 +130,7 @@ impl State {
     /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.
     #[cold]
     fn identify_unknown(&self, snapshot: &Snapshot, id: &str, key: &IdKey) -> Result<Found, Rejection> {
-        if snapshot.directory.refuses_unknown() {
+        if snapshot.directory.refuses_unknown() || RESERVED.contains(&id) {
             return Err(Rejection::UnknownTenant);
         }
         if let Some(overflow) = snapshot.directory.overflow(&self.slab) {
@@ -166,7 +175,7 @@ impl Visit<'_> {
             Some(picked) => Ok(Held { picked, charged: self.charged, started: now, pool: service.pool.id() }),
             None => {
                 service.admission.release(now);
-                Err(self.turn_away(Rejection::NoEndpoint, now))
+                Err(self.turn_away(Rejection::NoEndpoint))
             }
         }
     }
@@ -184,8 +193,8 @@ impl Visit<'_> {
     }
 
     /// Takes the charge back: a refused request consumes nothing.
-    fn turn_away(self, rejection: Rejection, now: Time) -> Rejection {
-        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charged.charge, now);
+    fn turn_away(self, rejection: Rejection) -> Rejection {
+        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charged.charge, self.uptime);
         self.tenant.reject();
         self.tenant.leave();
         rejection

@@ -18,7 +18,7 @@ use crate::{
     request::Request,
     stats::Stats,
     sync::Mutex,
-    tenant::{IdHasher, Registry, Slab},
+    tenant::{IdHasher, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
 };
 
@@ -67,8 +67,14 @@ impl Balancer {
     fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
         let hasher = IdHasher::new();
         let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
-        let register = Register { tenants: Registry::new(hasher.clone()), next_pool: 0, seed };
+        let register = Register {
+            tenants: Registry::new(hasher.clone()),
+            next_pool: 0,
+            seed,
+            quota_lists: QuotaLists::default(),
+        };
         let state = Arc::new(State {
+            started: clock.now(),
             clock,
             published: Published::new(Snapshot::empty()),
             slab: Slab::default(),

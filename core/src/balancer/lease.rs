@@ -10,8 +10,8 @@ use crate::{
 
 /// A seat and the picked endpoint, until it is finished or dropped.
 ///
-/// [`finish`](Self::finish) it with what happened. A lease that is dropped counts as [`Outcome::cancelled`]: it frees what it held
-/// and teaches nothing. `Lease<&Balancer>` borrows its balancer and costs nothing more; `Lease` alone keeps it alive and goes anywhere.
+/// [`finish`](Self::finish) it with what happened. A lease that is dropped counts as [`Outcome::cancelled`]: it frees its seat
+/// and teaches nothing; the rate that it was charged stays charged. `Lease<&Balancer>` borrows its balancer and costs nothing more; `Lease` alone keeps it alive and goes anywhere.
 ///
 /// ```
 /// use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
@@ -48,6 +48,8 @@ pub(super) struct Charged {
     pub(super) found: Found,
     /// The edition of the directory that `found` is from.
     pub(super) edition: u64,
+    /// The number of the quotas that it is charged to.
+    pub(super) quotas: u32,
     pub(super) charge: Charge,
 }
 

@@ -12,34 +12,34 @@ impl State {
     /// Ends what is held, if anything is: cost, load, health, capacity; then the seat goes to the next in line.
     #[inline]
     pub(super) fn settle(&self, held: &mut Option<Held>, outcome: &Outcome) {
+        // Taken first: whatever happens below, a lease is settled once.
+        let Some(Held { picked, charged, started, pool }) = held.take() else { return };
         let now = self.clock.now();
+        let mut picked = Some(picked);
         self.published.read(|snapshot| {
-            let Some(Held { picked, charged, started, pool }) = held else { return };
             if let Some(actual) = outcome.cost() {
-                self.settle_cost(snapshot, charged, actual, now);
+                self.settle_cost(snapshot, &charged, actual, now);
             }
             let tenant = self.slab.get(charged.found.slot);
             tenant.complete();
             tenant.leave();
-            let Some(service) = snapshot.service_of(*pool) else { return };
-            let measured = outcome.latency().unwrap_or_else(|| now.since(*started));
-            service.pool.learn(picked, outcome, measured, now);
+            let (Some(service), Some(picked)) = (snapshot.service_of(pool), picked.take()) else { return };
+            let measured = outcome.latency().unwrap_or_else(|| now.since(started));
+            service.pool.learn(&picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
-            *held = None;
+            drop(picked);
             let seats = service.capacity.learn(outcome, measured, service.admission.taken(), now);
             if let Some(seats) = seats {
-                service.admission.set_capacity(seats, now);
+                service.admission.set_capacity(service.rule, seats, now);
             }
             service.admission.release(now);
         });
-        // Its pool is gone, and with it the seat.
-        *held = None;
     }
 
     /// Ends a wait that leads nowhere: the charge is taken back.
     pub(super) fn give_up(&self, pending: &Pending, rejection: Option<Rejection>, now: Time) {
         let tenant = self.slab.get(pending.charged.found.slot);
-        limit::undo(tenant.buckets(), &pending.quotas, &pending.charged.charge, now);
+        limit::undo(tenant.buckets(), &pending.quotas, &pending.charged.charge, self.uptime(now));
         if rejection.is_some() {
             tenant.reject();
         }
@@ -49,20 +49,22 @@ impl State {
 
     #[cold]
     fn settle_cost(&self, snapshot: &Snapshot, charged: &Charged, actual: u64, now: Time) {
-        let buckets = self.slab.get(charged.found.slot).buckets();
-        if snapshot.directory.edition() == charged.edition {
-            limit::settle(
-                buckets,
-                snapshot.directory.terms(&charged.found).quotas(),
-                &charged.charge,
-                actual,
-                now,
-            );
-        } else if let Some(terms) =
-            snapshot.directory.terms_of_slot(charged.found.slot, &self.hasher, &self.slab)
-        {
-            // The rates may have changed since: debt is charged at the new ones, and nothing is given back at them.
-            limit::settle(buckets, terms.quotas(), &charged.charge, actual.max(charged.charge.cost()), now);
-        }
+        let (directory, slot) = (&snapshot.directory, charged.found.slot);
+        let terms = if directory.edition() == charged.edition {
+            Some(directory.terms(&charged.found))
+        } else {
+            directory.terms_of_slot(slot, &self.hasher, &self.slab)
+        };
+        let Some(terms) = terms else { return };
+        // Under other quotas than it was charged to, debt is owed at the new rates, and nothing is given back at them.
+        let same = terms.quotas_number() == charged.quotas;
+        let actual = if same { actual } else { actual.max(charged.charge.cost()) };
+        limit::settle(
+            self.slab.get(slot).buckets(),
+            terms.quotas(),
+            &charged.charge,
+            actual,
+            self.uptime(now),
+        );
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Service {
     pub(super) admission: Arc<Admission>,
     pub(super) capacity: Capacity,
     pub(super) capacity_spec: CapacitySpec,
+    /// Counts the pool's capacity rules; the newest is in force.
+    pub(super) rule: u32,
     pub(super) limits: QueueLimits,
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::published::Published;
 use crate::{
     sync::Mutex,
-    tenant::{IdHasher, Registry, Slab},
+    tenant::{IdHasher, QuotaLists, Registry, Slab},
     time::{Clock, ClockListener, SystemClock, Time},
 };
 
@@ -13,6 +13,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) clock: ClockSource,
+    /// What the clock showed when the balancer was made: quotas count from here, whatever the clock's own start.
+    pub(super) started: Time,
     pub(super) published: Published,
     pub(super) slab: Slab,
     pub(super) hasher: IdHasher,
@@ -26,6 +28,7 @@ pub(super) struct Register {
     pub(super) tenants: Registry,
     pub(super) next_pool: u32,
     pub(super) seed: u64,
+    pub(super) quota_lists: QuotaLists,
 }
 
 /// The system's clock without a virtual call, or any other.
@@ -54,6 +57,12 @@ impl ClockSource {
 }
 
 impl State {
+    /// How long the balancer has been there, as quotas count it.
+    #[inline]
+    pub(super) fn uptime(&self, now: Time) -> Time {
+        Time::ZERO + now.since(self.started)
+    }
+
     /// Turns away everyone whose deadline has come, in every pool.
     pub(super) fn expire_waiters(&self) {
         let now = self.clock.now();

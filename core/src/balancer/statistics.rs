@@ -2,6 +2,7 @@
 
 use super::{snapshot::Service, state::State};
 use crate::{
+    config::{OTHER, OVERFLOW},
     endpoint::Member,
     stats::{EndpointStats, PoolStats, Stats, TenantStats},
     time::Time,
@@ -27,10 +28,10 @@ impl State {
         let named = |&slot: &u32| {
             let shared = snapshot.directory.is_overflow(slot);
             let name = self.slab.get(slot).name(slot, &register.tenants);
-            self.tenant_stats(slot, if shared { "(overflow)".to_owned() } else { name })
+            self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name })
         };
         let tenants = listed.iter().map(named).collect();
-        let mut other = TenantStats { id: "(other)".to_owned(), ..TenantStats::default() };
+        let mut other = TenantStats { id: OTHER.to_owned(), ..TenantStats::default() };
         for &slot in rest {
             let tenant = self.tenant_stats(slot, String::new());
             other.in_flight += tenant.in_flight;

@@ -11,7 +11,7 @@ use crate::{
     config::{Config, ConfigError, PoolSpec, UnknownTenants},
     pool::{Pool, PoolId},
     rejection::Rejection,
-    tenant::{Directory, Listing, Terms},
+    tenant::{Directory, Listing, QuotaLists, Terms},
 };
 
 impl State {
@@ -22,27 +22,29 @@ impl State {
         let previous = self.published.load();
         let services = build_services(config, &previous, &mut register);
         let id_of = |name: &str| services.iter().find(|s| s.pool.name() == name).map(|s| s.pool.id());
-        let listing = list_tenants(config, id_of);
-        let directory = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab)
-            .ok_or_else(too_many_tenants)?;
+        let listing = list_tenants(config, id_of, &mut register.quota_lists);
+        let built = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab);
+        let (directory, changes) = built.ok_or_else(too_many_tenants)?;
+        register.quota_lists.forget_unused();
         let by_name =
             services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place)).collect();
         let next = Arc::new(Snapshot { directory, services, by_name });
+        // Nothing refuses any more: from here on it is all of it.
+        let uptime = self.uptime(self.clock.now());
+        changes.iter().for_each(|change| change.apply(&self.slab, uptime));
+        next.services.iter().for_each(|service| service.pool.take_over());
         self.published.publish(Arc::clone(&next));
         drop(register);
         self.follow_up(&previous, &next);
         Ok(())
     }
 
-    /// What must come after the swap: new capacities reach their gates, health is counted over the new list, removed pools turn
-    /// their waiters away.
+    /// What must come after the swap: new capacities reach their gates, removed pools turn their waiters away.
     fn follow_up(&self, previous: &Snapshot, next: &Snapshot) {
         let now = self.clock.now();
         for service in &next.services {
-            service.pool.recount();
-            let before = previous.service_of(service.pool.id()).map(|service| service.capacity_spec);
-            if before.is_some_and(|spec| spec != service.capacity_spec) {
-                service.admission.set_capacity(service.capacity.initial(), now);
+            if previous.service_of(service.pool.id()).is_some_and(|before| before.rule != service.rule) {
+                service.admission.set_capacity(service.rule, service.capacity.initial(), now);
             }
         }
         let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();
@@ -68,8 +70,12 @@ fn build_services(config: &Config, previous: &Snapshot, register: &mut Register)
     services.into()
 }
 
-fn list_tenants(config: &Config, id_of: impl Fn(&str) -> Option<PoolId>) -> Listing<'_> {
-    let terms = |spec| Terms::new(spec, &id_of);
+fn list_tenants<'a>(
+    config: &'a Config,
+    id_of: impl Fn(&str) -> Option<PoolId>,
+    known: &mut QuotaLists,
+) -> Listing<'a> {
+    let mut terms = |spec| Terms::new(spec, &id_of, known);
     let made = match config.unknown_tenants() {
         UnknownTenants::Template { name, max } => {
             config.templates().get(name).map(|spec| (terms(spec), *max))
@@ -92,6 +98,7 @@ impl Service {
             admission: Arc::new(Admission::new(capacity.initial())),
             capacity,
             capacity_spec: spec.capacity(),
+            rule: 0,
             limits: limits(spec),
         }
     }
@@ -105,6 +112,7 @@ impl Service {
             admission: Arc::clone(&self.admission),
             capacity,
             capacity_spec: spec.capacity(),
+            rule: self.rule + u32::from(!same_rule),
             limits: limits(spec),
         }
     }

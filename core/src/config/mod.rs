@@ -29,6 +29,7 @@ pub use pool::{EndpointSpec, PoolSpec};
 pub use queue::QueueSpec;
 pub use rate::{Rate, RateUnit};
 pub use root::{Config, UnknownTenants};
+pub(crate) use root::{OTHER, OVERFLOW, RESERVED};
 pub use strategy::StrategySpec;
 pub(crate) use tenant::LONGEST_ID;
 pub use tenant::TenantSpec;

@@ -1,6 +1,6 @@
 //! Pools and endpoints as they are configured.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use super::{CapacitySpec, ConfigError, OutlierSpec, QueueSpec, StrategySpec, error::quoted};
 
@@ -193,6 +193,10 @@ fn validate_outlier(outlier: &OutlierSpec, path: &str) -> Result<(), ConfigError
         let fix = "give at least as long as the first ejection";
         return wrong("longest_ejection", quoted(&format!("{:?}", outlier.longest_ejection())), fix);
     }
+    if outlier.longest_ejection() > LONGEST_EJECTION {
+        let value = quoted(&format!("{:?}", outlier.longest_ejection()));
+        return wrong("longest_ejection", value, "give at most 366d");
+    }
     if outlier.max_ejected_percent() > 100 {
         return wrong(
             "max_ejected",
@@ -204,3 +208,4 @@ fn validate_outlier(outlier: &OutlierSpec, path: &str) -> Result<(), ConfigError
 }
 
 const LONGEST_ADDRESS: usize = 512;
+const LONGEST_EJECTION: Duration = Duration::from_secs(366 * 86_400);

@@ -152,6 +152,10 @@ impl Config {
             validate_name("templates", name)?;
             template.validate(&format!("templates.{}", key(name)), &pools)?;
         }
+        if self.tenants.len() > MOST_TENANTS {
+            let fix = format!("configure at most {MOST_TENANTS}");
+            return Err(ConfigError::new("tenants", format!("{} tenants", self.tenants.len()), fix));
+        }
         self.validate_unknown_tenants()
     }
 
@@ -169,15 +173,28 @@ impl Config {
             let fix = format!("give a bound from 1 to {MOST_MADE}, or write \"reject\"");
             return Err(ConfigError::new("unknown_tenants.max", max, fix));
         }
+        if self.tenants.len() + *max as usize > MOST_TENANTS {
+            let fix = format!("give a bound that leaves at most {MOST_TENANTS} tenants, made and configured");
+            return Err(ConfigError::new("unknown_tenants.max", max, fix));
+        }
         Ok(())
     }
 }
 
 fn validate_name(path: &str, name: &str) -> Result<(), ConfigError> {
+    if RESERVED.contains(&name) {
+        return Err(ConfigError::new(path, quoted(name), "give another name: statistics use this one"));
+    }
     if name.is_empty() || name.len() > LONGEST_ID {
         return Err(ConfigError::new(path, quoted(name), format!("give a name of 1 to {LONGEST_ID} bytes")));
     }
     Ok(())
 }
 
+/// What statistics call the tenant that newcomers past the bound share, and the sum of those not listed. No tenant's id.
+pub(crate) const OVERFLOW: &str = "(overflow)";
+pub(crate) const OTHER: &str = "(other)";
+pub(crate) const RESERVED: [&str; 2] = [OVERFLOW, OTHER];
 const MOST_MADE: u32 = 10_000_000;
+/// Well below the slots that there are, so that an update never runs out of them half-way.
+const MOST_TENANTS: usize = 12_000_000;

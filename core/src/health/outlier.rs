@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::{
     rng,
     sync::{AtomicU32, AtomicU64, Ordering},
-    time::Time,
+    time::{Time, nanos},
 };
 
 /// When to eject, and for how long.
@@ -85,9 +85,9 @@ impl Outlier {
         let count = earlier.saturating_add(1);
         self.ejections.store(count, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
-        let time = rules.base.saturating_mul(count).min(rules.longest);
-        let extra = rng::below((jitter >> 32) as u32, 1_000);
-        let until = now + time + time * extra / 10_000;
+        let time = nanos(rules.base.saturating_mul(count).min(rules.longest)).min(LATEST);
+        let extra = u64::from(rng::below((jitter >> 32) as u32, 1_000));
+        let until = now + Duration::from_nanos(time) + Duration::from_nanos(time / 10_000 * extra);
         self.word.store(until.as_nanos().min(LATEST) << 1, Ordering::Relaxed);
     }
 

@@ -98,13 +98,13 @@ pub(crate) fn settle(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, act
 }
 
 fn look_before(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<(), Refusal> {
+    let too_costly = quotas.iter().filter(|quota| quota.units(cost) > quota.burst()).map(Quota::burst).min();
+    if let Some(limit) = too_costly {
+        return Err(Refusal::TooCostly(limit));
+    }
     let mut longest = 0;
     for (quota, bucket) in quotas.iter().zip(buckets) {
-        let units = quota.units(cost);
-        if units > quota.burst() {
-            return Err(Refusal::TooCostly(quota.burst()));
-        }
-        if let Err(early) = bucket.peek(quota.ticks(units), quota.tolerance(), now) {
+        if let Err(early) = bucket.peek(quota.ticks(quota.units(cost)), quota.tolerance(), now) {
             longest = longest.max(early);
         }
     }

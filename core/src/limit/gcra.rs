@@ -78,9 +78,20 @@ impl Bucket {
 
     /// Charges `ticks` more, whatever the tolerance says: debt.
     pub(super) fn owe(&self, ticks: u64, now: u64) {
-        let owing = |seen: u64| Some(seen.max(now).saturating_add(ticks).min(FAR));
+        let owing = |seen: u64| Some(seen.max(now).saturating_add(ticks).min(FAR.max(seen)));
         // Infallible: `owing` never refuses.
         let _ = self.tat.fetch_update(Ordering::AcqRel, Ordering::Acquire, owing);
+    }
+
+    /// The moment at which it is full again.
+    pub(super) fn full_at(&self) -> u64 {
+        self.tat.load(Ordering::Acquire)
+    }
+
+    /// Full again at `tat`, and out of reach for every reservation from before.
+    pub(super) fn restart(&self, tat: u64) {
+        self.given_back.fetch_add(FAR / 2 + 1, Ordering::AcqRel);
+        self.tat.store(tat, Ordering::Release);
     }
 
     /// Full, as if never used.
@@ -93,7 +104,8 @@ impl Bucket {
 #[inline]
 fn after(tat: u64, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
     let next = tat.max(now).saturating_add(ticks);
-    let latest = now.saturating_add(tolerance);
+    // At the end of time (18 years of uptime) nothing passes any more, rather than everything.
+    let latest = now.checked_add(tolerance).ok_or(ticks)?;
     if next <= latest { Ok(next) } else { Err(next - latest) }
 }
 

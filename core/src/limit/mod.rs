@@ -1,9 +1,11 @@
 //! Rate limits: how much a tenant may ask for, and exactly when it may ask again.
 
+mod carry_over;
 mod charge;
 mod gcra;
 mod quota;
 
+pub(crate) use carry_over::carry_over;
 pub(crate) use charge::{Buckets, Charge, Refusal, charge, settle, undo};
 pub(crate) use quota::{Quota, Unit};
 

@@ -63,6 +63,20 @@ impl Quota {
         }
     }
 
+    pub(super) fn same_unit(&self, other: &Self) -> bool {
+        self.unit == other.unit
+    }
+
+    pub(super) fn same_rate(&self, other: &Self) -> bool {
+        self.same_unit(other) && self.interval == other.interval
+    }
+
+    /// How long `other` takes for the units that take this one `ticks`.
+    pub(super) fn rescale(&self, ticks: u64, other: &Self) -> u64 {
+        let rescaled = u128::from(ticks) * u128::from(other.interval) / u128::from(self.interval);
+        u64::try_from(rescaled).unwrap_or(MOST_DEBT).min(MOST_DEBT)
+    }
+
     /// Ticks that a full burst takes to come back.
     pub(crate) const fn tolerance(&self) -> u64 {
         self.interval * self.burst

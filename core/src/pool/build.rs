@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use super::health::PoolHealth;
+use super::health::{PoolHealth, most_ejected};
 use crate::{
     config::{PoolSpec, StrategySpec},
     endpoint::Member,
@@ -21,13 +21,13 @@ pub(crate) struct PoolId(pub(crate) u32);
 pub(crate) struct Pool {
     pub(super) id: PoolId,
     pub(super) name: Box<str>,
-    pub(super) members: Box<[Member]>,
+    pub(super) members: Arc<[Member]>,
     pub(super) strategy: Strategy,
     pub(super) decay: f32,
     pub(super) seed: u64,
     pub(super) outlier: OutlierRules,
     pub(super) health: Arc<PoolHealth>,
-    pub(super) edition: u64,
+    pub(super) most_ejected: u32,
 }
 
 impl Pool {
@@ -35,10 +35,10 @@ impl Pool {
     pub(crate) fn build(id: PoolId, name: &str, spec: &PoolSpec, seed: u64, previous: Option<&Self>) -> Self {
         let known: HashMap<&str, &Member> = previous
             .iter()
-            .flat_map(|pool| &pool.members)
+            .flat_map(|pool| pool.members.iter())
             .map(|member| (member.endpoint().address(), member))
             .collect();
-        let members: Box<[Member]> = spec
+        let members: Arc<[Member]> = spec
             .endpoints()
             .iter()
             .map(|endpoint| match known.get(endpoint.address()) {
@@ -55,7 +55,8 @@ impl Pool {
         };
         let rules = spec.outlier();
         let health = previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.health));
-        let mut pool = Self {
+        let most_ejected = most_ejected(members.len(), rules.max_ejected_percent());
+        Self {
             id,
             name: name.into(),
             members,
@@ -68,10 +69,8 @@ impl Pool {
                 longest: rules.longest_ejection(),
             },
             health,
-            edition: 0,
-        };
-        pool.succeed_editions(rules.max_ejected_percent());
-        pool
+            most_ejected,
+        }
     }
 
     pub(crate) const fn id(&self) -> PoolId {
@@ -82,7 +81,7 @@ impl Pool {
         &self.name
     }
 
-    pub(crate) const fn members(&self) -> &[Member] {
+    pub(crate) fn members(&self) -> &[Member] {
         &self.members
     }
 

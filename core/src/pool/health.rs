@@ -1,5 +1,7 @@
 //! What a pool knows of its endpoints' health together: how many are left out, and how many more may be.
 
+use std::sync::Arc;
+
 use crate::{
     endpoint::{Endpoint, Member},
     outcome::{Outcome, OutcomeKind},
@@ -16,15 +18,27 @@ pub(crate) struct PoolHealth {
     unhealthy: AtomicU32,
     /// The most endpoints that may be left out at once.
     most_ejected: AtomicU32,
-    /// Held while one endpoint's health changes: rare, and never on a pick. The number of the newest edition of the pool,
-    /// whose list alone is counted.
-    newest: Mutex<u64>,
+    /// The pool's newest list, which is what counts, whichever edition a request began with. Held while an endpoint's
+    /// health changes: rare, and never on a pick.
+    newest: Mutex<Arc<[Member]>>,
 }
 
 impl PoolHealth {
     /// Endpoints left out now.
     pub(super) fn unhealthy(&self) -> u32 {
         self.unhealthy.load(Ordering::Relaxed)
+    }
+
+    fn most_ejected(&self) -> u32 {
+        self.most_ejected.load(Ordering::Relaxed)
+    }
+
+    /// Counts anew, so that no drift can build up.
+    fn count(&self, newest: &[Member]) -> u32 {
+        let ill = |member: &&Member| !member.endpoint().outlier().is_healthy();
+        let count = u32::try_from(newest.iter().filter(ill).count()).unwrap_or(u32::MAX);
+        self.unhealthy.store(count, Ordering::Relaxed);
+        count
     }
 }
 
@@ -34,7 +48,8 @@ impl Pool {
         match outcome.kind() {
             OutcomeKind::Success => {
                 if endpoint.outlier().succeed(trial, now) {
-                    self.recount();
+                    let newest = self.health.newest.lock();
+                    self.health.count(&newest);
                 }
             }
             OutcomeKind::Failure => {
@@ -51,45 +66,34 @@ impl Pool {
     }
 
     fn eject(&self, endpoint: &Endpoint, trial: bool, now: Time) {
+        // A look before the lock: at the bound every further failure comes here.
+        if !trial && self.health.unhealthy() >= self.health.most_ejected() {
+            return;
+        }
         let newest = self.health.newest.lock();
-        let unhealthy = self.count_unhealthy(*newest);
+        let room = self.health.count(&newest) < self.health.most_ejected();
         // One that failed its trial is already counted.
-        if trial
-            || (endpoint.outlier().is_healthy()
-                && unhealthy < self.health.most_ejected.load(Ordering::Relaxed))
-        {
+        if trial || (room && endpoint.outlier().is_healthy()) {
             endpoint.outlier().eject(&self.outlier, rng::draw(self.seed, now.as_nanos()), now);
-            self.count_unhealthy(*newest);
+            self.health.count(&newest);
         }
     }
 
-    /// Counts the unhealthy anew, so that no drift can build up. After publishing an edition, and whenever one returns.
-    pub(crate) fn recount(&self) {
-        let newest = self.health.newest.lock();
-        self.count_unhealthy(*newest);
-    }
-
-    fn count_unhealthy(&self, newest: u64) -> u32 {
-        let ill = |member: &&Member| !member.endpoint().outlier().is_healthy();
-        let count = u32::try_from(self.members.iter().filter(ill).count()).unwrap_or(u32::MAX);
-        if self.edition == newest {
-            self.health.unhealthy.store(count, Ordering::Relaxed);
-        }
-        count
-    }
-
-    /// Makes this the newest edition, of which at most `percent` of the endpoints may be ejected: at least one where there
-    /// are two, and never the last.
-    pub(super) fn succeed_editions(&mut self, percent: u32) {
+    /// Makes this edition's list the one that counts. Just before it is published, when nothing can refuse it any more.
+    pub(crate) fn take_over(&self) {
         let mut newest = self.health.newest.lock();
-        *newest += 1;
-        self.edition = *newest;
-        let count = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
-        let share = u32::try_from(u64::from(count) * u64::from(percent) / 100).unwrap_or(u32::MAX);
-        let at_least = u32::from(percent > 0);
-        let most = share.max(at_least).min(count.saturating_sub(MIN_AVAILABLE));
-        self.health.most_ejected.store(most, Ordering::Relaxed);
+        *newest = Arc::clone(&self.members);
+        self.health.most_ejected.store(self.most_ejected, Ordering::Relaxed);
+        self.health.count(&newest);
     }
+}
+
+/// The most of `count` endpoints that may be ejected: `percent` of them, at least one where there are two, never the last.
+pub(super) fn most_ejected(count: usize, percent: u32) -> u32 {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    let share = u32::try_from(u64::from(count) * u64::from(percent) / 100).unwrap_or(u32::MAX);
+    let at_least = u32::from(percent > 0);
+    share.max(at_least).min(count.saturating_sub(MIN_AVAILABLE))
 }
 
 const MIN_AVAILABLE: u32 = 1;

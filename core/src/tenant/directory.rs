@@ -3,10 +3,17 @@
 //! An open-addressed table of one word per tenant, at most half full, so a lookup reads one word and then the tenant's own
 //! line. Every update builds a new directory; only tenants made from the template are added to one in use.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{IdHasher, Registry, Slab, Tenant, Terms, id::IdKey, id::IdWords};
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::{
+    limit::{self, Quota},
+    sync::{AtomicU32, AtomicU64, Ordering},
+    time::Time,
+};
 
 /// Ids to slots and terms.
 #[derive(Debug)]
@@ -136,8 +143,13 @@ impl Directory {
             Unknown::Made { overflow, .. } => Some(overflow),
             Unknown::Refused => None,
         };
+        self.entries().map(|(slot, _)| slot).chain(shared)
+    }
+
+    /// Slots and terms of everyone but the overflow tenant.
+    fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
         let entries = self.index.iter().map(|entry| entry.load(Ordering::Acquire));
-        entries.filter(|&entry| entry != 0).map(slot_of).chain(shared)
+        entries.filter(|&entry| entry != 0).map(|entry| (slot_of(entry), terms_of(entry)))
     }
 
     pub(crate) fn is_overflow(&self, slot: u32) -> bool {
@@ -151,15 +163,16 @@ impl Directory {
         previous: &Self,
         registry: &mut Registry,
         slab: &Slab,
-    ) -> Option<Self> {
+    ) -> Option<(Self, Vec<QuotaChange>)> {
         let mut terms = TermsTable::default();
-        let mut next =
-            Self::sized(listing.tenants.len() + listing.made.as_ref().map_or(0, |(_, most)| *most as usize));
+        let mut changes = Changes::default();
+        let made_at_most = listing.made.as_ref().map_or(0, |(_, most)| *most as usize);
+        let mut next = Self::sized(listing.tenants.len() + made_at_most);
         let mut kept = HashSet::new();
         for (id, wanted) in &listing.tenants {
             let key = registry.hasher().key(id)?;
             let slot = match previous.find(&key, slab) {
-                Some(found) => found.slot,
+                Some(found) => changes.note(found.slot, previous.terms(&found), wanted),
                 None => registry.allocate(id, &key.words, slab)?,
             };
             next.insert(key.hash, slot, terms.number(wanted));
@@ -168,24 +181,29 @@ impl Directory {
         if let Some((made_terms, most)) = &listing.made {
             let number = terms.number(made_terms);
             let overflow = match previous.unknown {
-                Unknown::Made { overflow, .. } => overflow,
+                Unknown::Made { overflow, terms, .. } => {
+                    changes.note(overflow, &previous.terms[terms as usize], made_terms)
+                }
                 Unknown::Refused => registry.allocate("", &IdWords::OVERFLOW, slab)?,
             };
             kept.insert(overflow);
             next.unknown = Unknown::Made { terms: number, most: *most, overflow };
-            for slot in previous.slots() {
-                if next.made.load(Ordering::Relaxed) < *most && !kept.contains(&slot) {
+            for (slot, old) in previous.entries() {
+                if next.made.load(Ordering::Relaxed) < *most && kept.insert(slot) {
                     let key = registry.hasher().key_of(slab.get(slot).words());
-                    next.insert(key.hash, slot, number);
+                    next.insert(
+                        key.hash,
+                        changes.note(slot, &previous.terms[old as usize], made_terms),
+                        number,
+                    );
                     next.made.fetch_add(1, Ordering::Relaxed);
-                    kept.insert(slot);
                 }
             }
         }
         registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
         next.terms = terms.list.into();
         next.edition = previous.edition + 1;
-        Some(next)
+        Some((next, changes.0))
     }
 
     fn sized(tenants: usize) -> Self {
@@ -208,6 +226,34 @@ impl Directory {
         let mask = self.index.len().checked_sub(1)?;
         #[expect(clippy::cast_possible_truncation, reason = "masked to the table")]
         Some(hash as usize & mask)
+    }
+}
+
+/// A tenant whose quotas an update changes.
+#[derive(Debug)]
+pub(crate) struct QuotaChange {
+    slot: u32,
+    old: Arc<[Quota]>,
+    new: Arc<[Quota]>,
+}
+
+impl QuotaChange {
+    /// Carries what was used over to the new quotas.
+    pub(crate) fn apply(&self, slab: &Slab, now: Time) {
+        limit::carry_over(slab.get(self.slot).buckets(), &self.old, &self.new, now);
+    }
+}
+
+#[derive(Default)]
+struct Changes(Vec<QuotaChange>);
+
+impl Changes {
+    /// Notes whether a kept tenant's quotas change; returns its slot.
+    fn note(&mut self, slot: u32, old: &Terms, new: &Terms) -> u32 {
+        if old.quotas_number() != new.quotas_number() {
+            self.0.push(QuotaChange { slot, old: Arc::clone(old.quotas()), new: Arc::clone(new.quotas()) });
+        }
+        slot
     }
 }
 

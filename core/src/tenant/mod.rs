@@ -12,4 +12,4 @@ pub(crate) use id::{IdHasher, IdKey};
 pub(crate) use registry::Registry;
 pub(crate) use slab::Slab;
 pub(crate) use state::{Entry, EntryError, Tenant};
-pub(crate) use terms::Terms;
+pub(crate) use terms::{QuotaLists, Terms};

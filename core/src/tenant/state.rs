@@ -10,7 +10,8 @@ use crate::{
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(crate) struct Tenant {
-    /// `generation << 32 | requests inside (waiting or in flight)`. A slot with requests inside is never given to another.
+    /// `vacant << 63 | generation << 32 | requests inside (waiting or in flight)`. A slot with requests inside is never given to
+    /// another, and into a vacant one nobody comes.
     occupancy: AtomicU64,
     id: [AtomicU64; WORDS],
     /// Of which the first shares the first cache line.
@@ -49,6 +50,9 @@ impl Tenant {
     pub(super) fn matches(&self, words: &IdWords) -> Option<u32> {
         // Acquire: the words read next are at least as new as this generation.
         let occupancy = self.occupancy.load(Ordering::Acquire);
+        if occupancy & VACANT != 0 {
+            return None;
+        }
         let same = self.id.iter().zip(words.0).all(|(mine, word)| mine.load(Ordering::Relaxed) == word);
         same.then_some((occupancy >> 32) as u32)
     }
@@ -133,13 +137,15 @@ impl Tenant {
     /// Ends an occupant's time, unless it has requests inside.
     pub(super) fn vacate(&self) -> bool {
         let occupancy = self.occupancy.load(Ordering::Relaxed);
-        let next = ((occupancy >> 32).wrapping_add(1) & u64::from(u32::MAX)) << 32;
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
         inside(occupancy) == 0
-            && self.occupancy.compare_exchange(occupancy, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            && self
+                .occupancy
+                .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
     }
 
-    /// Sets a vacant slot up for an id; the caller publishes it afterwards.
+    /// Sets a vacant slot up for an id, in the next generation.
     pub(super) fn occupy(&self, words: &IdWords) {
         for (mine, word) in self.id.iter().zip(words.0) {
             mine.store(word, Ordering::Relaxed);
@@ -149,10 +155,14 @@ impl Tenant {
         }
         self.completed.store(0, Ordering::Relaxed);
         self.tallies.store(0, Ordering::Relaxed);
+        let generation = (self.occupancy.load(Ordering::Relaxed) & !VACANT) >> 32;
+        // Release: who sees the new generation sees all of the above.
+        self.occupancy.store(((generation + 1) << 32) & !VACANT, Ordering::Release);
     }
 }
 
 const ONE_WAITING: u64 = 1 << 40;
+const VACANT: u64 = 1 << 63;
 
 #[inline]
 const fn inside(occupancy: u64) -> u32 {
@@ -170,14 +180,20 @@ mod tests {
 
     #[test]
     fn a_slot_with_requests_inside_is_not_given_away() {
-        let tenant = Tenant::default();
-        assert_eq!(tenant.enter(0, 2), Ok(()));
+        let (tenant, old, new) = (Tenant::default(), IdWords([1; WORDS]), IdWords([2; WORDS]));
+        tenant.occupy(&old);
+        let generation = tenant.matches(&old).expect("it is there");
+        assert_eq!(tenant.enter(generation, 2), Ok(()));
         assert!(!tenant.vacate());
         tenant.leave();
         assert!(tenant.vacate());
-        assert_eq!(tenant.enter(0, 2), Err(EntryError::Stale));
-        assert_eq!(tenant.enter(1, 1), Ok(()));
-        assert_eq!(tenant.enter(1, 1), Err(EntryError::Full));
+        assert_eq!(tenant.matches(&old), None, "nobody finds a vacant slot");
+        assert_eq!(tenant.enter(generation, 2), Err(EntryError::Stale));
+        tenant.occupy(&new);
+        assert_eq!(tenant.enter(generation, 2), Err(EntryError::Stale));
+        let generation = tenant.matches(&new).expect("it is there");
+        assert_eq!(tenant.enter(generation, 1), Ok(()));
+        assert_eq!(tenant.enter(generation, 1), Err(EntryError::Full));
     }
 }
 
@@ -194,21 +210,22 @@ mod models {
             let tenant = Arc::new(Tenant::default());
             let (old, new) = (IdWords([1; WORDS]), IdWords([2; WORDS]));
             tenant.occupy(&old);
-            let recycler = {
+            // The looking up runs in the spawned thread: so loom also tries the orders in which it comes late.
+            let visitor = {
                 let tenant = Arc::clone(&tenant);
                 thread::spawn(move || {
-                    if tenant.vacate() {
-                        tenant.occupy(&new);
+                    if let Some(generation) = tenant.matches(&old)
+                        && tenant.enter(generation, 9).is_ok()
+                    {
+                        assert_eq!(tenant.words(), old);
+                        tenant.leave();
                     }
                 })
             };
-            if let Some(generation) = tenant.matches(&old)
-                && tenant.enter(generation, 9).is_ok()
-            {
-                assert_eq!(tenant.words(), old);
-                tenant.leave();
+            if tenant.vacate() {
+                tenant.occupy(&new);
             }
-            recycler.join().expect("the thread does not panic");
+            visitor.join().expect("the thread does not panic");
         });
     }
 }

@@ -1,6 +1,6 @@
 //! What a tenant may: its specification in the form that decisions read. Tenants with equal terms share them.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     config::{RateUnit, TenantSpec},
@@ -15,13 +15,19 @@ pub(crate) struct Terms {
     max_in_flight: u32,
     /// Shared, so that a request that waits can be undone by the quotas it was charged to.
     quotas: Arc<[Quota]>,
+    /// Equal for equal quotas, in every edition.
+    quotas_number: u32,
     /// `None`: every pool.
     pools: Option<Box<[PoolId]>>,
 }
 
 impl Terms {
     /// From a specification that has been validated; `pool_id` knows every pool of the configuration.
-    pub(crate) fn new(spec: &TenantSpec, pool_id: impl Fn(&str) -> Option<PoolId>) -> Self {
+    pub(crate) fn new(
+        spec: &TenantSpec,
+        pool_id: impl Fn(&str) -> Option<PoolId>,
+        known: &mut QuotaLists,
+    ) -> Self {
         let quota = |rate: &crate::config::Rate| {
             let unit = match rate.unit() {
                 RateUnit::Requests => Unit::Requests,
@@ -30,10 +36,12 @@ impl Terms {
             Quota::new(unit, rate.amount(), rate.period(), rate.burst())
                 .expect("validated with the configuration")
         };
+        let (quotas, quotas_number) = known.intern(spec.rates().iter().map(quota).collect());
         Self {
             weight: spec.weight(),
             max_in_flight: spec.max_in_flight().unwrap_or(NO_CAP),
-            quotas: spec.rates().iter().map(quota).collect(),
+            quotas,
+            quotas_number,
             pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
         }
     }
@@ -53,9 +61,38 @@ impl Terms {
         &self.quotas
     }
 
+    /// Which list of quotas: equal for equal ones, in every edition.
+    #[inline]
+    pub(crate) const fn quotas_number(&self) -> u32 {
+        self.quotas_number
+    }
+
     #[inline]
     pub(crate) fn may_use(&self, pool: PoolId) -> bool {
         self.pools.as_ref().is_none_or(|pools| pools.contains(&pool))
+    }
+}
+
+/// The lists of quotas that are in use, each once and with a number that is never given to another.
+#[derive(Debug, Default)]
+pub(crate) struct QuotaLists {
+    numbers: HashMap<Arc<[Quota]>, u32>,
+    next: u32,
+}
+
+impl QuotaLists {
+    fn intern(&mut self, quotas: Arc<[Quota]>) -> (Arc<[Quota]>, u32) {
+        if let Some((known, &number)) = self.numbers.get_key_value(&quotas) {
+            return (Arc::clone(known), number);
+        }
+        self.next = self.next.wrapping_add(1);
+        self.numbers.insert(Arc::clone(&quotas), self.next);
+        (quotas, self.next)
+    }
+
+    /// Forgets the lists that nobody has any more.
+    pub(crate) fn forget_unused(&mut self) {
+        self.numbers.retain(|quotas, _| Arc::strong_count(quotas) > 1);
     }
 }
 
