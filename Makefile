@@ -96,7 +96,7 @@ node: addon
 	cd bindings-node
 	npm run --silent typecheck
 	npm test --silent
-	npm pack --silent --pack-destination $(TARGET) >/dev/null
+	npm pack --silent --ignore-scripts --pack-destination $(TARGET) >/dev/null
 	echo "npm tarball: $$(ls -t $(TARGET)/tenantry-*.tgz | head -1)"
 
 bench: bench-rust bench-python bench-node

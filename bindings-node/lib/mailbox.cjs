@@ -1,0 +1,31 @@
+'use strict'
+
+// What the hot calls hear and say beside their arguments and answers, and the answers that are neither slot nor rejection; as in
+// `src/raw/mailbox.rs`, `src/operations.rs` and `src/state.rs`.
+
+module.exports = {
+  /** An integer: a ticket's slot. */
+  SLOT: 0,
+  /** An integer: a ticket's generation. */
+  GENERATION: 1,
+  /** An integer: the number of the lease's address. */
+  ADDRESS: 2,
+  /** An integer: the number of the wanted pool. */
+  POOL: 3,
+  /** An integer: the kind of the outcome. */
+  KIND: 4,
+  /** A float: a rejection's figure, or the milliseconds to wait. */
+  FIGURE: 3,
+  /** A float: what a request costs. */
+  COST: 4,
+  /** A float: the milliseconds of a timeout or a latency. */
+  TIME: 5,
+  /** A float: the milliseconds until an endpoint wants more. */
+  RETRY_AFTER: 6,
+  /** The number of no pool. */
+  NO_POOL: 2 ** 32 - 1,
+  /** Said instead of a slot: no answer yet. */
+  WAITING: -(2 ** 31),
+  /** Said instead of a slot: nothing to tell. */
+  NOTHING: -(2 ** 31) + 1,
+}

@@ -1,0 +1,21 @@
+'use strict'
+
+/** The core's figures in JavaScript's names. */
+function toStats(text) {
+  const { tenants, other, pools } = JSON.parse(text)
+  return { tenants: tenants.map(toTenant), other: toTenant(other), pools: pools.map(toPool) }
+}
+
+function toTenant({ id, in_flight: inFlight, waiting, completed, rejected }) {
+  return { id, inFlight, waiting, completed, rejected }
+}
+
+function toPool({ name, capacity, in_flight: inFlight, waiting, endpoints }) {
+  return { name, capacity, inFlight, waiting, endpoints: endpoints.map(toEndpoint) }
+}
+
+function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s: latency, ejected }) {
+  return { address, inFlight, completed, failed, latencyMs: latency === null ? undefined : latency * 1e3, ejected }
+}
+
+module.exports = { toStats }
