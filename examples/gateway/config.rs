@@ -3,8 +3,10 @@
 use std::{error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use http::HeaderName;
+use hyper::body::Incoming;
 use serde::Deserialize;
 use tenantry::{Config, ConfigError, Format};
+use tenantry_tower::proxy::ReverseProxy;
 
 /// What one file says: for the balancer, and for the gateway around it.
 #[derive(Debug)]
@@ -63,8 +65,8 @@ pub enum DocumentError {
     Extension,
     /// Something in it is wrong.
     Config(ConfigError),
-    /// A route's pool does not exist, or is not said where there are several.
-    Route {
+    /// The parts do not fit: a route's pool does not exist, or the gateway cannot dial an endpoint.
+    Unfit {
         /// Where it stands.
         path: String,
         /// What stands there.
@@ -95,6 +97,7 @@ impl Document {
             Some(section) => ConfigError::read_section("gateway", section).map_err(DocumentError::Config)?,
             None => Settings::default(),
         };
+        dialable(&balancer)?;
         settings.resolve(&balancer)?;
         Ok(Self { balancer, settings })
     }
@@ -135,7 +138,11 @@ impl Settings {
     /// Checks the routes against the pools, and makes the one that goes without saying.
     fn resolve(&mut self, balancer: &Config) -> Result<(), DocumentError> {
         let pools: Vec<&str> = balancer.pools().keys().map(String::as_str).collect();
-        let wrong = |path: String, value: String, fix: String| Err(DocumentError::Route { path, value, fix });
+        let wrong = |path: String, value: String, fix: String| Err(DocumentError::Unfit { path, value, fix });
+        if pools.is_empty() {
+            let fix = "add a pool: [pools.api] with endpoints = [\"http://10.0.0.1:8080\"]".into();
+            return wrong("pools".into(), String::new(), fix);
+        }
         if self.routes.is_empty() {
             let [pool] = *pools else {
                 let fix = format!(
@@ -178,6 +185,23 @@ impl Route {
     pub fn key_header(&self) -> Option<&HeaderName> {
         self.key.as_ref().map(|key| &key.header.0)
     }
+}
+
+/// Checks that the gateway can dial every endpoint, now rather than at the first request.
+fn dialable(balancer: &Config) -> Result<(), DocumentError> {
+    for (name, pool) in balancer.pools() {
+        for (index, endpoint) in pool.endpoints().iter().enumerate() {
+            if ReverseProxy::<Incoming>::check_address(endpoint.address()).is_err() {
+                let path = format!("pools.{name}.endpoints[{index}].address");
+                // What stands before an @ may be a password.
+                let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
+                let fix =
+                    "write \"http://host:port\", without a path: the gateway speaks plain HTTP to endpoints";
+                return Err(DocumentError::Unfit { path, value, fix: fix.into() });
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Default for Settings {
@@ -239,8 +263,8 @@ impl fmt::Display for DocumentError {
                 f.write_str("name the file .toml, .yaml, .yml or .json, so that its format is known")
             }
             Self::Config(error) => error.fmt(f),
-            Self::Route { path, value, fix } if value.is_empty() => write!(f, "{path}: {fix}"),
-            Self::Route { path, value, fix } => write!(f, "{path}: {value} cannot be used: {fix}"),
+            Self::Unfit { path, value, fix } if value.is_empty() => write!(f, "{path}: {fix}"),
+            Self::Unfit { path, value, fix } => write!(f, "{path}: {value} cannot be used: {fix}"),
         }
     }
 }
@@ -272,6 +296,20 @@ mod tests {
             Document::from_text("[pools.api]\nendpoints = [\"http://a:1\"]", Format::Toml).unwrap();
         assert_eq!(document.settings.routes()[0].pool(), "api");
         assert_eq!(document.settings.tenant_header(), "x-tenant");
+    }
+
+    #[test]
+    fn an_endpoint_that_cannot_be_dialled_is_refused_at_the_start() {
+        for address in ["https://a:1", "http://a:1/base", "user:secret@a:1"] {
+            let text = format!("[pools.api]\nendpoints = [\"http://a:1\", \"{address}\"]");
+            let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();
+            let shown = address.trim_start_matches("user:secret@");
+            let parts = ["pools.api.endpoints[1].address", shown, "http://host:port"];
+            assert!(parts.iter().all(|part| problem.contains(part)), "{problem}");
+            assert!(!problem.contains("secret"), "{problem}");
+        }
+        let problem = Document::from_text("", Format::Toml).unwrap_err().to_string();
+        assert!(problem.starts_with("pools: add a pool"), "{problem}");
     }
 
     #[test]

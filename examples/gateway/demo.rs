@@ -29,7 +29,8 @@ use crate::{
 /// # Errors
 /// When no port is to be had, or the terminal cannot be written.
 pub async fn run(length: Option<Duration>, out: &mut (impl Write + IsTerminal)) -> io::Result<bool> {
-    let mut stop = Box::pin(serve::signal()?);
+    let mut signals = serve::Signals::new()?;
+    let mut stop = Box::pin(signals.next());
     let stage = Stage::build().await?;
     stage.explain(out)?;
     let surface = if out.is_terminal() { Surface::Terminal } else { Surface::Log };
@@ -83,7 +84,7 @@ impl Stage {
         let Document { balancer, settings } = document(&upstreams).map_err(io::Error::other)?;
         let balancer = Balancer::new(balancer).map_err(io::Error::other)?;
         let meter = Meter::default();
-        let router = Router::new(&balancer, &settings, &meter);
+        let router = Router::new(&balancer, &settings, Some(&meter));
         let listener = bind(settings.listen()).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -195,6 +196,12 @@ impl Verdict {
             writeln!(
                 out,
                 "\nOK: all {served} requests of quiet were served, while flood took {rate:.0} requests/s."
+            )?;
+            writeln!(
+                out,
+                "In one line for all, quiet would have waited as the flood does: {} ms at p50, not {} ms.",
+                millis(&flooded.latencies, 0.5),
+                millis(&during.latencies, 0.5)
             )
         } else {
             writeln!(out, "\nFAILED: {} requests of quiet were not served.", self.failed())

@@ -13,9 +13,9 @@ use std::{
 };
 
 use clap::Parser;
-use gateway_parts::{config::Document, demo, meter::Meter, route::Router, serve};
+use gateway_parts::{config::Document, demo, route::Router, serve};
 use tenantry::Balancer;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 /// A multi-tenant reverse proxy: every tenant gets its fair share.
 #[derive(Debug, Parser)]
@@ -53,16 +53,27 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
-    let router = Router::new(&balancer, &settings, &Meter::default());
+    let router = Router::new(&balancer, &settings, None);
     let listener = TcpListener::bind(settings.listen()).await;
-    let listener = listener.map_err(|error| format!("cannot listen on {}: {error}", settings.listen()))?;
+    let listener = listener.map_err(|error| {
+        in_file(&format!(
+            "gateway.listen: cannot listen on {}: {error}; name another port",
+            settings.listen()
+        ))
+    })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let stop = serve::signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let mut signals = serve::Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
     println!("listening on http://{address}");
-    let drained = serve::serve(listener, router, stop, settings.drain()).await;
-    println!(
-        "{}",
-        if drained { "drained" } else { "the drain time is over: what was still in flight is cut off" }
-    );
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or(()) };
+    let mut serving = tokio::spawn(serve::serve(listener, router, stopped, settings.drain()));
+    signals.next().await;
+    println!("draining for at most {:?}; once more to end now", settings.drain());
+    drop(stop); // as good as a word
+    let drained = tokio::select! {
+        drained = &mut serving => drained.map_err(|error| error.to_string())?,
+        () = signals.next() => false,
+    };
+    println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
 }

@@ -11,7 +11,10 @@ use tenantry_tower::{
     rejection::{Problem, RejectionBody, RejectionLayer},
     tenant::{Header, TenantLayer},
 };
-use tower::{ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{
+    ServiceBuilder, ServiceExt,
+    util::{BoxCloneSyncService, option_layer},
+};
 
 use crate::{
     config::{Route, Settings},
@@ -30,14 +33,14 @@ pub struct Router {
 }
 
 impl Router {
-    /// Routes as the settings say.
+    /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
     #[must_use]
-    pub fn new(balancer: &Balancer, settings: &Settings, meter: &Meter) -> Self {
+    pub fn new(balancer: &Balancer, settings: &Settings, meter: Option<&Meter>) -> Self {
         let proxy = ReverseProxy::new();
         let lane = |route: &Route| {
             let stack = ServiceBuilder::new()
                 .layer(TenantLayer::new(Header::new(settings.tenant_header().clone())))
-                .layer(meter.clone())
+                .layer(option_layer(meter.cloned()))
                 .layer(RejectionLayer::new())
                 .layer(balance(balancer, route))
                 .service(proxy.clone());
@@ -75,8 +78,12 @@ fn key<'a>(request: &'a http::request::Parts, name: &HeaderName) -> Option<std::
     Some(request.headers.get(name)?.as_bytes().into())
 }
 
-/// Whole segments only: `/api` covers `/api` and `/api/x`, not `/apix`.
+/// Whole segments only: `/api` covers `/api` and `/api/x`, not `/apix`. `/` covers everything, the targets that are no
+/// paths (`OPTIONS *`, `CONNECT`) included.
 fn covers(prefix: &str, path: &str) -> bool {
+    if prefix == "/" {
+        return true;
+    }
     match path.strip_prefix(prefix) {
         Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
         None => false,
@@ -96,7 +103,7 @@ mod tests {
     #[test]
     fn a_route_covers_whole_segments() {
         assert!(covers("/", "/") && covers("/", "/x") && covers("/api", "/api") && covers("/api", "/api/x"));
-        assert!(covers("/api/", "/api/x"));
+        assert!(covers("/api/", "/api/x") && covers("/", "*") && covers("/", ""));
         assert!(!covers("/api", "/apix") && !covers("/api/", "/api") && !covers("/api", "/"));
     }
 }

@@ -12,7 +12,7 @@ use tenantry_tower::proxy::Peer;
 use tokio::{
     net::{TcpListener, TcpStream},
     pin,
-    signal::unix::{SignalKind, signal as listen_for},
+    signal::unix::{Signal, SignalKind, signal as listen_for},
     time::{sleep, timeout},
 };
 
@@ -43,19 +43,31 @@ pub async fn serve(
     timeout(drain, connections.shutdown()).await.is_ok()
 }
 
-/// Becomes ready at Ctrl-C or `SIGTERM`. Listens from the moment it is called.
-///
-/// # Errors
-/// When the operating system refuses.
-pub fn signal() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = listen_for(SignalKind::interrupt())?;
-    let mut terminate = listen_for(SignalKind::terminate())?;
-    Ok(async move {
+/// Ctrl-C and `SIGTERM`, as often as they come.
+#[derive(Debug)]
+pub struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn new() -> io::Result<Self> {
+        let interrupt = listen_for(SignalKind::interrupt())?;
+        let terminate = listen_for(SignalKind::terminate())?;
+        Ok(Self { interrupt, terminate })
+    }
+
+    /// Becomes ready at the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+    }
 }
 
 async fn connection(stream: TcpStream, peer: Peer, router: Router, watcher: Watcher) {

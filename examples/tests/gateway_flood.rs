@@ -5,7 +5,6 @@ use std::time::Duration;
 use gateway_parts::{
     config::Settings,
     load::{self, Log},
-    meter::Meter,
     route::Router,
     serve, upstream,
 };
@@ -21,7 +20,7 @@ async fn a_flood_leaves_every_request_of_a_quiet_tenant_served() {
     let config = Config::new().with_pool("demo", PoolSpec::new(endpoints));
     let config = config.with_tenant("quiet", TenantSpec::new()).with_tenant("flood", TenantSpec::new());
     let balancer = Balancer::new(config).unwrap();
-    let router = Router::new(&balancer, &Settings::for_only_pool("demo"), &Meter::default());
+    let router = Router::new(&balancer, &Settings::for_only_pool("demo"), None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();

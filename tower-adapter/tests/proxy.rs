@@ -281,10 +281,10 @@ async fn a_get_with_a_chunked_body_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_request_without_exactly_one_host_is_refused() {
+async fn a_request_without_exactly_one_valid_host_is_refused() {
     let (server, _hear) = listening().await;
     let front = front(RejectionLayer::new().layer(ReverseProxy::new()), &server.url()).await;
-    for hosts in ["", "host: a\r\nhost: b\r\n"] {
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a b\r\n", "host: user@a\r\n", "host: a\"/\r\n"] {
         let answer = raw(&front, &format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("BAD_HOST"), "{answer}");
     }
@@ -313,6 +313,39 @@ async fn an_answer_that_is_not_http_is_a_bad_gateway() {
     });
     let error = failure(ReverseProxy::new(), &address, empty()).await;
     assert!(matches!(error, Error::Endpoint(_)), "{error:?}");
+    assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+}
+
+/// An endpoint that answers one request with these bytes and closes.
+async fn answering(bytes: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let heard = stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(heard > 0);
+        stream.write_all(bytes).await
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_cuts_no_answer() {
+    let endpoint = answering(
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    )
+    .await;
+    let front = front(ReverseProxy::new(), &endpoint).await;
+    let answer = raw(&front, "GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.contains("5\r\nhello\r\n") && !answer.contains("content-length"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_changes_the_protocol_unasked_is_a_bad_gateway() {
+    let endpoint =
+        answering(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n").await;
+    let error = failure(ReverseProxy::new(), &endpoint, empty()).await;
+    assert!(matches!(error, Error::Switched), "{error:?}");
     assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
 }
 

@@ -15,7 +15,7 @@ pub enum Error {
         /// The address as it stands in the pool.
         address: Box<str>,
     },
-    /// The request names no host, or several.
+    /// The request names no host, or several, or what cannot be one.
     Host,
     /// The request asks for a tunnel (`CONNECT`).
     Tunnel,
@@ -27,6 +27,8 @@ pub enum Error {
     Connect(legacy::Error),
     /// The endpoint broke off before its answer, or answered in what is not HTTP.
     Endpoint(legacy::Error),
+    /// The endpoint changed to another protocol (101), which nobody asked it for.
+    Switched,
     /// The endpoint took too long to begin its answer.
     TimedOut,
 }
@@ -40,7 +42,7 @@ impl Error {
             Self::Host | Self::ClientGone(_) => StatusCode::BAD_REQUEST,
             Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
             Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
-            Self::Connect(_) | Self::Endpoint(_) => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Endpoint(_) | Self::Switched => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -57,6 +59,7 @@ impl Error {
             Self::ClientGone(_) => "CLIENT_GONE",
             Self::Connect(_) => "CONNECT_FAILED",
             Self::Endpoint(_) => "ENDPOINT_FAILED",
+            Self::Switched => "ENDPOINT_SWITCHED",
             Self::TimedOut => "ENDPOINT_TIMED_OUT",
         }
     }
@@ -72,6 +75,7 @@ impl Error {
             Self::ClientGone(_) => "The request broke off",
             Self::Connect(_) => "No connection to the endpoint",
             Self::Endpoint(_) => "The endpoint broke off, or its answer is not HTTP",
+            Self::Switched => "The endpoint changed to another protocol unasked",
             Self::TimedOut => "The endpoint took too long",
         }
     }

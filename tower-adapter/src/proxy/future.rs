@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Response, Version};
+use http::{Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
@@ -72,7 +72,7 @@ impl Future for ResponseFuture {
                 Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")))
             }
             StateProjection::Sent { call, timer, vigil } => match call.poll(cx) {
-                Poll::Ready(Ok(response)) => Poll::Ready(Ok(received(response))),
+                Poll::Ready(Ok(response)) => Poll::Ready(received(response)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error))),
                 Poll::Pending => vigil.poll(timer, cx).map(Err),
             },
@@ -114,11 +114,15 @@ impl Vigil {
     }
 }
 
-/// The endpoint's answer, as it may go on to the client.
-fn received(mut response: Response<Incoming>) -> Response<Incoming> {
+/// The endpoint's answer, as it may go on to the client. A 101 may not: the wish to upgrade was not passed on, so a client
+/// that saw one would take what follows for a protocol that nobody speaks.
+fn received(mut response: Response<Incoming>) -> Result<Response<Incoming>, Error> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::Switched);
+    }
     headers::clean_response(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
-    response
+    Ok(response)
 }
 
 impl fmt::Debug for ResponseFuture {

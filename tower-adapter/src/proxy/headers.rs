@@ -11,12 +11,7 @@ use http::{
 /// pass through here.
 pub(super) fn clean_request(headers: &mut HeaderMap) {
     let trailers = headers.get_all(TE).iter().any(wants_trailers);
-    let was_chunked = headers.contains_key(TRANSFER_ENCODING);
     remove_hop_by_hop(headers);
-    if was_chunked {
-        // RFC 9112 §6.3: Transfer-Encoding overrides Content-Length, which must not be forwarded then.
-        headers.remove(CONTENT_LENGTH);
-    }
     if trailers {
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
@@ -29,6 +24,11 @@ pub(super) fn clean_response(headers: &mut HeaderMap) {
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // RFC 9112 §6.3: Transfer-Encoding overrides Content-Length, which must not be forwarded then: it would cut the
+        // body at a length that is not its own.
+        headers.remove(CONTENT_LENGTH);
+    }
     if headers.contains_key(CONNECTION) {
         for name in named_by_connection(headers) {
             headers.remove(name);
@@ -111,8 +111,10 @@ mod tests {
 
     #[test]
     fn a_length_beside_a_transfer_coding_is_not_forwarded() {
-        let mut headers = map(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
-        clean_request(&mut headers);
-        assert_eq!(headers, HeaderMap::new());
+        for clean in [clean_request, clean_response] {
+            let mut headers = map(&[("content-length", "5"), ("transfer-encoding", "chunked")]);
+            clean(&mut headers);
+            assert_eq!(headers, HeaderMap::new());
+        }
     }
 }

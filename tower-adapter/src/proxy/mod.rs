@@ -11,7 +11,7 @@
 //!   `Proxy-Connection`, `TE` (but `trailers`), `Transfer-Encoding`, `Upgrade`, `Proxy-Authenticate`,
 //!   `Proxy-Authorization` (RFC 9110 §7.6.1). Connections are not upgraded.
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
-//!   latter and forwarded without the former; one without exactly one `Host` is refused (RFC 9112 §3.2, §6.3).
+//!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3).
 //! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
 //!   `X-Forwarded-Proto` and `X-Forwarded-Host`, which hold one value and therefore this hop's, so that no client can
 //!   invent them. Put a [`Peer`] into the extensions; without one it is `unknown`. Trust the right end of the lists.

@@ -94,6 +94,14 @@ where
         self
     }
 
+    /// Whether the proxy can dial an endpoint's address: for those who want to know before the first request.
+    ///
+    /// # Errors
+    /// [`Error::Address`] where it is not `http://host:port` or `host:port`.
+    pub fn check_address(address: &str) -> Result<(), Error> {
+        address::authority(address).map(drop)
+    }
+
     /// Makes the request the endpoint's.
     fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint) -> Result<(), Error> {
         let endpoint = address::authority(picked.address())?;
@@ -159,8 +167,34 @@ fn host(parts: &Parts) -> Option<HeaderValue> {
     }
     match parts.uri.authority() {
         Some(authority) => Some(host_of(authority)),
-        None => field.cloned(),
+        None => field.filter(|field| field.as_bytes().iter().copied().all(is_host)).cloned(),
     }
+}
+
+/// RFC 3986 §3.2: what a host and a port are written with, user information left out.
+const fn is_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'%'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'['
+                | b']'
+        )
 }
 
 /// An authority as `Host` has it: without user information.
