@@ -245,7 +245,7 @@ struct Broken;
 
 impl std::task::Wake for Broken {
     fn wake(self: Arc<Self>) {
-        panic!("a broken executor");
+        unreachable!("a broken executor");
     }
 }
 

@@ -1,0 +1,91 @@
+"""The configuration document, on its way from Python to the core."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from math import isfinite
+from os import PathLike, fspath
+from pathlib import Path
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used. Nothing has changed."""
+
+    path: str
+    """Where: the keys from the root, as in `pools.api.endpoints[0].weight`; `.` is the whole document."""
+
+    value: str
+    """The value that stands there, as JSON writes it; empty where there is none."""
+
+    fix: str
+    """What would be right."""
+
+    def __init__(self, path: str, value: str, fix: str) -> None:
+        self.path = path
+        self.value = value
+        self.fix = fix
+
+    def __str__(self) -> str:
+        if not self.value:
+            return f"{self.path}: {self.fix}"
+        return f"{self.path}: {self.value} cannot be used: {self.fix}"
+
+
+ConfigError.__module__ = "tenantry"
+
+
+def to_json(config: object) -> str:
+    """The document as JSON text. Only `dict`-like, list-like and plain values have a place there; anything else is an error that says where."""
+    if not isinstance(config, Mapping):
+        raise TypeError(f"give the configuration as a mapping, not {type(config).__name__}; for a file there is from_file")
+    return json.dumps(_plain(config, ".", 0), ensure_ascii=False)
+
+
+def read_file(path: str | PathLike[str]) -> tuple[str, str]:
+    """A file's text, and its ending without the dot."""
+    try:
+        # A byte order mark may stand first.
+        return Path(path).read_text(encoding="utf-8-sig"), Path(path).suffix.removeprefix(".")
+    except UnicodeDecodeError as error:
+        raise ConfigError(".", "", f"write {fspath(path)} in UTF-8: {error}") from None
+
+
+def _plain(value: object, path: str, depth: int) -> object:
+    if depth > _DEEPEST:
+        raise ConfigError(_shortened(path), "", f"nest at most {_DEEPEST} levels deep, without cycles")
+    match value:
+        case None | bool() | str() | int():
+            return value
+        case float():
+            if isfinite(value):
+                return value
+            raise ConfigError(path, str(value), "give a finite number")
+        case Mapping():
+            return {_name(name, path): _plain(item, _join(path, name), depth + 1) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, f"{path}[{place}]", depth + 1) for place, item in enumerate(value)]
+        case _:
+            raise ConfigError(path, _shortened(repr(value)), "give text, a number, a boolean, a list or a mapping")
+
+
+def _name(name: object, path: str) -> str:
+    if isinstance(name, str):
+        return name
+    raise ConfigError(path, _shortened(repr(name)), "use text as keys")
+
+
+def _join(path: str, name: object) -> str:
+    """As the core writes paths."""
+    text = str(name)
+    plain = text != "" and all(letter.isalnum() or letter in "-_" for letter in text)
+    key = text if plain else json.dumps(text, ensure_ascii=False)
+    return key if path == "." else f"{path}.{key}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+_DEEPEST = 100
+_LONGEST = 120

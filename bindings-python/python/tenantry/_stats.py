@@ -1,0 +1,77 @@
+"""What is true now: plain figures, of bounded size whatever ids arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TenantStats:
+    """One tenant."""
+
+    id: str
+    """Its id; `(overflow)` for the one that newcomers past the bound share, `(other)` for a sum."""
+    in_flight: int
+    """Requests with a seat."""
+    waiting: int
+    """Requests waiting for one."""
+    completed: int
+    """Requests finished, of any outcome, since the tenant came."""
+    rejected: int
+    """Requests refused since the tenant came."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStats:
+    """One endpoint."""
+
+    address: str
+    in_flight: int
+    completed: int
+    """Requests finished, of any outcome."""
+    failed: int
+    """Requests finished with failure or overload."""
+    latency: float | None
+    """Its recent peak latency in seconds, decayed; `None` before the first sample."""
+    ejected: bool
+    """Whether it is ejected or on probation."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """One pool."""
+
+    name: str
+    capacity: int
+    """Its seats now."""
+    in_flight: int
+    """Seats taken."""
+    waiting: int
+    """Requests waiting for a seat."""
+    endpoints: tuple[EndpointStats, ...]
+    """In the configuration's order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A reading of everything."""
+
+    tenants: tuple[TenantStats, ...]
+    """The most active tenants, at most 100, the most active first."""
+    other: TenantStats
+    """All other tenants together."""
+    pools: tuple[PoolStats, ...]
+    """By name."""
+
+    def tenant(self, id: str) -> TenantStats | None:
+        """The tenant of this id, if it is among the most active."""
+        return next((tenant for tenant in self.tenants if tenant.id == id), None)
+
+    def pool(self, name: str) -> PoolStats | None:
+        """The pool of this name."""
+        return next((pool for pool in self.pools if pool.name == name), None)
+
+
+for _class in (TenantStats, EndpointStats, PoolStats, Stats):
+    _class.__module__ = "tenantry"
+del _class

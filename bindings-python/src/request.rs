@@ -1,0 +1,61 @@
+//! The arguments of a request.
+
+use std::time::Duration;
+
+use pyo3::{
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+    types::{PyBytes, PyString},
+};
+use tenantry::Request;
+
+/// What hash strategies keep together: text or bytes.
+pub(crate) struct Key<'a>(&'a [u8]);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Key<'a> {
+    type Error = PyErr;
+
+    fn extract(key: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if key.is_instance_of::<PyString>() {
+            Ok(Self(key.extract::<&'a str>()?.as_bytes()))
+        } else if key.is_instance_of::<PyBytes>() {
+            Ok(Self(key.extract::<&'a [u8]>()?))
+        } else {
+            Err(PyTypeError::new_err(format!("give str or bytes, not {}", key.get_type().name()?)))
+        }
+    }
+}
+
+/// The core's request.
+#[inline]
+pub(crate) fn request<'a>(
+    tenant: &'a str,
+    pool: Option<&'a str>,
+    key: Option<Key<'a>>,
+    cost: u64,
+) -> Request<'a> {
+    let mut request = Request::new(tenant).cost(cost);
+    if let Some(pool) = pool {
+        request = request.pool(pool);
+    }
+    if let Some(Key(key)) = key {
+        request = request.key(key);
+    }
+    request
+}
+
+/// How long to wait. Zero or less, as in `asyncio.wait_for`: not at all.
+pub(crate) fn patience(seconds: f64) -> PyResult<Duration> {
+    if seconds.is_nan() {
+        return Err(PyValueError::new_err("timeout: give seconds, not NaN"));
+    }
+    // Beyond what a `Duration` holds is for ever.
+    Ok(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+}
+
+/// A measured time.
+pub(crate) fn measured(name: &str, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        PyValueError::new_err(format!("{name}: give finite seconds of zero or more, not {seconds}"))
+    })
+}

@@ -1,0 +1,54 @@
+//! Statistics, as the frozen dataclasses of `tenantry._stats`.
+
+use pyo3::{
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyTuple, PyType},
+};
+use tenantry::{EndpointStats, PoolStats, Stats, TenantStats};
+
+/// A `tenantry.Stats`.
+pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
+    let tenants = tuple(py, stats.tenants(), tenant)?;
+    let pools = tuple(py, stats.pools(), pool)?;
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    class(py, &CLASS, "Stats")?.call1((tenants, tenant(py, stats.other())?, pools))
+}
+
+fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let fields = (stats.id(), stats.in_flight(), stats.waiting(), stats.completed(), stats.rejected());
+    class(py, &CLASS, "TenantStats")?.call1(fields)
+}
+
+fn pool<'py>(py: Python<'py>, stats: &PoolStats) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let endpoints = tuple(py, stats.endpoints(), endpoint)?;
+    let fields = (stats.name(), stats.capacity(), stats.in_flight(), stats.waiting(), endpoints);
+    class(py, &CLASS, "PoolStats")?.call1(fields)
+}
+
+fn endpoint<'py>(py: Python<'py>, stats: &EndpointStats) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let latency = stats.latency().map(|latency| latency.as_secs_f64());
+    let fields =
+        (stats.address(), stats.in_flight(), stats.completed(), stats.failed(), latency, stats.is_ejected());
+    class(py, &CLASS, "EndpointStats")?.call1(fields)
+}
+
+fn tuple<'py, T>(
+    py: Python<'py>,
+    items: &[T],
+    build: impl Fn(Python<'py>, &T) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let items: Vec<_> = items.iter().map(|item| build(py, item)).collect::<PyResult<_>>()?;
+    PyTuple::new(py, items)
+}
+
+fn class<'a, 'py>(
+    py: Python<'py>,
+    class: &'a PyOnceLock<Py<PyType>>,
+    name: &str,
+) -> PyResult<&'a Bound<'py, PyType>> {
+    class.import(py, "tenantry._stats", name)
+}
