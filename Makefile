@@ -115,7 +115,9 @@ bench-node: addon
 
 fuzz:
 	@cd fuzz
-	for target in operations config; do $(CARGO) +nightly fuzz run $$target -- -max_total_time=60; done
+	for target in operations config; do
+		$(CARGO) +nightly fuzz run --fuzz-dir . -s none $$target -- -max_total_time=60 -max_len=1600
+	done
 
 fmt:
 	@$(CARGO) fmt --all
