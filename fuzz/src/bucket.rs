@@ -76,10 +76,13 @@ impl Bucket {
     /// The rate has changed, or its tenant has gone and come back: anything between full and what it was.
     pub(crate) fn become_vague(&mut self, plan: RatePlan, now: Time) {
         let left = (self.most - nanos(now)).max(0);
+        let old = self.interval();
         self.plan = plan;
+        // What is missing counts in units, which the new rate refills.
+        let refilled = (left + old - 1) / old * self.interval();
         let empty = i128::from(plan.burst) * self.interval();
         self.least = i128::MIN / 2;
-        self.most = nanos(now) + left.max(empty);
+        self.most = nanos(now) + refilled.max(empty);
     }
 
     fn interval(&self) -> i128 {

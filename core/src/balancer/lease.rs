@@ -40,6 +40,8 @@ pub(super) struct Held {
     pub(super) charged: Charged,
     pub(super) started: Time,
     pub(super) pool: PoolId,
+    /// Until it is settled.
+    pub(super) open: bool,
 }
 
 /// A request inside its tenant, and what it is charged with.

@@ -1,5 +1,7 @@
 //! The way out: the fifth step, exactly once per lease.
 
+use std::mem;
+
 use super::{
     acquire::Pending,
     lease::{Charged, Held},
@@ -12,28 +14,32 @@ impl State {
     /// Ends what is held, if anything is: cost, load, health, capacity; then the seat goes to the next in line.
     #[inline]
     pub(super) fn settle(&self, held: &mut Option<Held>, outcome: &Outcome) {
-        // Taken first: whatever happens below, a lease is settled once.
-        let Some(Held { picked, charged, started, pool }) = held.take() else { return };
+        // Closed first: whatever happens below, a lease is settled once.
+        if !held.as_mut().is_some_and(|held| mem::replace(&mut held.open, false)) {
+            return;
+        }
         let now = self.clock.now();
-        let mut picked = Some(picked);
         self.published.read(|snapshot| {
+            let Some(Held { picked, charged, started, pool, .. }) = held else { return };
             if let Some(actual) = outcome.cost() {
-                self.settle_cost(snapshot, &charged, actual, now);
+                self.settle_cost(snapshot, charged, actual, now);
             }
             let tenant = self.slab.get(charged.found.slot);
             tenant.complete();
             tenant.leave();
-            let (Some(service), Some(picked)) = (snapshot.service_of(pool), picked.take()) else { return };
-            let measured = outcome.latency().unwrap_or_else(|| now.since(started));
-            service.pool.learn(&picked, outcome, measured, now);
+            let Some(service) = snapshot.service_of(*pool) else { return };
+            let measured = outcome.latency().unwrap_or_else(|| now.since(*started));
+            service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
-            drop(picked);
+            *held = None;
             let seats = service.capacity.learn(outcome, measured, service.admission.taken(), now);
             if let Some(seats) = seats {
                 service.admission.set_capacity(service.rule, seats, now);
             }
             service.admission.release(now);
         });
+        // Where the pool is gone, the seat is gone with it.
+        *held = None;
     }
 
     /// Ends a wait that leads nowhere: the charge is taken back.
