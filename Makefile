@@ -7,6 +7,8 @@ SHELL := bash
 .PHONY: help demo test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
+# Rust 1.95 can fail on its own incremental state (an internal compiler error); what is built here is built whole.
+export CARGO_INCREMENTAL ?= 0
 CARGO := cargo
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 VENV := $(TARGET)/venv
