@@ -92,9 +92,9 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
                 println!("{round}/{}  {measured}", arguments.rounds);
                 report.add(measured);
             }
+            report.save(&stage.folder)?; // what is there is there, should a later one fail
         }
     }
-    report.save(&stage.folder)?;
     println!("\n{report}");
     let folder = stage.folder.canonicalize()?;
     println!("markdown, CSV and plot: {}", folder.display());

@@ -79,11 +79,12 @@ impl Stage {
 
     /// With upstreams, a runtime and a proxy that nothing before has touched.
     fn measure(&self, system: System, scenario: Scenario) -> io::Result<Measured> {
-        let folder = self.folder.join("run");
+        let folder = self.folder.join(format!("run-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let runtime = runtime()?;
         let upstreams = runtime.block_on(upstreams())?;
-        let proxy = system.start(&upstreams, &folder)?;
+        let started = system.start(&upstreams, &folder);
+        let proxy = started.map_err(|error| io::Error::other(format!("{}: {error}", system.name)))?;
         let mut plan = Plan::new(proxy.address);
         (plan.measured, plan.outstanding) = (self.measured, self.outstanding);
         let measured = runtime.block_on(run(&plan, system, scenario, &proxy));
