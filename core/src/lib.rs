@@ -48,8 +48,8 @@ pub use balancer::{Acquire, Balancer, Lease};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
-    CapacitySpec, Config, ConfigError, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, RateUnit,
-    StrategySpec, TenantSpec, UnknownTenants,
+    Amount, CapacitySpec, CodelSpec, Config, ConfigError, EndpointSpec, OutlierSpec, PoolSpec, QueueOrder,
+    QueueSpec, Rate, RateUnit, SeatsSpec, StrategySpec, TenantSpec, UnknownTenants,
 };
 pub use endpoint::Endpoint;
 pub use outcome::{Outcome, OutcomeKind};

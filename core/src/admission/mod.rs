@@ -5,8 +5,10 @@
 mod capacity;
 mod fair_queue;
 mod gate;
+mod seat;
 mod seats;
 
 pub(crate) use capacity::Capacity;
-pub(crate) use fair_queue::{Joining, QueueLimits, WaiterId};
-pub(crate) use gate::{Admission, Place, Seat};
+pub(crate) use fair_queue::{Joining, Level, QueueLimits, WaiterId};
+pub(crate) use gate::{Admission, Place, Spent, Terms as QueueTerms};
+pub(crate) use seat::Seat;

@@ -18,24 +18,24 @@ impl Seats {
         Self { word: AtomicU64::new(0), capacity: AtomicU64::new(u64::from(capacity)) }
     }
 
-    /// Takes a seat if one is free and nobody waits; returns its turn: how many were taken before, modulo 2³².
+    /// Takes `width` seats if they are free and nobody waits; returns the turn: how many turns there were before, modulo 2³².
     ///
     /// A shrunken capacity lets nobody in until it holds.
     #[inline]
-    pub(crate) fn try_take(&self) -> Option<u32> {
-        self.take_unless(QUEUED)
+    pub(crate) fn try_take(&self, width: u32) -> Option<u32> {
+        self.take_unless(QUEUED, width)
     }
 
-    /// Takes a free seat for somebody who waits.
-    pub(crate) fn try_take_for_waiter(&self) -> Option<u32> {
-        self.take_unless(0)
+    /// Takes free seats for somebody who waits.
+    pub(crate) fn try_take_for_waiter(&self, width: u32) -> Option<u32> {
+        self.take_unless(0, width)
     }
 
-    /// Gives a seat back; says whether anybody waits for it.
+    /// Gives `width` seats back; says whether anybody waits for them.
     #[inline]
-    pub(crate) fn give_back(&self) -> bool {
+    pub(crate) fn give_back(&self, width: u32) -> bool {
         // Release: what the request did comes before whoever takes the seat next.
-        self.word.fetch_sub(1, Ordering::AcqRel) & QUEUED != 0
+        self.word.fetch_sub(u64::from(width), Ordering::AcqRel) & QUEUED != 0
     }
 
     /// Says whether anybody waits. Under the queue's lock.
@@ -67,14 +67,14 @@ impl Seats {
     }
 
     #[inline]
-    fn take_unless(&self, obstacle: u64) -> Option<u32> {
+    fn take_unless(&self, obstacle: u64, width: u32) -> Option<u32> {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            if word & obstacle != 0 || taken(word) >= self.capacity() {
+            if word & obstacle != 0 || taken(word).saturating_add(width) > self.capacity() {
                 return None;
             }
             // The turn wraps out of the word's top.
-            let next = (word + 1).wrapping_add(ONE_TURN);
+            let next = (word + u64::from(width)).wrapping_add(ONE_TURN);
             match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Some((word >> 32) as u32),
                 Err(newer) => word = newer,
@@ -99,25 +99,25 @@ mod tests {
     #[test]
     fn turns_count_up_and_wrap_without_touching_the_taken() {
         let seats = Seats { word: AtomicU64::new(0xffff_fffe << 32), capacity: AtomicU64::new(2) };
-        assert_eq!(seats.try_take(), Some(u32::MAX - 1));
-        assert_eq!(seats.try_take(), Some(u32::MAX));
-        assert_eq!((seats.try_take(), seats.taken()), (None, 2));
-        seats.give_back();
-        assert_eq!((seats.try_take(), seats.taken()), (Some(0), 2));
+        assert_eq!(seats.try_take(1), Some(u32::MAX - 1));
+        assert_eq!(seats.try_take(1), Some(u32::MAX));
+        assert_eq!((seats.try_take(1), seats.taken()), (None, 2));
+        seats.give_back(1);
+        assert_eq!((seats.try_take(1), seats.taken()), (Some(0), 2));
     }
 
     #[test]
     fn a_shrunken_capacity_admits_nobody_until_it_holds() {
         let seats = Seats::new(3);
         for _ in 0..3 {
-            assert!(seats.try_take().is_some());
+            assert!(seats.try_take(1).is_some());
         }
         seats.set_capacity(0, 1);
-        seats.give_back();
-        seats.give_back();
-        assert_eq!(seats.try_take(), None);
-        seats.give_back();
-        assert!(seats.try_take().is_some());
+        seats.give_back(1);
+        seats.give_back(1);
+        assert_eq!(seats.try_take(1), None);
+        seats.give_back(1);
+        assert!(seats.try_take(1).is_some());
     }
 }
 
@@ -150,9 +150,9 @@ mod models {
                 .map(|_| {
                     let seats = Arc::clone(&seats);
                     thread::spawn(move || {
-                        if seats.try_take().is_some() {
+                        if seats.try_take(1).is_some() {
                             assert_eq!(seats.taken(), 1);
-                            seats.give_back();
+                            seats.give_back(1);
                         }
                     })
                 })

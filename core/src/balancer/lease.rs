@@ -4,8 +4,8 @@ use std::{borrow::Borrow, fmt};
 
 use super::Balancer;
 use crate::{
-    endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId, tenant::Found,
-    time::Time,
+    admission::Seat, endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId,
+    tenant::Found, time::Time,
 };
 
 /// A seat and the picked endpoint, until it is finished or dropped.
@@ -37,6 +37,7 @@ pub struct Lease<H: Borrow<Balancer> = Balancer> {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) picked: Picked,
+    pub(super) seat: Seat,
     pub(super) charged: Charged,
     pub(super) started: Time,
     pub(super) pool: PoolId,

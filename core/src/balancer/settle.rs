@@ -8,7 +8,7 @@ use super::{
     snapshot::Snapshot,
     state::State,
 };
-use crate::{limit, outcome::Outcome, rejection::Rejection, time::Time};
+use crate::{admission::Spent, limit, outcome::Outcome, rejection::Rejection, time::Time};
 
 impl State {
     /// Ends what is held, if anything is: cost, load, health, capacity; then the seat goes to the next in line.
@@ -20,7 +20,8 @@ impl State {
         }
         let now = self.clock.now();
         self.published.read(|snapshot| {
-            let Some(Held { picked, charged, started, pool, .. }) = held else { return };
+            let Some(Held { picked, seat, charged, started, pool, .. }) = held else { return };
+            let (seat, spent) = (*seat, charged.spent(outcome));
             if let Some(actual) = outcome.cost() {
                 self.settle_cost(snapshot, charged, actual, now);
             }
@@ -36,7 +37,7 @@ impl State {
             if let Some(seats) = seats {
                 service.admission.set_capacity(service.rule, seats, now);
             }
-            service.admission.release(now);
+            service.admission.release(seat, spent, now);
         });
         // Where the pool is gone, the seat is gone with it.
         *held = None;
@@ -72,5 +73,13 @@ impl State {
             actual,
             self.uptime(now),
         );
+    }
+}
+
+impl Charged {
+    /// What the queue charged, and what to put right there.
+    fn spent(&self, outcome: &Outcome) -> Spent {
+        let charged = self.charge.cost();
+        Spent { charged, actual: outcome.cost().unwrap_or(charged) }
     }
 }

@@ -13,8 +13,13 @@ mod format;
 mod outlier;
 mod pool;
 mod queue;
+#[cfg(feature = "config")]
+mod queue_table;
 mod rate;
 mod root;
+mod seats;
+#[cfg(feature = "config")]
+mod seats_table;
 #[cfg(feature = "config")]
 mod short;
 mod strategy;
@@ -26,10 +31,11 @@ pub use error::ConfigError;
 pub use format::Format;
 pub use outlier::OutlierSpec;
 pub use pool::{EndpointSpec, PoolSpec};
-pub use queue::QueueSpec;
+pub use queue::{CodelSpec, QueueOrder, QueueSpec};
 pub use rate::{Rate, RateUnit};
 pub use root::{Config, UnknownTenants};
 pub(crate) use root::{OTHER, OVERFLOW, RESERVED};
+pub use seats::{Amount, SeatsSpec};
 pub use strategy::StrategySpec;
 pub(crate) use tenant::LONGEST_ID;
 pub use tenant::TenantSpec;

@@ -147,6 +147,7 @@ impl PoolSpec {
             }
         }
         validate_capacity(&self.capacity, path)?;
+        self.queue.validate(&format!("{path}.queue"))?;
         validate_outlier(&self.outlier, &format!("{path}.health.outlier"))
     }
 }
