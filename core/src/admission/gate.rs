@@ -214,7 +214,9 @@ impl Queue {
         now: Time,
         wakers: &mut Vec<Waker>,
     ) -> Option<Seat> {
-        let id = self.fair.join_unbounded(joining, now).ok()?;
+        // It does not wait: a free seat is its own, however late it is.
+        let joining = Joining { deadline: Time::from_nanos(u64::MAX), ..*joining };
+        let id = self.fair.join_unbounded(&joining, now).ok()?;
         self.hand_out(seats, now, wakers);
         match self.fair.forget(id).0 {
             Standing::Seated(seat) => Some(seat),

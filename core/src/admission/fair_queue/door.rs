@@ -41,9 +41,11 @@ impl FairQueue {
             return Err(Rejection::QueueFull);
         }
         let line = self.tree.line(joining.above, joining.tenant);
+        self.tree.node_mut(line).entering = true;
         let room = self
             .check_wait(line, joining, limits, now)
             .and_then(|()| self.make_room(line, joining, limits, wakers));
+        self.tree.node_mut(line).entering = false;
         if let Err(rejection) = room {
             self.tree.refresh(line);
             return Err(rejection);

@@ -3,6 +3,7 @@
 use super::{
     line::Line,
     pace::Pace,
+    shares::Share,
     tournament::{Key, Tournament},
 };
 use crate::config::SeatsSpec;
@@ -23,6 +24,8 @@ pub(super) struct Node {
     /// Its place in the parent's tournaments.
     pub(super) place: usize,
     pub(super) weight: u32,
+    /// Set while a request is at its door: the node stays, whatever happens meanwhile.
+    pub(super) entering: bool,
     /// Requests waiting in it.
     pub(super) waiting: u32,
     /// Seats held by requests that came through it.
@@ -52,19 +55,6 @@ pub(super) enum Kind {
     Group(Box<Group>),
 }
 
-/// What a configured share means at the capacity of the moment, in seats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Share {
-    pub(super) spec: SeatsSpec,
-    /// Below so many it goes before whoever has none to claim.
-    pub(super) guaranteed: u32,
-    /// The part of them that stays free while it is not used.
-    pub(super) firm: u32,
-    pub(super) max: u32,
-    /// Kept while idle: its firm seats stay reserved.
-    pub(super) pinned: bool,
-}
-
 /// Who is next in a node.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Head {
@@ -87,6 +77,8 @@ pub(super) struct Group {
     /// Node by place.
     pub(super) children: Vec<u32>,
     free: Vec<usize>,
+    /// How many children there are.
+    residents: u32,
     /// How many are in play.
     pub(super) in_play: u32,
     /// Counts busy periods.
@@ -109,6 +101,7 @@ impl Node {
             parent,
             place,
             weight: level.weight.max(1),
+            entering: false,
             waiting: 0,
             in_flight: 0,
             backlog: 0,
@@ -167,8 +160,12 @@ impl Node {
     }
 
     /// Whether nothing is left of it but perhaps a tag.
-    pub(super) const fn is_idle(&self) -> bool {
-        self.waiting == 0 && self.in_flight == 0
+    pub(super) fn is_idle(&self) -> bool {
+        let residents = match &self.kind {
+            Kind::Line(_) => 0,
+            Kind::Group(group) => group.residents,
+        };
+        !self.entering && self.waiting == 0 && self.in_flight == 0 && residents == 0
     }
 
     pub(super) const fn turn(&self) -> Turn {
@@ -217,6 +214,7 @@ impl Group {
             excess: Tournament::new(),
             children: vec![],
             free: vec![],
+            residents: 0,
             in_play: 0,
             epoch: 0,
             pace: Pace::default(),
@@ -232,6 +230,7 @@ impl Group {
             self.children.len() - 1
         });
         self.children[place] = child;
+        self.residents += 1;
         place
     }
 
@@ -239,24 +238,7 @@ impl Group {
         self.heads.set(place, Turn::ABSENT);
         self.excess.set(place, Excess::ABSENT);
         self.free.push(place);
-    }
-}
-
-impl Share {
-    pub(super) const fn none() -> Self {
-        Self { spec: SeatsSpec::none(), guaranteed: 0, firm: 0, max: u32::MAX, pinned: false }
-    }
-
-    /// The share at a capacity.
-    pub(super) fn resolve(self, capacity: u32) -> Self {
-        let guaranteed = self.spec.guaranteed().map_or(0, |amount| amount.of(capacity));
-        let lendable = self.spec.lendable().map_or(guaranteed, |amount| amount.of(capacity));
-        Self {
-            guaranteed,
-            firm: guaranteed.saturating_sub(lendable),
-            max: self.spec.max().map_or(u32::MAX, |amount| amount.of(capacity).max(1)),
-            ..self
-        }
+        self.residents -= 1;
     }
 }
 

@@ -1,9 +1,41 @@
 //! Shares of the seats: guarantees, what of them is reserved, and bounds, at every level of the tree.
 
 use super::{
-    node::{Level, Share},
+    node::Level,
     tree::{ROOT, Tree},
 };
+use crate::config::SeatsSpec;
+
+/// What a configured share means at the capacity of the moment, in seats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) spec: SeatsSpec,
+    /// Below so many it goes before whoever has none to claim.
+    pub(super) guaranteed: u32,
+    /// The part of them that stays free while it is not used.
+    pub(super) firm: u32,
+    pub(super) max: u32,
+    /// Kept while idle: its firm seats stay reserved.
+    pub(super) pinned: bool,
+}
+
+impl Share {
+    pub(super) const fn none() -> Self {
+        Self { spec: SeatsSpec::none(), guaranteed: 0, firm: 0, max: u32::MAX, pinned: false }
+    }
+
+    /// The share at a capacity.
+    pub(super) fn resolve(self, capacity: u32) -> Self {
+        let guaranteed = self.spec.guaranteed().map_or(0, |amount| amount.of(capacity));
+        let lendable = self.spec.lendable().map_or(guaranteed, |amount| amount.of(capacity));
+        Self {
+            guaranteed,
+            firm: guaranteed.saturating_sub(lendable),
+            max: self.spec.max().map_or(u32::MAX, |amount| amount.of(capacity).max(1)),
+            ..self
+        }
+    }
+}
 
 impl Tree {
     /// New weights and shares reach nodes in use, from the line up; those of a tenant that has moved stay where they are until it
@@ -58,7 +90,9 @@ impl Tree {
         known.share = share;
         let after = known.unused_firm();
         self.held_back = self.held_back - u64::from(before) + u64::from(after);
-        self.refresh(node);
+        if !self.node(node).is_idle() {
+            self.refresh(node);
+        }
     }
 
     /// Seats that stay free for others than this node: those reserved and not used, but never the last one.

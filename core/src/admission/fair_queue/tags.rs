@@ -143,7 +143,17 @@ impl Tree {
             }
             let group = self.node_mut(node).group_mut();
             group.virtual_time = group.virtual_time.max(turn.tag());
-            self.forget(child);
+            self.drop_held(child);
+        }
+    }
+
+    /// Takes a held tag out of the round, and the node with it unless somebody is at its door.
+    fn drop_held(&mut self, node: u32) {
+        let Node { parent, place, .. } = *self.node(node);
+        if self.node(node).is_idle() {
+            self.forget(node);
+        } else {
+            self.node_mut(parent).group_mut().heads.set(place, Turn::ABSENT);
         }
     }
 
@@ -151,7 +161,7 @@ impl Tree {
     fn rest(&mut self, node: u32) {
         while let Some((place, _)) = self.node(node).group().heads.least() {
             let child = self.node(node).group().children[place];
-            self.forget(child);
+            self.drop_held(child);
         }
         let group = self.node_mut(node).group_mut();
         group.virtual_time = 0;
