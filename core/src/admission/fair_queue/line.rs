@@ -17,7 +17,8 @@ pub(super) struct Line {
     classes: [List; CLASSES],
     /// A bit for each class in which somebody waits.
     present: u8,
-    pub(super) codel: Codel,
+    /// Made when it is first asked.
+    codel: Option<Box<Codel>>,
 }
 
 /// In which order a line is served.
@@ -30,7 +31,7 @@ pub(super) struct Discipline {
 
 impl Line {
     pub(super) fn new() -> Self {
-        Self { classes: [List::EMPTY; CLASSES], present: 0, codel: Codel::default() }
+        Self { classes: [List::EMPTY; CLASSES], present: 0, codel: None }
     }
 
     /// The list of a class, and who changed it to come back with [`note`](Self::note).
@@ -62,6 +63,10 @@ impl Line {
         let standing = || discipline.now.since(waiters.get(list.first).joined) > STANDING;
         let newest_first = discipline.order == QueueOrder::AdaptiveLifo && standing();
         Some(if newest_first { list.last } else { list.first })
+    }
+
+    pub(super) fn codel(&mut self) -> &mut Codel {
+        self.codel.get_or_insert_default()
     }
 
     /// Who has waited longest.

@@ -51,7 +51,7 @@ pub(super) struct Node {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    Line(Box<Line>),
+    Line(Line),
     Group(Box<Group>),
 }
 

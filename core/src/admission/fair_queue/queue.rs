@@ -91,7 +91,7 @@ impl FairQueue {
                 && let Some(oldest) = standing.oldest(&self.waiters)
             {
                 let waited = now.since(self.waiters.get(oldest).joined);
-                if self.tree.node_mut(line).line_mut().codel.drops(waited, spec, now) {
+                if self.tree.node_mut(line).line_mut().codel().drops(waited, spec, now) {
                     wakers.extend(self.reject(oldest, Rejection::QueueFull));
                     continue;
                 }

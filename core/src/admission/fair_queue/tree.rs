@@ -62,7 +62,7 @@ impl Tree {
             };
             self.adapt(parent, level);
         }
-        let line = self.make(tenant, parent, Kind::Line(Box::new(Line::new())));
+        let line = self.make(tenant, parent, Kind::Line(Line::new()));
         self.adapt(line, tenant);
         line
     }
