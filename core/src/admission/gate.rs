@@ -47,7 +47,7 @@ impl Admission {
     /// A seat, if one is free and nobody waits for it.
     #[inline]
     pub(crate) fn try_admit(&self) -> Option<Seat> {
-        self.seats.0.try_take().map(|turn| Seat { turn })
+        self.seats.0.try_take(1).map(|taken| Seat { turn: taken.turn })
     }
 
     /// A seat at once, or a place in the queue.
@@ -93,11 +93,11 @@ impl Admission {
 
     /// Gives a seat back and hands it on.
     ///
-    /// No wake-up is lost: who comes to wait says so in the seats' word before looking for a free seat, and who gives one back
-    /// reads it in the same step.
+    /// No wake-up is lost: who comes to wait says so to the seats before looking for a free one, and who gives one back learns
+    /// it in the same step.
     #[inline]
     pub(crate) fn release(&self, now: Time) {
-        if self.seats.0.give_back() {
+        if self.seats.0.give_back(1) {
             self.hand_out(now);
         }
     }
@@ -143,9 +143,9 @@ impl Admission {
                 self.seats.0.set_queued(true);
             }
             while queue.waiting() > 0
-                && let Some(turn) = self.seats.0.try_take_for_waiter()
+                && let Some(taken) = self.seats.0.try_take_for_waiter(1)
             {
-                wakers.extend(queue.seat_next(turn));
+                wakers.extend(queue.seat_next(taken.turn));
             }
             if queue.waiting() == 0 {
                 self.seats.0.set_queued(false);

@@ -6,6 +6,7 @@ mod capacity;
 mod fair_queue;
 mod gate;
 mod seats;
+mod stripe;
 
 pub(crate) use capacity::Capacity;
 pub(crate) use fair_queue::{Joining, QueueLimits, WaiterId};
