@@ -8,9 +8,9 @@ pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(loom)]
-use loom::sync::MutexGuard;
+pub(crate) use loom::sync::MutexGuard;
 #[cfg(not(loom))]
-use std::sync::MutexGuard;
+pub(crate) use std::sync::MutexGuard;
 
 /// A mutex off the fast path. No caller's code runs under it, so a poisoned one still holds whole data.
 #[derive(Debug, Default)]

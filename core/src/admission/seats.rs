@@ -9,16 +9,20 @@
 //! - *No lost wake-up, no seat withheld*: who comes to wait, who finds no seat, and who shrinks the capacity first closes the
 //!   stripes, each in one step with taking what it keeps. Keeping a seat is one step on the same word, so it comes either
 //!   before, and is collected, or finds no room, and goes back to the pool's word, which says whether anybody waits.
-//! - *Closing and opening* are under one lock, which they alone take: between them pass at least [`FAR`] of the capacity's
-//!   takings or returns, unless wide requests are refused.
+//! - *Closing and opening* are under one lock, which they alone take. They are rare: who finds no seat closes, and half of the
+//!   capacity must be free again before stripes open. (A wide request that is refused from a rather empty pool, and a capacity
+//!   that shrinks, close them too.)
 //!
 //! Source: the idea is that of split and per-core reference counts (Linux `percpu_ref`, sloppy counters); *where we differ*:
 //! the bound is exact, because a core lends out only what it was given back.
 
 use std::array;
 
-use super::stripe::Stripe;
-use crate::sync::{AtomicU64, Mutex, Ordering, Padded, thread_number};
+use super::{
+    stripe::Stripe,
+    word::{MOST, ONE_TURN, OPEN, QUEUED, Seen, room, taken, turn},
+};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, MutexGuard, Ordering, Padded, thread_number};
 
 /// Seats taken, whether stripes are open, whether anybody waits for a seat, and the number of each taking, in one word:
 /// `turn << 32 | queued << 31 | open << 30 | taken`.
@@ -27,11 +31,20 @@ use crate::sync::{AtomicU64, Mutex, Ordering, Padded, thread_number};
 #[derive(Debug)]
 pub(crate) struct Seats {
     word: AtomicU64,
-    /// `rule << 32 | capacity`: which rule set it, so that one that is no longer in force cannot.
-    capacity: AtomicU64,
+    /// Beside the word's line: it is read far more often than written.
+    rules: Padded<Rules>,
     /// Held while the stripes are opened and closed. Open and queued exclude each other.
     gate: Mutex<()>,
     stripes: [Padded<Stripe>; STRIPES],
+}
+
+/// What every request reads.
+#[derive(Debug)]
+struct Rules {
+    /// `rule << 32 | capacity`: which rule set it, so that one that is no longer in force cannot.
+    capacity: AtomicU64,
+    /// Whether the stripes are worth a look, 0 or 1. Only a hint, so that pools without open stripes do not pay for them.
+    open: AtomicU32,
 }
 
 /// Seats that were taken: to be given back, all at once.
@@ -50,7 +63,7 @@ impl Seats {
     pub(crate) fn new(capacity: u32) -> Self {
         Self {
             word: AtomicU64::new(0),
-            capacity: AtomicU64::new(u64::from(capacity)),
+            rules: Padded(Rules { capacity: AtomicU64::new(u64::from(capacity)), open: AtomicU32::new(0) }),
             gate: Mutex::new(()),
             stripes: array::from_fn(|_| Padded::default()),
         }
@@ -62,7 +75,10 @@ impl Seats {
     /// lets nobody in until it holds.
     #[inline]
     pub(crate) fn try_take(&self, width: u32) -> Option<Taken> {
-        self.take_at(self.stripe(), width)
+        if self.looks_open() {
+            return self.take_at(self.stripe(), width);
+        }
+        self.take_from_word(|| self.stripe(), width)
     }
 
     /// Takes free seats for somebody who waits: after [`Self::set_queued`], under the queue's lock.
@@ -73,7 +89,10 @@ impl Seats {
     /// Gives back the seats of one taking; says whether anybody waits for them.
     #[inline]
     pub(crate) fn give_back(&self, width: u32) -> bool {
-        self.give_back_at(self.stripe(), width)
+        if self.looks_open() {
+            return self.give_back_at(self.stripe(), width);
+        }
+        self.give_back_to_word(width)
     }
 
     /// Says whether anybody waits. Under the queue's lock. From here on no stripe keeps a seat until nobody waits.
@@ -102,7 +121,7 @@ impl Seats {
     }
 
     pub(crate) fn capacity(&self) -> u32 {
-        (self.capacity.load(Ordering::Relaxed) & 0xffff_ffff) as u32
+        (self.rules.0.capacity.load(Ordering::Relaxed) & 0xffff_ffff) as u32
     }
 
     /// Changes the capacity by `rule`, unless a newer rule is in force; says whether anybody waits for a seat.
@@ -110,13 +129,13 @@ impl Seats {
         let next = u64::from(rule) << 32 | u64::from(capacity);
         let newer = |set: u64| (set >> 32 <= u64::from(rule)).then_some(next);
         // A refusal means that a newer rule has set it.
-        let set = self.capacity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
+        let set = self.rules.0.capacity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, newer);
         let before = set.map_or(capacity, |set| (set & 0xffff_ffff) as u32);
         // A read-modify-write, so that it and whoever comes to wait are in one order: either they are seen here, or they see
         // the new capacity.
         let word = self.word.fetch_or(0, Ordering::AcqRel);
         if capacity < before || room(capacity) != room(before) {
-            self.collect();
+            drop(self.collect());
         }
         word & QUEUED != 0
     }
@@ -128,33 +147,52 @@ impl Seats {
     }
 
     #[inline]
+    fn looks_open(&self) -> bool {
+        self.rules.0.open.load(Ordering::Relaxed) != 0
+    }
+
+    #[inline]
     fn take_at(&self, stripe: &Stripe, width: u32) -> Option<Taken> {
         match stripe.take(width) {
             Some(turn) => Some(Taken { turn, width }),
-            None => self.take_from_word(stripe, width),
+            None => self.take_otherwise(stripe, width),
         }
     }
 
     #[inline]
     fn give_back_at(&self, stripe: &Stripe, width: u32) -> bool {
-        // Release, here and in the stripe: what the request did comes before whoever takes the seat next.
-        !stripe.park(width) && self.word.fetch_sub(u64::from(width), Ordering::AcqRel) & QUEUED != 0
+        !stripe.park(width) && self.give_back_to_word(width)
     }
 
-    /// Takes what the stripe does not give.
-    fn take_from_word(&self, stripe: &Stripe, width: u32) -> Option<Taken> {
+    #[inline]
+    fn give_back_to_word(&self, width: u32) -> bool {
+        // Release, here and in the stripe: what the request did comes before whoever takes the seat next.
+        self.word.fetch_sub(u64::from(width), Ordering::AcqRel) & QUEUED != 0
+    }
+
+    /// The stripe lacks a number, or seats.
+    #[cold]
+    fn take_otherwise(&self, stripe: &Stripe, width: u32) -> Option<Taken> {
         if stripe.take_unnumbered(width) {
             return Some(Taken { turn: self.turn_of(stripe), width });
         }
+        self.take_from_word(|| stripe, width)
+    }
+
+    /// Takes from the word; `stripe` gives the number if stripes turn out to be open.
+    #[inline]
+    fn take_from_word<'a>(&self, stripe: impl FnOnce() -> &'a Stripe, width: u32) -> Option<Taken> {
         match self.take_unless(QUEUED, width) {
-            Ok((word, taken)) if word & OPEN != 0 => Some(Taken { turn: self.turn_of(stripe), ..taken }),
-            Ok((word, taken)) => {
-                if self.may_open(word) {
+            Ok((seen, taken)) if seen.word & OPEN != 0 => {
+                Some(Taken { turn: self.turn_of(stripe()), ..taken })
+            }
+            Ok((seen, taken)) => {
+                if seen.is_far_from_full() {
                     self.open();
                 }
                 Some(taken)
             }
-            Err(word) if word & (OPEN | QUEUED) == OPEN => self.take_after_closing(width),
+            Err(seen) if seen.word & (OPEN | QUEUED) == OPEN => self.take_after_closing(width),
             Err(_) => None,
         }
     }
@@ -162,35 +200,34 @@ impl Seats {
     /// The word has too few seats left, but stripes keep some.
     #[cold]
     fn take_after_closing(&self, width: u32) -> Option<Taken> {
-        let _closed = self.gate.lock();
-        if self.word.load(Ordering::Relaxed) & OPEN != 0 {
-            self.close();
-        }
+        let _closed = self.collect();
         // Still locked, so that no stripe keeps a seat when this fails.
         self.take_unless(QUEUED, width).ok().map(|(_, taken)| taken)
     }
 
-    /// Takes from the word alone, with a number if stripes are closed. Gives the word before, or the one that refused.
+    /// Takes from the word alone, with a number if stripes are closed. Says what it saw before.
     #[inline]
-    fn take_unless(&self, obstacle: u64, width: u32) -> Result<(u64, Taken), u64> {
+    fn take_unless(&self, obstacle: u64, width: u32) -> Result<(Seen, Taken), Seen> {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             let capacity = self.capacity().min(MOST);
+            let seen = Seen { word, capacity };
             let width = width.min(capacity);
             if word & obstacle != 0 || width == 0 || taken(word) > capacity - width {
-                return Err(word);
+                return Err(seen);
             }
             let numbered = if word & OPEN == 0 { ONE_TURN } else { 0 };
             // The turn wraps out of the word's top.
             let next = (word + u64::from(width)).wrapping_add(numbered);
             match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok((word, Taken { turn: turn(word), width })),
+                Ok(_) => return Ok((seen, Taken { turn: turn(word), width })),
                 Err(newer) => word = newer,
             }
         }
     }
 
     /// The next number of a stripe, which fetches a run of them when it has none.
+    #[cold]
     fn turn_of(&self, stripe: &Stripe) -> u32 {
         stripe.take_turn().unwrap_or_else(|| {
             let first = turn(self.word.fetch_add(u64::from(BLOCK) * ONE_TURN, Ordering::AcqRel));
@@ -200,33 +237,31 @@ impl Seats {
         })
     }
 
-    #[inline]
-    fn may_open(&self, word: u64) -> bool {
-        let capacity = self.capacity();
-        word & (QUEUED | OPEN) == 0 && room(capacity) > 0 && taken(word) <= capacity / FAR
-    }
-
     #[cold]
     fn open(&self) {
         let _opening = self.gate.lock();
-        if !self.may_open(self.word.load(Ordering::Relaxed)) {
+        let seen = Seen { word: self.word.load(Ordering::Relaxed), capacity: self.capacity() };
+        if !seen.is_far_from_full() {
             return;
         }
         // Before any stripe keeps a seat: who finds the pool full then knows where to look.
         self.word.fetch_or(OPEN, Ordering::AcqRel);
-        let room = room(self.capacity());
-        self.stripes.iter().for_each(|stripe| stripe.0.open(room));
+        self.stripes.iter().for_each(|stripe| stripe.0.open(room(seen.capacity)));
+        self.rules.0.open.store(1, Ordering::Relaxed);
     }
 
-    fn collect(&self) {
-        let _closing = self.gate.lock();
+    /// Closes the stripes if they are open, until the lock is dropped.
+    fn collect(&self) -> MutexGuard<'_, ()> {
+        let closing = self.gate.lock();
         if self.word.load(Ordering::Relaxed) & OPEN != 0 {
             self.close();
         }
+        closing
     }
 
     /// Closes the stripes and takes back what they keep. Under the lock.
     fn close(&self) {
+        self.rules.0.open.store(0, Ordering::Relaxed);
         let closed: [_; STRIPES] = array::from_fn(|at| self.stripes[at].0.close());
         let spare: u32 = closed.iter().map(|&(spare, ..)| spare).sum();
         // In one step, so that who sees them closed sees every free seat.
@@ -247,35 +282,8 @@ impl Seats {
     }
 }
 
-#[inline]
-const fn taken(word: u64) -> u32 {
-    (word & TAKEN) as u32
-}
-
-#[inline]
-const fn turn(word: u64) -> u32 {
-    (word >> 32) as u32
-}
-
-/// How many seats each stripe may keep: all together a quarter of the capacity at most, and none of a small one, whose
-/// requests meet at the seats anyhow.
-#[inline]
-const fn room(capacity: u32) -> u32 {
-    let room = capacity / (4 * STRIPES as u32);
-    if room < MOST_ROOM { room } else { MOST_ROOM }
-}
-
-const TAKEN: u64 = (1 << 30) - 1;
-/// The most seats that can be taken.
-const MOST: u32 = TAKEN as u32;
-const OPEN: u64 = 1 << 30;
-const QUEUED: u64 = 1 << 31;
-const ONE_TURN: u64 = 1 << 32;
-/// Far from the capacity: at most one in so many seats is taken.
-const FAR: u32 = 2;
 /// How many stripes, whatever the number of cores: their memory is 128 bytes each per pool.
 const STRIPES: usize = if cfg!(loom) { 2 } else { 8 };
-const MOST_ROOM: u32 = 64;
 /// How many numbers a stripe fetches at once: a prime, so that threads in step do not all stand at the same place of round
 /// robin's cycle.
 const BLOCK: u32 = if cfg!(loom) { 2 } else { 251 };

@@ -45,8 +45,8 @@ impl Stripe {
 
     /// Keeps `count` numbers from `first` on, unless it has some; says whether it does.
     pub(super) fn put_turns(&self, first: u32, count: u32) -> bool {
-        let turns = u64::from(first) << 32 | u64::from(count) * ONE_LEFT;
-        self.change(|word| (word & LEFT == 0).then_some(turns | word & (ROOM | SPARE))).is_some()
+        let turns = u64::from(first) * ONE_TURN + u64::from(count) * ONE_LEFT;
+        self.change(|word| (word & LEFT == 0).then_some(turns + (word & (ROOM | SPARE)))).is_some()
     }
 
     /// Lets a closed stripe keep up to `room` seats.
