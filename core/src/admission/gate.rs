@@ -52,7 +52,7 @@ impl Admission {
     /// A seat, if one is free and nobody waits for it.
     #[inline]
     pub(crate) fn try_admit(&self, width: u32) -> Option<Seat> {
-        self.seats.0.try_take(width).map(|turn| Seat { turn, width, line: 0 })
+        self.seats.0.try_take(width).map(|taken| Seat { turn: taken.turn, width: taken.width, line: 0 })
     }
 
     /// The same where tenants have shares of the seats, which only the queue knows.
@@ -105,8 +105,8 @@ impl Admission {
 
     /// Gives seats back and hands them on.
     ///
-    /// No wake-up is lost: who comes to wait says so in the seats' word before looking for a free seat, and who gives one back
-    /// reads it in the same step.
+    /// No wake-up is lost: who comes to wait says so to the seats before looking for a free one, and who gives one back learns
+    /// it in the same step.
     #[inline]
     pub(crate) fn release(&self, seat: Seat, spent: Spent, now: Time) {
         if seat.line != 0 {
@@ -198,8 +198,8 @@ impl Queue {
             // Wider than the pool: it runs alone.
             let width = next.width.min(capacity);
             let fits = taken.saturating_add(width).saturating_add(next.reserve) <= capacity;
-            let Some(turn) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else { break };
-            wakers.extend(fair.seat(next, turn, width, now));
+            let Some(taken) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else { break };
+            wakers.extend(fair.seat(next, taken, now));
         }
         if fair.waiting() == 0 && !limits.guarded {
             seats.set_queued(false);

@@ -33,7 +33,8 @@ impl State {
             service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
             *held = None;
-            let seats = service.capacity.learn(outcome, measured, service.admission.taken(), now);
+            let taken = || service.admission.taken();
+            let seats = service.capacity.learn(outcome, measured, taken, now);
             if let Some(seats) = seats {
                 service.admission.set_capacity(service.rule, seats, now);
             }

@@ -40,11 +40,17 @@ impl Capacity {
     }
 
     /// Learns from one finished request, with `taken` in flight at its end; a new number of seats when it is time for one.
-    pub(crate) fn learn(&self, outcome: &Outcome, measured: Duration, taken: u32, now: Time) -> Option<u32> {
+    pub(crate) fn learn(
+        &self,
+        outcome: &Outcome,
+        measured: Duration,
+        taken: impl FnOnce() -> u32,
+        now: Time,
+    ) -> Option<u32> {
         let Self::Gradient(gradient) = self else { return None };
         match outcome.kind() {
-            OutcomeKind::Success => gradient.observe(measured, taken, now),
-            OutcomeKind::Overload => gradient.overloaded(taken, now),
+            OutcomeKind::Success => gradient.observe(measured, taken(), now),
+            OutcomeKind::Overload => gradient.overloaded(taken(), now),
             OutcomeKind::Failure | OutcomeKind::Cancelled => None,
         }
     }

@@ -11,7 +11,7 @@ use super::{
     waiters::{Standing, WaiterId, Waiters},
 };
 use crate::{
-    admission::seat::Seat,
+    admission::{seat::Seat, seats::Taken},
     config::{CodelSpec, QueueOrder},
     rejection::Rejection,
     time::Time,
@@ -101,16 +101,11 @@ impl FairQueue {
         }
     }
 
-    /// Gives the next one its seats: `width` of them, with this turn.
-    pub(in crate::admission) fn seat(
-        &mut self,
-        next: Next,
-        turn: u32,
-        width: u32,
-        now: Time,
-    ) -> Option<Waker> {
+    /// Gives the next one its seats.
+    pub(in crate::admission) fn seat(&mut self, next: Next, taken: Taken, now: Time) -> Option<Waker> {
         let Next { line, id, .. } = next;
         let (class, cost) = (self.waiters.get(id).class, self.waiters.get(id).cost);
+        let Taken { turn, width } = taken;
         let seat = Seat { turn, width, line: line + 1 };
         let list = self.tree.node_mut(line).line_mut();
         let waker = self.waiters.conclude(list.class_mut(class), id, Standing::Seated(seat));
