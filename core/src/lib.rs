@@ -48,8 +48,8 @@ pub use balancer::{Acquire, Balancer, Lease};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
-    CapacitySpec, Config, ConfigError, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, RateUnit,
-    StrategySpec, TenantSpec, UnknownTenants,
+    AdaptiveSpec, AimdSpec, CapacitySpec, Config, ConfigError, EndpointSpec, Gradient2Spec, GradientSpec,
+    OutlierSpec, PoolSpec, QueueSpec, Rate, RateUnit, StrategySpec, TenantSpec, UnknownTenants, VegasSpec,
 };
 pub use endpoint::Endpoint;
 pub use outcome::{Outcome, OutcomeKind};

@@ -7,6 +7,6 @@ mod fair_queue;
 mod gate;
 mod seats;
 
-pub(crate) use capacity::Capacity;
+pub(crate) use capacity::{Capacity, Sample};
 pub(crate) use fair_queue::{Joining, QueueLimits, WaiterId};
 pub(crate) use gate::{Admission, Place, Seat};

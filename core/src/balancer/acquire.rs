@@ -57,7 +57,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) const fn held(&self, picked: Picked, now: Time) -> Held {
-        Held { picked, charged: self.charged, started: now, pool: self.pool, open: true }
+        Held { picked, charged: self.charged, started: now, pool: self.pool, open: true, answered: false }
     }
 }
 

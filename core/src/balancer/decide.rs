@@ -172,9 +172,14 @@ impl Visit<'_> {
     #[inline(always)]
     fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
         match service.pool.pick(seat.turn, now) {
-            Some(picked) => {
-                Ok(Held { picked, charged: self.charged, started: now, pool: service.pool.id(), open: true })
-            }
+            Some(picked) => Ok(Held {
+                picked,
+                charged: self.charged,
+                started: now,
+                pool: service.pool.id(),
+                open: true,
+                answered: false,
+            }),
             None => {
                 service.admission.release(now);
                 Err(self.turn_away(Rejection::NoEndpoint))

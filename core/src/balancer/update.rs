@@ -44,7 +44,7 @@ impl State {
         let now = self.clock.now();
         for service in &next.services {
             if previous.service_of(service.pool.id()).is_some_and(|before| before.rule != service.rule) {
-                service.admission.set_capacity(service.rule, service.capacity.initial(), now);
+                service.admission.set_capacity(service.rule, service.capacity.seats(), now);
             }
         }
         let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();
@@ -95,7 +95,7 @@ impl Service {
         let capacity = Capacity::new(&spec.capacity());
         Self {
             pool: Pool::build(id, name, spec, seed, None),
-            admission: Arc::new(Admission::new(capacity.initial())),
+            admission: Arc::new(Admission::new(capacity.seats())),
             capacity,
             capacity_spec: spec.capacity(),
             rule: 0,
