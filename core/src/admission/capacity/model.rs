@@ -74,7 +74,7 @@ impl Model {
             }
             match self.done.pop() {
                 Some(Reverse((at, backend, since))) if at <= until => {
-                    self.answer(at, backend, since, capacity)
+                    self.answer(at, backend, since, capacity);
                 }
                 unfinished => {
                     self.done.extend(unfinished);
@@ -107,17 +107,16 @@ impl Model {
         self.backends.iter().map(|backend| backend.in_flight).sum()
     }
 
-    fn draw(&mut self) -> u64 {
+    fn draw(&mut self) -> usize {
         self.draws += 1;
-        rng::draw(7, self.draws)
+        (rng::draw(7, self.draws) >> 32) as u32 as usize
     }
 
     /// To the less busy of two different ones.
     fn send(&mut self) {
-        let count = self.backends.len() as u64;
+        let count = self.backends.len();
         let one = self.draw() % count;
         let two = (one + 1 + self.draw() % (count - 1)) % count;
-        let (one, two) = (one as usize, two as usize);
         let chosen = if self.backends[two].in_flight < self.backends[one].in_flight { two } else { one };
         self.backends[chosen].in_flight += 1;
         self.backends[chosen].waiting.push_back(self.now);
@@ -130,7 +129,7 @@ impl Model {
         }
         let Some(since) = self.backends[index].waiting.pop_front() else { return };
         self.backends[index].busy += 1;
-        let unit = f64::from((self.draw() >> 32) as u32) / f64::from(u32::MAX);
+        let unit = f64::from(u32::try_from(self.draw()).expect("32 bits")) / f64::from(u32::MAX);
         let factor = match self.kind {
             Service::Constant => 1.0,
             Service::Exponential => -(1.0 - unit).max(1e-9).ln(),
