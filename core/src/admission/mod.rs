@@ -11,7 +11,7 @@ mod seats;
 mod stripe;
 mod word;
 
-pub(crate) use capacity::Capacity;
+pub(crate) use capacity::{Capacity, Sample};
 pub(crate) use fair_queue::{Joining, Level, QueueLimits, WaiterId};
 pub(crate) use gate::{Admission, Place, Spent, Terms as QueueTerms};
 pub(crate) use seat::Seat;

@@ -57,7 +57,15 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) const fn held(&self, picked: Picked, seat: Seat, now: Time) -> Held {
-        Held { picked, seat, charged: self.charged, started: now, pool: self.pool, open: true }
+        Held {
+            picked,
+            seat,
+            charged: self.charged,
+            started: now,
+            pool: self.pool,
+            open: true,
+            answered: false,
+        }
     }
 }
 

@@ -199,6 +199,7 @@ impl Visit<'_> {
                 started: now,
                 pool: service.pool.id(),
                 open: true,
+                answered: false,
             }),
             None => {
                 service.admission.release(seat, Spent::NOTHING, now);

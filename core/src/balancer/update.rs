@@ -60,7 +60,7 @@ impl State {
         let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
         for service in &next.services {
             if previous.service_of(service.pool.id()).is_some_and(|before| before.rule != service.rule) {
-                service.admission.set_capacity(service.rule, service.capacity.initial(), now);
+                service.admission.set_capacity(service.rule, service.capacity.seats(), now);
             }
             service.admission.reconfigure(service.limits, &terms, now);
         }
@@ -138,7 +138,7 @@ impl Service {
         let capacity = Capacity::new(&spec.capacity());
         Self {
             pool: Pool::build(id, name, spec, seed, None),
-            admission: Arc::new(Admission::new(capacity.initial(), limits)),
+            admission: Arc::new(Admission::new(capacity.seats(), limits)),
             capacity,
             capacity_spec: spec.capacity(),
             rule: 0,

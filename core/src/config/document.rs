@@ -1,6 +1,6 @@
 //! The document's shape: which keys there are, and what each becomes.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -9,7 +9,7 @@ use serde::{
 
 use super::{
     CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, Rate, StrategySpec, TenantSpec,
-    UnknownTenants, capacity,
+    UnknownTenants,
     queue_table::QueueTable,
     seats_table::SeatsTable,
     short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
@@ -188,37 +188,6 @@ impl ShortForm for StrategySpec {
             "round_robin" => Ok(Self::RoundRobin),
             _ => Err(format!("give {}", Self::EXPECTED)),
         }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum CapacityTable {
-    Fixed { seats: NonZeroU32 },
-    Gradient { min: Option<NonZeroU32>, max: Option<NonZeroU32> },
-}
-
-impl ShortForm for CapacitySpec {
-    type Table = CapacityTable;
-    const EXPECTED: &'static str =
-        "\"adaptive\", a number of seats from 1 on, or a table { kind = \"gradient\", min = 8, max = 500 }";
-
-    fn from_table(table: CapacityTable) -> Result<Self, String> {
-        Ok(match table {
-            CapacityTable::Fixed { seats } => Self::Fixed(seats),
-            CapacityTable::Gradient { min, max } => {
-                Self::Gradient { min: min.unwrap_or(capacity::MIN), max: max.unwrap_or(capacity::MAX) }
-            }
-        })
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        if text == "adaptive" { Ok(Self::adaptive()) } else { Err(format!("give {}", Self::EXPECTED)) }
-    }
-
-    fn from_number(number: u64) -> Result<Self, String> {
-        let seats = u32::try_from(number).ok().and_then(NonZeroU32::new);
-        seats.map(Self::Fixed).ok_or_else(|| format!("give {}", Self::EXPECTED))
     }
 }
 

@@ -4,12 +4,17 @@
 //! YAML, JSON, a Python dict and a JavaScript object. It is checked once, as a whole, when a balancer takes it; a refused
 //! one changes nothing.
 
+mod bounds;
 mod capacity;
+#[cfg(feature = "config")]
+mod capacity_table;
 #[cfg(feature = "config")]
 mod document;
 mod error;
 #[cfg(feature = "config")]
 mod format;
+mod learnt;
+mod learnt_by_floor;
 mod outlier;
 mod pool;
 mod queue;
@@ -25,10 +30,13 @@ mod short;
 mod strategy;
 mod tenant;
 
+pub(crate) use bounds::Bounds;
 pub use capacity::CapacitySpec;
 pub use error::ConfigError;
 #[cfg(feature = "config")]
 pub use format::Format;
+pub use learnt::{AdaptiveSpec, AimdSpec, Gradient2Spec};
+pub use learnt_by_floor::{GradientSpec, VegasSpec};
 pub use outlier::OutlierSpec;
 pub use pool::{EndpointSpec, PoolSpec};
 pub use queue::{CodelSpec, QueueOrder, QueueSpec};

@@ -52,10 +52,15 @@ impl Pool {
         candidates.first_usable(0).map(|index| Picked { endpoint: self.members[index].enter(), trial: false })
     }
 
-    /// Learns from one finished request.
-    pub(crate) fn learn(&self, picked: &Picked, outcome: &Outcome, measured: Duration, now: Time) {
+    /// Learns from one finished request; without a latency where its first byte has told it.
+    pub(crate) fn learn(&self, picked: &Picked, outcome: &Outcome, measured: Option<Duration>, now: Time) {
         picked.endpoint.learn(outcome, measured, self.decay, now);
         self.judge(&picked.endpoint, picked.trial, outcome, now);
+    }
+
+    /// Learns how long an answer took to begin.
+    pub(crate) fn learn_first_byte(&self, picked: &Picked, latency: Duration, now: Time) {
+        picked.endpoint.learn_latency(&Outcome::success(), latency, self.decay, now);
     }
 
     /// Whether health decides: not in a panic, when so few are healthy that the others, ejected or not, are better than

@@ -73,15 +73,20 @@ mod tests {
     fn a_fast_failure_attracts_nothing() {
         let members = [Member::new("good", 1), Member::new("bad", 1)];
         let decay = decay_rate(DECAY_TAU);
-        members[0].endpoint().learn(&Outcome::success(), Duration::from_millis(20), decay, Time::ZERO);
-        members[1].endpoint().learn(&Outcome::failure(), Duration::from_millis(1), decay, Time::ZERO);
+        members[0].endpoint().learn_latency(
+            &Outcome::success(),
+            Duration::from_millis(20),
+            decay,
+            Time::ZERO,
+        );
+        members[1].endpoint().learn_latency(&Outcome::failure(), Duration::from_millis(1), decay, Time::ZERO);
         assert_eq!(shares(&members, 1_000), [1_000, 0]);
     }
 
     #[test]
     fn without_a_sample_only_in_flight_counts() {
         let members = [Member::new("known", 1), Member::new("new", 1)];
-        members[0].endpoint().learn(
+        members[0].endpoint().learn_latency(
             &Outcome::success(),
             Duration::from_millis(20),
             decay_rate(DECAY_TAU),
