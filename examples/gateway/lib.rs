@@ -12,6 +12,7 @@ pub mod config;
 pub mod demo;
 pub mod load;
 pub mod meter;
+pub mod open_loop;
 pub mod route;
 pub mod serve;
 pub mod table;

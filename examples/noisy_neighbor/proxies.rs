@@ -1,0 +1,224 @@
+//! What stands between the tenants and the upstreams: nginx, HAProxy, Tenantry, each as a process of its own.
+
+use std::{
+    env, fs, io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// One way to serve tenants.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct System {
+    pub(crate) name: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// What stands in `http`, and in `location`.
+    Nginx {
+        http: &'static str,
+        location: &'static str,
+    },
+    /// What stands in `frontend`, and after each server.
+    HaProxy {
+        frontend: &'static str,
+        server: &'static str,
+    },
+    Tenantry,
+}
+
+/// All of them, those that isolate nobody first.
+pub(crate) const SYSTEMS: [System; 8] = [
+    System { name: "nginx plain", kind: Kind::Nginx { http: "", location: "" } },
+    System { name: "HAProxy plain", kind: Kind::HaProxy { frontend: "", server: "" } },
+    System {
+        name: "nginx limit_req 300/s",
+        kind: Kind::Nginx {
+            http: "limit_req_zone $http_x_tenant zone=rate:1m rate=300r/s; limit_req_status 429;",
+            location: "limit_req zone=rate burst=30 nodelay;",
+        },
+    },
+    System {
+        name: "nginx limit_conn 6",
+        kind: Kind::Nginx {
+            http: "limit_conn_zone $http_x_tenant zone=held:1m; limit_conn_status 429;",
+            location: "limit_conn held 6;",
+        },
+    },
+    System {
+        name: "HAProxy http_req_rate 300/s",
+        kind: Kind::HaProxy {
+            frontend: "http-request deny deny_status 429 if { sc_http_req_rate(0) gt 300 }",
+            server: "",
+        },
+    },
+    System {
+        name: "HAProxy gpc0_rate 300/s",
+        kind: Kind::HaProxy {
+            frontend: "http-request deny deny_status 429 if { sc_gpc0_rate(0) ge 300 }\n  http-request sc-inc-gpc0(0)",
+            server: "",
+        },
+    },
+    System {
+        name: "HAProxy queue + priorities",
+        kind: Kind::HaProxy {
+            frontend: "http-request set-priority-class int(10) if { sc_http_req_rate(0) gt 200 }",
+            server: "maxconn 4",
+        },
+    },
+    System { name: "Tenantry, defaults", kind: Kind::Tenantry },
+];
+
+impl System {
+    pub(crate) const fn is_tenantry(&self) -> bool {
+        matches!(self.kind, Kind::Tenantry)
+    }
+
+    /// The program that it needs and this machine may lack.
+    pub(crate) const fn needs(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Nginx { .. } => Some("nginx"),
+            Kind::HaProxy { .. } => Some("haproxy"),
+            Kind::Tenantry => None,
+        }
+    }
+
+    /// Starts it before the upstreams; ready once it accepts connections.
+    pub(crate) fn start(&self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Proxy> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // free now, and so in a moment
+        let mut command = match self.kind {
+            Kind::Nginx { http, location } => {
+                let config = folder.join("nginx.conf");
+                fs::write(&config, nginx(address, upstreams, http, location))?;
+                let mut command = Command::new(found("nginx")?);
+                command.arg("-p").arg(folder).arg("-c").arg(config);
+                command
+            }
+            Kind::HaProxy { frontend, server } => {
+                let config = folder.join("haproxy.cfg");
+                fs::write(&config, haproxy(address, upstreams, frontend, server))?;
+                let mut command = Command::new(found("haproxy")?);
+                command.arg("-db").arg("-f").arg(config);
+                command
+            }
+            Kind::Tenantry => {
+                let mut command = Command::new(env::current_exe()?);
+                command.arg("tenantry").arg("--listen").arg(address.to_string());
+                command.arg("--stats").arg(folder.join("tenantry.csv"));
+                command.args(upstreams.iter().map(SocketAddr::to_string));
+                command
+            }
+        };
+        let log = fs::File::create(folder.join("log"))?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let mut proxy = Proxy { child, address };
+        proxy.wait(folder)?;
+        Ok(proxy)
+    }
+}
+
+/// A running one, ended by its own id when dropped.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Proxy {
+    /// How much CPU time it has taken so far: user and system.
+    pub(crate) fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10) // Linux counts hundredths of a second here, whatever the kernel's own tick
+    }
+
+    fn wait(&mut self, folder: &Path) -> io::Result<()> {
+        let end = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(self.address).is_err() {
+            if self.child.try_wait()?.is_some() || Instant::now() > end {
+                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+                return Err(io::Error::other(format!("it did not start: {log}")));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Where a program is.
+pub(crate) fn found(name: &str) -> io::Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    let file = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))
+}
+
+fn nginx(listen: SocketAddr, upstreams: &[SocketAddr], http: &str, location: &str) -> String {
+    let servers: String = upstreams.iter().map(|address| format!("server {address}; ")).collect();
+    let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {kind}; "))
+        .concat();
+    format!(
+        "daemon off; master_process off; pid nginx.pid; error_log error.log crit;
+worker_rlimit_nofile {FILES};
+events {{ worker_connections {FILES}; }}
+http {{
+  access_log off; keepalive_requests 1000000000; {folders}
+  {http}
+  upstream pool {{ least_conn; {servers} keepalive 512; }}
+  server {{
+    listen {listen} backlog=4096;
+    location / {{
+      {location}
+      proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection \"\";
+    }}
+  }}
+}}
+"
+    )
+}
+
+fn haproxy(listen: SocketAddr, upstreams: &[SocketAddr], frontend: &str, server: &str) -> String {
+    let servers: String = upstreams
+        .iter()
+        .enumerate()
+        .map(|(number, address)| format!("  server s{number} {address} {server}\n"))
+        .collect();
+    format!(
+        "global
+  nbthread 1
+  maxconn {CONNECTIONS}
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 30s
+  timeout server 30s
+  timeout queue 200ms
+frontend tenants
+  bind {listen} backlog 4096
+  http-request track-sc0 req.hdr(x-tenant) table rates
+  {frontend}
+  default_backend pool
+backend rates
+  stick-table type string len 32 size 1k expire 60s store gpc0,gpc0_rate(1s),http_req_rate(1s)
+backend pool
+  balance leastconn
+{servers}"
+    )
+}
+
+const FILES: u32 = 20_000;
+const CONNECTIONS: u32 = 9_000;
