@@ -69,7 +69,7 @@ impl State {
     pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Held, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
-            service.pool.pick(seat.turn, now).ok_or(Rejection::NoEndpoint)
+            service.pool.pick(seat.turn, true, now).ok_or(Rejection::NoEndpoint)
         });
         picked
             .map(|picked| pending.held(picked, seat, now))
@@ -191,7 +191,7 @@ impl Visit<'_> {
     /// Step four.
     #[inline(always)]
     fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
-        match service.pool.pick(seat.turn, now) {
+        match service.pool.pick(seat.turn, false, now) {
             Some(picked) => Ok(Held {
                 picked,
                 seat,
