@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+.PHONY: help demo noisy test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
 # Rust 1.95 can fail on its own incremental state (an internal compiler error); what is built here is built whole.
@@ -23,10 +23,14 @@ help:
 	@echo "make demo    the gateway with its own upstreams: one tenant floods, the other keeps its latency"
 	echo "make test    builds, tests and checks everything: Rust, Python, Node (parts: rust loom python node)"
 	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
+	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
 
 demo:
 	@$(CARGO) run --release -j$(JOBS) --example gateway -- --seconds 20
+
+noisy:
+	@$(CARGO) run --release -j$(JOBS) --example noisy_neighbor
 
 test: servers rust loom python node
 	@$(call say,all of it passed)

@@ -3,6 +3,7 @@
 use std::{
     fmt, fs, io,
     net::SocketAddr,
+    ops::Range,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -185,12 +186,12 @@ async fn upstreams() -> io::Result<Vec<SocketAddr>> {
 pub(crate) fn calibrate() -> io::Result<f64> {
     let runtime = runtime()?;
     runtime.block_on(async {
-        let span = Duration::from_secs(3);
-        let end = Instant::now() + span;
+        let span = Duration::from_secs(2);
+        let begin = Instant::now() + Duration::from_millis(500);
         let mut clients = JoinSet::new();
         for address in upstreams().await? {
             for _ in 0..8 {
-                clients.spawn(ask_until(address, end));
+                clients.spawn(ask_during(address, begin..begin + span));
             }
         }
         let answers: io::Result<Vec<u64>> = clients.join_all().await.into_iter().collect();
@@ -198,14 +199,17 @@ pub(crate) fn calibrate() -> io::Result<f64> {
     })
 }
 
-/// One after the other; how many were answered.
-async fn ask_until(address: SocketAddr, end: Instant) -> io::Result<u64> {
+/// One after the other; how many were answered in a time that is to come.
+async fn ask_during(address: SocketAddr, span: Range<Instant>) -> io::Result<u64> {
     let mut stream = TcpStream::connect(address).await?;
     let mut answers = 0;
-    while Instant::now() < end {
+    while Instant::now() < span.end {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: upstream.test\r\n\r\n").await?;
-        stream.read(&mut [0; 512]).await?; // an answer is one segment
-        answers += u64::from(Instant::now() < end);
+        // An answer is one segment.
+        if stream.read(&mut [0; 512]).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        answers += u64::from(span.contains(&Instant::now()));
     }
     Ok(answers)
 }
