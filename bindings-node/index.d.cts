@@ -30,12 +30,36 @@ export interface Config {
   gateway?: Record<string, unknown>
 }
 
+/** How a pool's seats are set; every setting has a default. */
+export type Capacity =
+  | { kind: 'fixed'; seats: number }
+  | ({ kind: 'adaptive' } & Bounds)
+  | ({ kind: 'aimd'; backoff?: number; timeout?: Period } & Bounds)
+  | ({
+      kind: 'gradient'
+      buffer?: number
+      percentile?: number
+      window?: Period
+      min_rtt_interval?: Period
+      min_rtt_requests?: number
+      jitter?: number
+    } & Bounds)
+  | ({ kind: 'gradient2'; tolerance?: number; smoothing?: number; queue?: number; long_window?: number } & Bounds)
+  | ({ kind: 'vegas'; alpha?: number; beta?: number; probe?: number; smoothing?: number } & Bounds)
+
+/** Between which seats a rule moves, and with how many it begins. */
+export interface Bounds {
+  min?: number
+  max?: number
+  initial?: number
+}
+
 export interface PoolConfig {
   endpoints: (string | { address: string; weight?: number })[]
   /** Default `p2c`. */
   strategy?: 'p2c' | 'round_robin' | { kind: 'p2c' | 'round_robin' }
   /** How many requests may be in flight. Default `adaptive`. */
-  capacity?: 'adaptive' | number | { kind: 'fixed'; seats: number } | { kind: 'gradient'; min?: number; max?: number }
+  capacity?: 'adaptive' | number | Capacity
   queue?: { timeout?: Period; per_tenant?: number; total?: number }
   health?: {
     outlier?: { consecutive_failures?: number; ejection?: Period; longest_ejection?: Period; max_ejected?: number }
@@ -131,6 +155,12 @@ export class Lease implements Disposable, AsyncDisposable {
 
   /** Where the request is to go, as the configuration writes it. */
   readonly address: string
+
+  /**
+   * Says that the answer begins: the time to its first byte is learnt as the latency, and a success teaches no second one. The seat
+   * stays taken. For streams, whose duration says nothing about how busy the endpoint is. A second call does nothing.
+   */
+  firstByte(): void
 
   /** Ends it with what happened: `success` unless told otherwise. A second call does nothing. */
   finish(outcome?: Outcome, measured?: Measured): void

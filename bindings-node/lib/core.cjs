@@ -81,6 +81,13 @@ class Core {
     this.waiters.drainSoon()
   }
 
+  /** The answer begins. */
+  firstByte(slot, generation) {
+    this.ticket(slot, generation)
+    this.operations.firstByte()
+    this.waiters.drainSoon()
+  }
+
   /** Says which ticket the next call is about. */
   ticket(slot, generation) {
     this.integers[SLOT] = slot

@@ -22,6 +22,11 @@ class Lease {
     return this.#address
   }
 
+  /** Says that the answer begins: the time to its first byte is the latency to learn from, whatever the stream takes. */
+  firstByte() {
+    this.#core?.firstByte(this.#slot, this.#generation)
+  }
+
   /** Ends it with what happened; what is measured beside it is optional. A second call does nothing. */
   finish(outcome = 'success', measured = undefined) {
     const kind = kindOf(outcome)

@@ -11,7 +11,9 @@ use tenantry::{Balancer, Config, ConfigError, Format, Outcome, Request};
 
 use crate::{
     clock::NativeClock,
-    operations::{Acquire, Cancel, Finish, FinishMeasured, Next, Panic, PollWaiter, TryAcquire, on_demand},
+    operations::{
+        Acquire, Cancel, Finish, FinishMeasured, FirstByte, Next, Panic, PollWaiter, TryAcquire, on_demand,
+    },
     raw::{Mailbox, define},
     rejections::{Figure, example, figure, with_figure},
     state::State,
@@ -99,6 +101,7 @@ pub fn open(
     define::<Acquire>(env, &operations, &state)?;
     define::<Finish>(env, &operations, &state)?;
     define::<FinishMeasured>(env, &operations, &state)?;
+    define::<FirstByte>(env, &operations, &state)?;
     define::<Next>(env, &operations, &state)?;
     define::<PollWaiter>(env, &operations, &state)?;
     define::<Cancel>(env, &operations, &state)?;

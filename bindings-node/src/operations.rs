@@ -78,6 +78,18 @@ impl Operation for FinishMeasured {
     }
 }
 
+/// `firstByte()`, ticket in the mailbox → 1 when the lease was there, 0 when it had ended.
+pub(crate) struct FirstByte;
+
+impl Operation for FirstByte {
+    type State = State;
+    const NAME: &'static CStr = c"firstByte";
+
+    fn run(state: &State, _: &Call) -> Result<i32, Fault> {
+        Ok(i32::from(state.first_byte(state.ticket())))
+    }
+}
+
 /// `next()` → the next waiter that has its answer, or `NOTHING`.
 pub(crate) struct Next;
 

@@ -79,6 +79,14 @@ impl State {
         self.leases.borrow_mut().take(ticket)
     }
 
+    /// The answer of a ticket's lease begins; says whether the lease was there.
+    pub(crate) fn first_byte(&self, ticket: Ticket) -> bool {
+        let mut leases = self.leases.borrow_mut();
+        let Some(lease) = leases.get_mut(ticket) else { return false };
+        lease.first_byte();
+        true
+    }
+
     /// Sees a request through that may have to wait.
     pub(crate) fn start(&self, mut acquire: Acquire) -> Result<i32, Fault> {
         if acquire.deadline().is_none()

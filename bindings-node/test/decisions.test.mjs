@@ -28,6 +28,19 @@ function rejected(answer, code) {
   return answer
 }
 
+test('the first byte tells the latency, and a long stream teaches no second one', () => {
+  const capacity = { kind: 'aimd', min: 1, initial: 10, timeout: '1s' }
+  const { clock, lb } = balancer({ capacity })
+  const lease = lb.tryAcquire('acme')
+  lease.firstByte()
+  clock.advance(600_000_000_000)
+  lease.firstByte()
+  lease.finish()
+  lease.firstByte()
+  assert.equal(lb.stats().pools[0].capacity, 10)
+  assert.equal(lb.stats().pools[0].inFlight, 0)
+})
+
 test('a lease names an endpoint, holds a seat, and gives it back once', () => {
   const { lb } = balancer()
   const lease = lb.tryAcquire('acme', { pool: 'api', key: 'user-7', cost: 1 })

@@ -188,3 +188,14 @@ def test_addresses_stay_right_while_endpoints_come_and_go(make: Make) -> None:
         lb.reconfigure(document)
         with lb.try_acquire("acme") as lease:
             assert lease.address in document["pools"]["api"]["endpoints"]
+
+
+def test_the_first_byte_is_told_once_and_ends_nothing(make: Make) -> None:
+    lb = make()
+    lease = lb.try_acquire("acme")
+    assert lease.first_byte() is True
+    assert lease.first_byte() is True
+    assert not lease.finished
+    assert lease.finish() is True
+    assert lease.first_byte() is False
+    assert counts(lb) == (1, 0)

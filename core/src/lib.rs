@@ -48,8 +48,9 @@ pub use balancer::{Acquire, Balancer, Lease};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
-    CapacitySpec, Config, ConfigError, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, RateUnit,
-    StrategySpec, TenantSpec, UnknownTenants,
+    AdaptiveSpec, AimdSpec, Amount, CapacitySpec, CodelSpec, Config, ConfigError, EndpointSpec,
+    Gradient2Spec, GradientSpec, OutlierSpec, PoolSpec, QueueOrder, QueueSpec, Rate, RateUnit, SeatsSpec,
+    StrategySpec, TenantSpec, UnknownTenants, VegasSpec,
 };
 pub use endpoint::Endpoint;
 pub use outcome::{Outcome, OutcomeKind};

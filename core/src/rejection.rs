@@ -44,6 +44,11 @@ pub enum Rejection {
     QueueFull,
     /// The deadline came while the request waited for a seat.
     TimedOut,
+    /// The request would wait for its seat beyond its deadline, as fast as the queue moves now: it was not let in at all.
+    WouldTimeOut {
+        /// How much longer than its deadline allows it would wait.
+        retry_after: Duration,
+    },
     /// The pool has no endpoint that can serve.
     NoEndpoint,
 }
@@ -62,15 +67,16 @@ impl Rejection {
             Self::Saturated => "SATURATED",
             Self::QueueFull => "QUEUE_FULL",
             Self::TimedOut => "TIMED_OUT",
+            Self::WouldTimeOut { .. } => "WOULD_TIME_OUT",
             Self::NoEndpoint => "NO_ENDPOINT",
         }
     }
 
-    /// When the same request would pass, where that is known.
+    /// When the same request would pass, where that is known; for [`WouldTimeOut`](Self::WouldTimeOut) an estimate.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after } | Self::WouldTimeOut { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -103,6 +109,9 @@ impl fmt::Display for Rejection {
             Self::Saturated => f.write_str("every seat of the pool is taken"),
             Self::QueueFull => f.write_str("every seat of the pool is taken and its queue is full"),
             Self::TimedOut => f.write_str("the deadline came while the request waited for a seat"),
+            Self::WouldTimeOut { retry_after } => {
+                write!(f, "the request would wait {retry_after:?} longer for a seat than its deadline allows")
+            }
             Self::NoEndpoint => f.write_str("the pool has no endpoint that can serve"),
         }
     }

@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pool: Option<&'a str>,
     key: Option<&'a [u8]>,
     cost: u64,
+    seats: u32,
+    priority: u8,
     patience: Patience,
 }
 
@@ -37,7 +39,15 @@ impl<'a> Request<'a> {
     /// A request of `tenant`, to the only pool, of cost 1.
     #[must_use]
     pub const fn new(tenant: &'a str) -> Self {
-        Self { tenant, pool: None, key: None, cost: 1, patience: Patience::Queue }
+        Self {
+            tenant,
+            pool: None,
+            key: None,
+            cost: 1,
+            seats: 1,
+            priority: DEFAULT_PRIORITY,
+            patience: Patience::Queue,
+        }
     }
 
     /// The pool that shall serve it. May be left out where there is one pool.
@@ -59,6 +69,22 @@ impl<'a> Request<'a> {
     #[must_use]
     pub const fn cost(mut self, cost: u64) -> Self {
         self.cost = cost;
+        self
+    }
+
+    /// How many seats it takes. Default 1; 0 counts as 1. A request wider than the pool's capacity runs alone. In the fair queue it counts
+    /// its cost for each seat.
+    #[must_use]
+    pub const fn seats(mut self, seats: u32) -> Self {
+        self.seats = seats;
+        self
+    }
+
+    /// How urgent it is among its own tenant's requests: 0 (most) to 7 (least), the urgencies of RFC 9218. Default 3; above 7 counts as
+    /// 7. It never comes before another tenant's request for it.
+    #[must_use]
+    pub const fn priority(mut self, urgency: u8) -> Self {
+        self.priority = urgency;
         self
     }
 
@@ -86,6 +112,14 @@ impl<'a> Request<'a> {
         self.pool
     }
 
+    pub(crate) const fn width(&self) -> u32 {
+        if self.seats == 0 { 1 } else { self.seats }
+    }
+
+    pub(crate) const fn class(&self) -> u8 {
+        self.priority
+    }
+
     pub(crate) const fn units(&self) -> u64 {
         self.cost
     }
@@ -98,3 +132,6 @@ impl<'a> Request<'a> {
         }
     }
 }
+
+/// RFC 9218's default urgency.
+const DEFAULT_PRIORITY: u8 = 3;

@@ -8,9 +8,9 @@ pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 #[cfg(loom)]
-use loom::sync::MutexGuard;
+pub(crate) use loom::sync::MutexGuard;
 #[cfg(not(loom))]
-use std::sync::MutexGuard;
+pub(crate) use std::sync::MutexGuard;
 
 /// A mutex off the fast path. No caller's code runs under it, so a poisoned one still holds whole data.
 #[derive(Debug, Default)]
@@ -39,3 +39,31 @@ impl<T> Mutex<T> {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Padded<T>(pub(crate) T);
+
+/// A number that this thread keeps for life: which of several copies of a thing it uses. Threads are numbered in the order in
+/// which they first ask.
+#[cfg(not(loom))]
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    NUMBER.with(|number| match number.get() {
+        usize::MAX => {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            number.get()
+        }
+        known => known,
+    })
+}
+
+#[cfg(not(loom))]
+static NEXT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+#[cfg(not(loom))]
+thread_local! {
+    static NUMBER: std::cell::Cell<usize> = const { std::cell::Cell::new(usize::MAX) };
+}
+
+/// A model says which copy each of its threads uses.
+#[cfg(loom)]
+pub(crate) fn thread_number() -> usize {
+    0
+}

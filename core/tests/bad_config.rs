@@ -64,6 +64,48 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "at most the max, 3",
     ),
     (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'aimd', backoff = 1.5 }",
+        "pools.api.capacity.backoff",
+        "1.5",
+        "from 0.1 to 0.999",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'aimd', timeout = '0s' }",
+        "pools.api.capacity.timeout",
+        r#""0ns""#,
+        "from 1ms to",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'gradient', percentile = 101 }",
+        "pools.api.capacity.percentile",
+        "101",
+        "from 1 to 100",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'gradient2', tolerance = 0.5 }",
+        "pools.api.capacity.tolerance",
+        "0.5",
+        "from 1.0 to",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'vegas', alpha = 9 }",
+        "pools.api.capacity.alpha",
+        "9",
+        "at most the beta, 6",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'adaptive', min = 0 }",
+        "pools.api.capacity.min",
+        "0",
+        "from 1",
+    ),
+    (
+        "[pools.api]\nendpoints = []\ncapacity = { kind = 'adaptive', backoff = 0.5 }",
+        "pools.api.capacity",
+        r#"{"backoff":0.5,"kind":"adaptive"}"#,
+        "not known",
+    ),
+    (
         "[pools.api]\nendpoints = ['']",
         "pools.api.endpoints[0].address",
         r#""""#,

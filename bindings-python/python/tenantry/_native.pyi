@@ -94,6 +94,13 @@ class Lease:
     def finished(self) -> bool:
         """Whether it has ended."""
 
+    def first_byte(self) -> bool:
+        """Says that the answer begins: the time to its first byte is learnt as the latency, and the seat stays taken.
+
+        For streams, whose duration says nothing about how busy the endpoint is. A success then teaches no second latency. A second
+        call teaches nothing; `False` says that the lease had ended.
+        """
+
     def finish(
         self,
         outcome: Literal["success", "failure", "overload", "cancelled"] = "success",

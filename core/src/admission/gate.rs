@@ -2,11 +2,13 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
+    sync::Arc,
     task::{Poll, Waker},
 };
 
 use super::{
-    fair_queue::{FairQueue, Joining, QueueLimits, Standing, WaiterId},
+    fair_queue::{FairQueue, Joining, Level, QueueLimits, Standing, WaiterId},
+    seat::Seat,
     seats::Seats,
 };
 use crate::{
@@ -15,17 +17,10 @@ use crate::{
     time::Time,
 };
 
-/// A taken seat. It must be released, once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
-    /// How many seats were taken before in this pool, modulo 2³².
-    pub(crate) turn: u32,
-}
-
 /// Where a request stands after asking to wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Place {
-    /// A seat was free.
+    /// Seats were free.
     Seated(Seat),
     /// In the queue.
     Waiting(WaiterId),
@@ -36,70 +31,98 @@ pub(crate) enum Place {
 pub(crate) struct Admission {
     /// All that the fast path reads and writes, on a cache line of its own.
     seats: Padded<Seats>,
-    queue: Mutex<FairQueue>,
+    queue: Mutex<Queue>,
+}
+
+/// What is behind the lock.
+#[derive(Debug)]
+struct Queue {
+    fair: FairQueue,
+    limits: QueueLimits,
 }
 
 impl Admission {
-    pub(crate) fn new(capacity: u32) -> Self {
-        Self { seats: Padded(Seats::new(capacity)), queue: Mutex::new(FairQueue::default()) }
+    pub(crate) fn new(capacity: u32, limits: QueueLimits) -> Self {
+        let queue = Mutex::new(Queue { fair: FairQueue::new(), limits });
+        let admission = Self { seats: Padded(Seats::new(capacity)), queue };
+        admission.seats.0.set_queued(limits.guarded);
+        admission
     }
 
     /// A seat, if one is free and nobody waits for it.
     #[inline]
-    pub(crate) fn try_admit(&self) -> Option<Seat> {
-        self.seats.0.try_take().map(|turn| Seat { turn })
+    pub(crate) fn try_admit(&self, width: u32) -> Option<Seat> {
+        self.seats.0.try_take(width).map(|taken| Seat { turn: taken.turn, width: taken.width, line: 0 })
     }
 
-    /// A seat at once, or a place in the queue.
+    /// The same where tenants have shares of the seats, which only the queue knows.
+    #[cold]
+    pub(crate) fn try_admit_guarded(&self, joining: &Joining<'_>, now: Time) -> Option<Seat> {
+        self.with_queue(now, |queue, wakers, seats| queue.try_seat(joining, seats, now, wakers))
+    }
+
+    /// Seats at once, or a place in the queue.
     ///
     /// # Errors
-    /// [`Rejection::QueueFull`], or [`Rejection::TimedOut`] when the deadline is not ahead.
-    pub(crate) fn admit(
-        &self,
-        joining: Joining,
-        limits: &QueueLimits,
-        now: Time,
-    ) -> Result<Place, Rejection> {
-        if let Some(seat) = self.try_admit() {
+    /// [`Rejection::QueueFull`]; [`Rejection::TimedOut`] when the deadline is not ahead, [`Rejection::WouldTimeOut`] when it is
+    /// too near.
+    pub(crate) fn admit(&self, joining: &Joining<'_>, now: Time) -> Result<Place, Rejection> {
+        if let Some(seat) = self.try_admit(joining.width) {
             return Ok(Place::Seated(seat));
         }
-        if joining.deadline <= now {
-            return Err(Rejection::TimedOut);
-        }
-        self.with_queue(now, |queue, wakers| queue.join(joining, limits, wakers)).map(Place::Waiting)
+        self.with_queue(now, |queue, wakers, seats| {
+            if queue.limits.guarded
+                && let Some(seat) = queue.try_seat(joining, seats, now, wakers)
+            {
+                return Ok(Place::Seated(seat));
+            }
+            let Queue { fair, limits } = queue;
+            fair.join(joining, limits, now, wakers).map(Place::Waiting)
+        })
     }
 
     /// What became of a waiter.
     pub(crate) fn poll(&self, id: WaiterId, waker: &Waker, now: Time) -> Poll<Result<Seat, Rejection>> {
         // Cloned before the lock is taken, and the old one dropped after: both are somebody else's code.
         let mut waker = Some(waker.clone());
-        let standing = self.with_queue(now, |queue, _| queue.poll(id, &mut waker));
+        let standing = self.with_queue(now, |queue, _, _| queue.fair.poll(id, &mut waker, now));
         drop(waker);
         match standing {
             Standing::Waiting => Poll::Pending,
-            Standing::Seated(turn) => Poll::Ready(Ok(Seat { turn })),
+            Standing::Seated(seat) => Poll::Ready(Ok(seat)),
             Standing::Rejected(rejection) => Poll::Ready(Err(rejection)),
         }
     }
 
     /// A waiter goes away. A seat that it had been given goes to the next.
     pub(crate) fn leave(&self, id: WaiterId, now: Time) {
-        let (standing, waker) = self.with_queue(now, |queue, _| queue.forget(id));
-        if let Standing::Seated(_) = standing {
-            self.release(now);
+        let (standing, waker) = self.with_queue(now, |queue, _, _| queue.fair.forget(id));
+        if let Standing::Seated(seat) = standing {
+            self.release(seat, Spent::NOTHING, now);
         }
         drop(waker);
     }
 
-    /// Gives a seat back and hands it on.
+    /// Gives seats back and hands them on.
     ///
-    /// No wake-up is lost: who comes to wait says so in the seats' word before looking for a free seat, and who gives one back
-    /// reads it in the same step.
+    /// No wake-up is lost: who comes to wait says so to the seats before looking for a free one, and who gives one back learns
+    /// it in the same step.
     #[inline]
-    pub(crate) fn release(&self, now: Time) {
-        if self.seats.0.give_back() {
+    pub(crate) fn release(&self, seat: Seat, spent: Spent, now: Time) {
+        if seat.line != 0 {
+            self.release_counted(seat, spent, now);
+        } else if self.seats.0.give_back(seat.width) {
             self.hand_out(now);
         }
+    }
+
+    /// Gives back what the queue gave.
+    #[cold]
+    fn release_counted(&self, seat: Seat, spent: Spent, now: Time) {
+        self.with_queue(now, |queue, _, seats| {
+            queue.fair.release(seat, spent.charged, spent.actual);
+            seats.give_back(seat.width);
+        });
     }
 
     /// Changes how many may be in flight, by a capacity rule that is still in force. More seats go to waiters at once.
@@ -109,14 +132,27 @@ impl Admission {
         }
     }
 
-    /// Turns away those whose deadline has come, and gives free seats to those who wait.
+    /// Gives free seats to those who wait.
     pub(crate) fn hand_out(&self, now: Time) {
-        self.with_queue(now, |_, _| ());
+        self.with_queue(now, |_, _, _| ());
+    }
+
+    /// Turns away those whose deadline has come.
+    pub(crate) fn expire(&self, now: Time) {
+        self.with_queue(now, |queue, wakers, _| queue.fair.expire_exactly(now, wakers));
+    }
+
+    /// Puts other limits, weights and shares in force.
+    pub(crate) fn reconfigure(&self, limits: QueueLimits, terms: &Terms<'_>, now: Time) {
+        self.with_queue(now, |queue, _, _| {
+            queue.limits = limits;
+            queue.fair.reconfigure(terms.reserved, terms.level_of);
+        });
     }
 
     /// Turns everyone away: the pool is gone.
     pub(crate) fn close(&self, rejection: Rejection, now: Time) {
-        self.with_queue(now, |queue, wakers| queue.close(rejection, wakers));
+        self.with_queue(now, |queue, wakers, _| queue.fair.close(rejection, wakers));
     }
 
     pub(crate) fn taken(&self) -> u32 {
@@ -128,33 +164,85 @@ impl Admission {
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        self.queue.lock().waiting()
+        self.queue.lock().fair.waiting()
     }
 
     /// Does something to the queue, then settles what follows: who has expired, who gets a free seat. Wakes outside the lock,
     /// because a waker is somebody else's code.
-    fn with_queue<R>(&self, now: Time, act: impl FnOnce(&mut FairQueue, &mut Vec<Waker>) -> R) -> R {
+    fn with_queue<R>(&self, now: Time, act: impl FnOnce(&mut Queue, &mut Vec<Waker>, &Seats) -> R) -> R {
         let mut wakers = Vec::new();
+        let seats = &self.seats.0;
         let result = {
             let mut queue = self.queue.lock();
-            queue.expire(now, &mut wakers);
-            let result = act(&mut queue, &mut wakers);
-            if queue.waiting() > 0 {
-                self.seats.0.set_queued(true);
-            }
-            while queue.waiting() > 0
-                && let Some(turn) = self.seats.0.try_take_for_waiter()
-            {
-                wakers.extend(queue.seat_next(turn));
-            }
-            if queue.waiting() == 0 {
-                self.seats.0.set_queued(false);
-            }
+            queue.fair.expire(now, &mut wakers);
+            let result = act(&mut queue, &mut wakers, seats);
+            queue.hand_out(seats, now, &mut wakers);
             result
         };
         wakers.into_iter().for_each(wake);
         result
     }
+}
+
+impl Queue {
+    /// Gives free seats to those whose turn it is.
+    fn hand_out(&mut self, seats: &Seats, now: Time, wakers: &mut Vec<Waker>) {
+        let Self { fair, limits } = self;
+        if fair.waiting() > 0 || limits.guarded {
+            seats.set_queued(true);
+        }
+        fair.set_capacity(seats.capacity());
+        while fair.waiting() > 0 && seats.taken() < seats.capacity() {
+            let Some(next) = fair.next(limits, now, wakers) else { break };
+            let (taken, capacity) = (seats.taken(), seats.capacity());
+            // Wider than the pool: it runs alone.
+            let width = next.width.min(capacity);
+            let fits = taken.saturating_add(width).saturating_add(next.reserve) <= capacity;
+            let Some(taken) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else { break };
+            wakers.extend(fair.seat(next, taken, now));
+        }
+        if fair.waiting() == 0 && !limits.guarded {
+            seats.set_queued(false);
+        }
+    }
+
+    /// Seats for a newcomer, if it is its turn already.
+    fn try_seat(
+        &mut self,
+        joining: &Joining<'_>,
+        seats: &Seats,
+        now: Time,
+        wakers: &mut Vec<Waker>,
+    ) -> Option<Seat> {
+        // It does not wait: a free seat is its own, however late it is.
+        let joining = Joining { deadline: Time::from_nanos(u64::MAX), ..*joining };
+        let id = self.fair.join_unbounded(&joining, now).ok()?;
+        self.hand_out(seats, now, wakers);
+        match self.fair.forget(id).0 {
+            Standing::Seated(seat) => Some(seat),
+            Standing::Waiting | Standing::Rejected(_) => None,
+        }
+    }
+}
+
+/// What a request was charged in the queue, and what it really cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    pub(crate) charged: u64,
+    pub(crate) actual: u64,
+}
+
+impl Spent {
+    /// As it was charged, or not at all.
+    pub(crate) const NOTHING: Self = Self { charged: 0, actual: 0 };
+}
+
+/// Tenants as a new configuration has them.
+pub(crate) struct Terms<'a> {
+    /// Those for whom seats stay free: the way to each.
+    pub(crate) reserved: &'a [(Arc<[Level]>, Level)],
+    /// Somebody who is here, by key.
+    pub(crate) level_of: &'a dyn Fn(u64) -> Option<Level>,
 }
 
 /// Wakes one waiter. A waker that panics is its executor's trouble: it must not cost anybody else their wake-up, nor stop the
@@ -170,24 +258,39 @@ mod models {
     use loom::{sync::Arc, thread};
 
     use super::*;
+    use crate::config::{QueueOrder, SeatsSpec};
 
-    const LIMITS: QueueLimits = QueueLimits { per_tenant: 8, total: 8, timeout: Duration::from_secs(1) };
-
-    fn joining(tenant: u64) -> Joining {
-        Joining { tenant, weight: 1, cost: 1, deadline: Time::from_nanos(u64::MAX) }
-    }
+    const LIMITS: QueueLimits = QueueLimits {
+        per_tenant: 8,
+        total: 8,
+        timeout: Duration::from_secs(1),
+        order: QueueOrder::Fifo,
+        aging: Duration::ZERO,
+        codel: None,
+        guarded: false,
+    };
+    const TENANT: Level = Level { key: 1, weight: 1, seats: SeatsSpec::none() };
+    const JOINING: Joining<'_> = Joining {
+        above: &[],
+        tenant: &TENANT,
+        cost: 1,
+        width: 1,
+        class: 0,
+        deadline: Time::from_nanos(u64::MAX),
+    };
+    const SEAT: Seat = Seat { turn: 0, width: 1, line: 0 };
 
     /// Invariant 4: whatever the interleaving of a release and a joining, no seat stays free while someone waits.
     #[test]
     fn a_release_racing_a_join_never_leaves_the_seat_free() {
         loom::model(|| {
-            let admission = Arc::new(Admission::new(1));
-            assert!(admission.try_admit().is_some());
+            let admission = Arc::new(Admission::new(1, LIMITS));
+            assert!(admission.try_admit(1).is_some());
             let releaser = {
                 let admission = Arc::clone(&admission);
-                thread::spawn(move || admission.release(Time::ZERO))
+                thread::spawn(move || admission.release(SEAT, Spent::NOTHING, Time::ZERO))
             };
-            let place = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room");
+            let place = admission.admit(&JOINING, Time::ZERO).expect("there is room");
             releaser.join().expect("the thread does not panic");
             if let Place::Waiting(id) = place {
                 let polled = admission.poll(id, Waker::noop(), Time::ZERO);
@@ -200,12 +303,12 @@ mod models {
     #[test]
     fn a_growing_capacity_racing_a_join_never_leaves_the_new_seat_free() {
         loom::model(|| {
-            let admission = Arc::new(Admission::new(0));
+            let admission = Arc::new(Admission::new(0, LIMITS));
             let grower = {
                 let admission = Arc::clone(&admission);
                 thread::spawn(move || admission.set_capacity(0, 1, Time::ZERO))
             };
-            let place = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room");
+            let place = admission.admit(&JOINING, Time::ZERO).expect("there is room");
             grower.join().expect("the thread does not panic");
             if let Place::Waiting(id) = place {
                 let polled = admission.poll(id, Waker::noop(), Time::ZERO);
@@ -217,15 +320,14 @@ mod models {
     #[test]
     fn a_waiter_that_leaves_as_it_is_seated_hands_the_seat_on() {
         loom::model(|| {
-            let admission = Arc::new(Admission::new(1));
-            assert!(admission.try_admit().is_some());
-            let Place::Waiting(id) = admission.admit(joining(1), &LIMITS, Time::ZERO).expect("there is room")
-            else {
+            let admission = Arc::new(Admission::new(1, LIMITS));
+            assert!(admission.try_admit(1).is_some());
+            let Place::Waiting(id) = admission.admit(&JOINING, Time::ZERO).expect("there is room") else {
                 panic!("the only seat is taken")
             };
             let releaser = {
                 let admission = Arc::clone(&admission);
-                thread::spawn(move || admission.release(Time::ZERO))
+                thread::spawn(move || admission.release(SEAT, Spent::NOTHING, Time::ZERO))
             };
             admission.leave(id, Time::ZERO);
             releaser.join().expect("the thread does not panic");

@@ -15,7 +15,7 @@ use super::{
     lease::{Charged, Held, Lease},
 };
 use crate::{
-    admission::{Admission, WaiterId},
+    admission::{Admission, Seat, WaiterId},
     limit::Quota,
     outcome::Outcome,
     pool::{Picked, PoolId},
@@ -56,8 +56,16 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) const fn held(&self, picked: Picked, now: Time) -> Held {
-        Held { picked, charged: self.charged, started: now, pool: self.pool, open: true }
+    pub(super) const fn held(&self, picked: Picked, seat: Seat, now: Time) -> Held {
+        Held {
+            picked,
+            seat,
+            charged: self.charged,
+            started: now,
+            pool: self.pool,
+            open: true,
+            answered: false,
+        }
     }
 }
 
@@ -104,12 +112,7 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
 
 impl super::state::State {
     /// A wait has ended, with a seat or without one.
-    fn arrive(
-        &self,
-        pending: &Pending,
-        seat: Result<crate::admission::Seat, Rejection>,
-        now: Time,
-    ) -> Result<Held, Rejection> {
+    fn arrive(&self, pending: &Pending, seat: Result<Seat, Rejection>, now: Time) -> Result<Held, Rejection> {
         match seat.and_then(|seat| self.pick_for(pending, seat, now)) {
             Ok(held) => {
                 self.slab.get(pending.charged.found.slot).stop_waiting();

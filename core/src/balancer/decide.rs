@@ -9,7 +9,7 @@ use super::{
     state::State,
 };
 use crate::{
-    admission::{Joining, Place, Seat},
+    admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
     limit::{self, Charge, Refusal},
     rejection::Rejection,
@@ -40,7 +40,7 @@ impl State {
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            let Some(seat) = service.admission.try_admit() else {
+            let Some(seat) = visit.try_admit(service, request, now) else {
                 return Err(visit.turn_away(Rejection::Saturated));
             };
             *held = Some(visit.pick(service, seat, now)?);
@@ -55,13 +55,8 @@ impl State {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
             let deadline = request.deadline_at(now, service.limits.timeout);
-            let joining = Joining {
-                tenant: visit.entry().key(),
-                weight: visit.terms.weight(),
-                cost: request.units(),
-                deadline,
-            };
-            match service.admission.admit(joining, &service.limits, now) {
+            let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
+            match admitted {
                 Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
                 Ok(Place::Waiting(waiter)) => Ok(Stage::Waiting(visit.wait(service, waiter, deadline))),
                 Err(rejection) => Err(visit.turn_away(rejection)),
@@ -74,9 +69,11 @@ impl State {
     pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Held, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
-            service.pool.pick(seat.turn, now).ok_or(Rejection::NoEndpoint)
+            service.pool.pick(seat.turn, true, now).ok_or(Rejection::NoEndpoint)
         });
-        picked.map(|picked| pending.held(picked, now)).inspect_err(|_| pending.admission.release(now))
+        picked
+            .map(|picked| pending.held(picked, seat, now))
+            .inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
@@ -168,15 +165,44 @@ impl Visit<'_> {
         Entry { slot: self.charged.found.slot, generation: self.charged.found.generation }
     }
 
+    /// Step three of a request that does not wait.
+    #[inline(always)]
+    fn try_admit(&self, service: &Service, request: &Request<'_>, now: Time) -> Option<Seat> {
+        let admission = &service.admission;
+        admission.try_admit(request.width()).or_else(|| {
+            let guarded = service.limits.guarded;
+            guarded
+                .then(|| self.joining(request, now, |joining| admission.try_admit_guarded(joining, now)))?
+        })
+    }
+
+    /// The request as the queue sees it.
+    fn joining<R>(&self, request: &Request<'_>, deadline: Time, join: impl FnOnce(&Joining<'_>) -> R) -> R {
+        join(&Joining {
+            above: self.terms.above(),
+            tenant: &self.terms.level(self.entry().key()),
+            cost: request.units(),
+            width: request.width(),
+            class: request.class(),
+            deadline,
+        })
+    }
+
     /// Step four.
     #[inline(always)]
     fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
-        match service.pool.pick(seat.turn, now) {
-            Some(picked) => {
-                Ok(Held { picked, charged: self.charged, started: now, pool: service.pool.id(), open: true })
-            }
+        match service.pool.pick(seat.turn, false, now) {
+            Some(picked) => Ok(Held {
+                picked,
+                seat,
+                charged: self.charged,
+                started: now,
+                pool: service.pool.id(),
+                open: true,
+                answered: false,
+            }),
             None => {
-                service.admission.release(now);
+                service.admission.release(seat, Spent::NOTHING, now);
                 Err(self.turn_away(Rejection::NoEndpoint))
             }
         }

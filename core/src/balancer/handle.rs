@@ -18,7 +18,7 @@ use crate::{
     request::Request,
     stats::Stats,
     sync::Mutex,
-    tenant::{IdHasher, QuotaLists, Registry, Slab},
+    tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
 };
 
@@ -72,6 +72,7 @@ impl Balancer {
             next_pool: 0,
             seed,
             quota_lists: QuotaLists::default(),
+            lineages: Lineages::default(),
         };
         let state = Arc::new(State {
             started: clock.now(),

@@ -4,8 +4,8 @@ use std::{borrow::Borrow, fmt};
 
 use super::Balancer;
 use crate::{
-    endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId, tenant::Found,
-    time::Time,
+    admission::Seat, endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId,
+    tenant::Found, time::Time,
 };
 
 /// A seat and the picked endpoint, until it is finished or dropped.
@@ -37,11 +37,14 @@ pub struct Lease<H: Borrow<Balancer> = Balancer> {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) picked: Picked,
+    pub(super) seat: Seat,
     pub(super) charged: Charged,
     pub(super) started: Time,
     pub(super) pool: PoolId,
     /// Until it is settled.
     pub(super) open: bool,
+    /// Whether the first byte has come, and its latency is learnt.
+    pub(super) answered: bool,
 }
 
 /// A request inside its tenant, and what it is charged with.
@@ -81,6 +84,32 @@ impl<H: Borrow<Balancer>> Lease<H> {
     #[must_use]
     pub fn acquired_at(&self) -> Time {
         self.held().started
+    }
+
+    /// Says that the answer begins: the time to its first byte is learnt now, as the latency of a success, and the seat stays taken
+    /// until the lease ends.
+    ///
+    /// Call it for streams, whose duration says nothing about how busy the endpoint is. A success then teaches no second
+    /// latency, also where one is given [with the outcome](Outcome::with_latency); without this call it is the time from
+    /// acquire to finish. A failure or an overload answer later still counts. Called again, it does nothing.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::new(config)?;
+    /// let mut lease = balancer.try_acquire(&Request::new("acme"))?;
+    /// // … the head of the response arrives …
+    /// lease.first_byte();
+    /// // … minutes of streaming later …
+    /// lease.finish(Outcome::success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn first_byte(&mut self) {
+        if let Some(held) = &mut self.held {
+            self.handle.borrow().state().first_byte(held);
+        }
     }
 
     /// Ends it: the seat goes to the next in line, and the outcome is learnt from.

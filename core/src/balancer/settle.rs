@@ -8,7 +8,13 @@ use super::{
     snapshot::Snapshot,
     state::State,
 };
-use crate::{limit, outcome::Outcome, rejection::Rejection, time::Time};
+use crate::{
+    admission::Spent,
+    limit,
+    outcome::{Outcome, OutcomeKind},
+    rejection::Rejection,
+    time::Time,
+};
 
 impl State {
     /// Ends what is held, if anything is: cost, load, health, capacity; then the seat goes to the next in line.
@@ -20,7 +26,8 @@ impl State {
         }
         let now = self.clock.now();
         self.published.read(|snapshot| {
-            let Some(Held { picked, charged, started, pool, .. }) = held else { return };
+            let Some(Held { picked, seat, charged, started, pool, answered, .. }) = held else { return };
+            let (seat, spent) = (*seat, charged.spent(outcome));
             if let Some(actual) = outcome.cost() {
                 self.settle_cost(snapshot, charged, actual, now);
             }
@@ -28,18 +35,33 @@ impl State {
             tenant.complete();
             tenant.leave();
             let Some(service) = snapshot.service_of(*pool) else { return };
-            let measured = outcome.latency().unwrap_or_else(|| now.since(*started));
+            // A success that has told its first byte has told its latency.
+            let told = *answered && outcome.kind() == OutcomeKind::Success;
+            let measured = (!told).then(|| outcome.latency().unwrap_or_else(|| now.since(*started)));
             service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
             *held = None;
-            let seats = service.capacity.learn(outcome, measured, service.admission.taken(), now);
-            if let Some(seats) = seats {
-                service.admission.set_capacity(service.rule, seats, now);
+            if let Some(measured) = measured {
+                service.learn_capacity(outcome.kind(), measured, now);
             }
-            service.admission.release(now);
+            service.admission.release(seat, spent, now);
         });
         // Where the pool is gone, the seat is gone with it.
         *held = None;
+    }
+
+    /// The answer begins: its latency is known, while the seat stays taken.
+    pub(super) fn first_byte(&self, held: &mut Held) {
+        if mem::replace(&mut held.answered, true) {
+            return;
+        }
+        let now = self.clock.now();
+        self.published.read(|snapshot| {
+            let Some(service) = snapshot.service_of(held.pool) else { return };
+            let latency = now.since(held.started);
+            service.pool.learn_first_byte(&held.picked, latency, now);
+            service.learn_capacity(OutcomeKind::Success, latency, now);
+        });
     }
 
     /// Ends a wait that leads nowhere: the charge is taken back.
@@ -72,5 +94,13 @@ impl State {
             actual,
             self.uptime(now),
         );
+    }
+}
+
+impl Charged {
+    /// What the queue charged, and what to put right there.
+    fn spent(&self, outcome: &Outcome) -> Spent {
+        let charged = self.charge.cost();
+        Spent { charged, actual: outcome.cost().unwrap_or(charged) }
     }
 }

@@ -1,15 +1,17 @@
 //! The snapshot: everything that an update replaces, immutable, swapped as a whole.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
 
 use crate::{
-    admission::{Admission, Capacity, QueueLimits},
+    admission::{Admission, Capacity, QueueLimits, Sample},
     config::CapacitySpec,
+    outcome::OutcomeKind,
     pool::{Pool, PoolId},
     rejection::Rejection,
     tenant::Directory,
+    time::Time,
 };
 
 /// One edition of the configuration, in the form that decisions read.
@@ -60,5 +62,19 @@ impl Snapshot {
     pub(super) fn service_of(&self, id: PoolId) -> Option<&Service> {
         let place = self.services.binary_search_by_key(&id, |service| service.pool.id()).ok()?;
         Some(&self.services[place])
+    }
+}
+
+impl Service {
+    /// Teaches the capacity's rule, and sets the seats that it comes to.
+    #[inline]
+    pub(super) fn learn_capacity(&self, kind: OutcomeKind, latency: Duration, now: Time) {
+        if self.capacity.is_fixed() {
+            return;
+        }
+        let sample = Sample { latency, taken: self.admission.taken(), now };
+        if let Some(seats) = self.capacity.learn(kind, &sample) {
+            self.admission.set_capacity(self.rule, seats, now);
+        }
     }
 }

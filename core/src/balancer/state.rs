@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::published::Published;
 use crate::{
     sync::Mutex,
-    tenant::{IdHasher, QuotaLists, Registry, Slab},
+    tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, ClockListener, SystemClock, Time},
 };
 
@@ -29,6 +29,7 @@ pub(super) struct Register {
     pub(super) next_pool: u32,
     pub(super) seed: u64,
     pub(super) quota_lists: QuotaLists,
+    pub(super) lineages: Lineages,
 }
 
 /// The system's clock without a virtual call, or any other.
@@ -67,7 +68,7 @@ impl State {
     pub(super) fn expire_waiters(&self) {
         let now = self.clock.now();
         for service in &self.published.load().services {
-            service.admission.hand_out(now);
+            service.admission.expire(now);
         }
     }
 }

@@ -1,17 +1,20 @@
 //! Updates: from a configuration to the snapshot in force, in one swap.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     snapshot::{Service, Snapshot},
     state::{Register, State},
 };
 use crate::{
-    admission::{Admission, Capacity, QueueLimits},
-    config::{Config, ConfigError, PoolSpec, UnknownTenants},
+    admission::{Admission, Capacity, Level, QueueLimits, QueueTerms},
+    config::{Config, ConfigError, PoolSpec, TenantSpec, UnknownTenants},
     pool::{Pool, PoolId},
     rejection::Rejection,
-    tenant::{Directory, Listing, QuotaLists, Terms},
+    tenant::{Directory, Entry, Lineages, Listing, QuotaLists, Terms},
 };
 
 impl State {
@@ -22,7 +25,9 @@ impl State {
         let previous = self.published.load();
         let services = build_services(config, &previous, &mut register);
         let id_of = |name: &str| services.iter().find(|s| s.pool.name() == name).map(|s| s.pool.id());
-        let listing = list_tenants(config, id_of, &mut register.quota_lists);
+        register.lineages.note(config);
+        let Register { lineages, quota_lists, .. } = &mut *register;
+        let listing = list_tenants(config, id_of, lineages, quota_lists);
         let built = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab);
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
@@ -34,18 +39,30 @@ impl State {
         changes.iter().for_each(|change| change.apply(&self.slab, uptime));
         next.services.iter().for_each(|service| service.pool.take_over());
         self.published.publish(Arc::clone(&next));
+        let parents: HashMap<u64, Level> =
+            register.lineages.levels(config).map(|level| (level.key, level)).collect();
         drop(register);
-        self.follow_up(&previous, &next);
+        self.follow_up(&previous, &next, config, &parents);
         Ok(())
     }
 
     /// What must come after the swap: new capacities reach their gates, removed pools turn their waiters away.
-    fn follow_up(&self, previous: &Snapshot, next: &Snapshot) {
+    fn follow_up(
+        &self,
+        previous: &Snapshot,
+        next: &Snapshot,
+        config: &Config,
+        parents: &HashMap<u64, Level>,
+    ) {
         let now = self.clock.now();
+        let level_of = |key: u64| self.level_of(&next.directory, key, parents);
+        let reserved = self.reserved(&next.directory, config);
+        let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
         for service in &next.services {
             if previous.service_of(service.pool.id()).is_some_and(|before| before.rule != service.rule) {
-                service.admission.set_capacity(service.rule, service.capacity.initial(), now);
+                service.admission.set_capacity(service.rule, service.capacity.seats(), now);
             }
+            service.admission.reconfigure(service.limits, &terms, now);
         }
         let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();
         for removed in previous.services.iter().filter(|service| !kept.contains(&service.pool.id())) {
@@ -54,15 +71,39 @@ impl State {
     }
 }
 
+impl State {
+    /// Where somebody in a queue stands now, by the key in the tree of shares.
+    fn level_of(&self, directory: &Directory, key: u64, parents: &HashMap<u64, Level>) -> Option<Level> {
+        if let Some(level) = parents.get(&key) {
+            return Some(*level);
+        }
+        let slot = Entry::slot_of_key(key)?;
+        directory.terms_of_slot(slot, &self.hasher, &self.slab).map(|terms| terms.level(key))
+    }
+
+    /// The configured tenants for whom seats stay free.
+    fn reserved(&self, directory: &Directory, config: &Config) -> Vec<(Arc<[Level]>, Level)> {
+        let reserving = config.tenants().iter().filter(|(_, spec)| spec.seats().reserves());
+        let place = |(id, _): (&String, _)| {
+            let found = directory.find(&self.hasher.key(id)?, &self.slab)?;
+            let terms = directory.terms(&found);
+            let key = Entry { slot: found.slot, generation: found.generation }.key();
+            Some((Arc::clone(terms.above()), terms.level(key)))
+        };
+        reserving.filter_map(place).collect()
+    }
+}
+
 fn build_services(config: &Config, previous: &Snapshot, register: &mut Register) -> Box<[Service]> {
     let mut services: Vec<Service> = config
         .pools()
         .iter()
         .map(|(name, spec)| match previous.named(name) {
-            Some(service) => service.succeeded_by(name, spec, register.seed),
+            Some(service) => service.succeeded_by(name, spec, limits(spec, config), register.seed),
             None => {
                 register.next_pool += 1;
-                Service::new(PoolId(register.next_pool), name, spec, register.seed)
+                let limits = limits(spec, config);
+                Service::new(PoolId(register.next_pool), name, spec, limits, register.seed)
             }
         })
         .collect();
@@ -73,16 +114,18 @@ fn build_services(config: &Config, previous: &Snapshot, register: &mut Register)
 fn list_tenants<'a>(
     config: &'a Config,
     id_of: impl Fn(&str) -> Option<PoolId>,
+    lineages: &Lineages,
     known: &mut QuotaLists,
 ) -> Listing<'a> {
-    let mut terms = |spec| Terms::new(spec, &id_of, known);
+    let mut terms = |id, spec| Terms::new(spec, lineages.of(id, spec, config), &id_of, known);
     let made = match config.unknown_tenants() {
         UnknownTenants::Template { name, max } => {
-            config.templates().get(name).map(|spec| (terms(spec), *max))
+            config.templates().get(name).map(|spec| (terms(None, spec), *max))
         }
         UnknownTenants::Reject => None,
     };
-    let tenants = config.tenants().iter().map(|(id, spec)| (id.as_str(), terms(spec))).collect();
+    let tenants =
+        config.tenants().iter().map(|(id, spec)| (id.as_str(), terms(Some(id.as_str()), spec))).collect();
     Listing { tenants, made }
 }
 
@@ -91,20 +134,20 @@ fn too_many_tenants() -> ConfigError {
 }
 
 impl Service {
-    fn new(id: PoolId, name: &str, spec: &PoolSpec, seed: u64) -> Self {
+    fn new(id: PoolId, name: &str, spec: &PoolSpec, limits: QueueLimits, seed: u64) -> Self {
         let capacity = Capacity::new(&spec.capacity());
         Self {
             pool: Pool::build(id, name, spec, seed, None),
-            admission: Arc::new(Admission::new(capacity.initial())),
+            admission: Arc::new(Admission::new(capacity.seats(), limits)),
             capacity,
             capacity_spec: spec.capacity(),
             rule: 0,
-            limits: limits(spec),
+            limits,
         }
     }
 
     /// The same pool in the next edition. What was learnt of its capacity stays as long as its rule does.
-    fn succeeded_by(&self, name: &str, spec: &PoolSpec, seed: u64) -> Self {
+    fn succeeded_by(&self, name: &str, spec: &PoolSpec, limits: QueueLimits, seed: u64) -> Self {
         let same_rule = self.capacity_spec == spec.capacity();
         let capacity = if same_rule { self.capacity.clone() } else { Capacity::new(&spec.capacity()) };
         Self {
@@ -113,12 +156,22 @@ impl Service {
             capacity,
             capacity_spec: spec.capacity(),
             rule: self.rule + u32::from(!same_rule),
-            limits: limits(spec),
+            limits,
         }
     }
 }
 
-fn limits(spec: &PoolSpec) -> QueueLimits {
+fn limits(spec: &PoolSpec, config: &Config) -> QueueLimits {
     let queue = spec.queue();
-    QueueLimits { per_tenant: queue.per_tenant(), total: queue.total(), timeout: queue.timeout() }
+    // A parent's share counts wherever its children go, so that its own pools say nothing.
+    let shares = |tenant: &TenantSpec| !tenant.seats().is_none();
+    QueueLimits {
+        per_tenant: queue.per_tenant(),
+        total: queue.total(),
+        timeout: queue.timeout(),
+        order: queue.order(),
+        aging: queue.aging(),
+        codel: queue.codel(),
+        guarded: config.tenants().values().chain(config.templates().values()).any(shares),
+    }
 }

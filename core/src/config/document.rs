@@ -1,6 +1,6 @@
 //! The document's shape: which keys there are, and what each becomes.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, num::NonZeroU32};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,8 +8,10 @@ use serde::{
 };
 
 use super::{
-    CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, QueueSpec, Rate, StrategySpec, TenantSpec,
-    UnknownTenants, capacity,
+    CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, Rate, StrategySpec, TenantSpec,
+    UnknownTenants,
+    queue_table::QueueTable,
+    seats_table::SeatsTable,
     short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
 };
 
@@ -94,30 +96,6 @@ impl From<OutlierTable> for OutlierSpec {
     }
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table of queue bounds")]
-struct QueueTable {
-    timeout: Option<Period>,
-    per_tenant: Option<u32>,
-    total: Option<u32>,
-}
-
-impl From<QueueTable> for QueueSpec {
-    fn from(table: QueueTable) -> Self {
-        let mut spec = Self::new();
-        if let Some(Period(timeout)) = table.timeout {
-            spec = spec.with_timeout(timeout);
-        }
-        if let Some(requests) = table.per_tenant {
-            spec = spec.with_per_tenant(requests);
-        }
-        match table.total {
-            Some(requests) => spec.with_total(requests),
-            None => spec,
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a table with a tenant's keys")]
 struct TenantTable {
@@ -126,13 +104,17 @@ struct TenantTable {
     rate: Vec<Rate>,
     max_in_flight: Option<u32>,
     pools: Option<Vec<String>>,
+    parent: Option<String>,
+    #[serde(default)]
+    seats: Table<SeatsTable>,
 }
 
 impl<'de> Deserialize<'de> for TenantSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Table(table) = Table::<TenantTable>::deserialize(deserializer)?;
-        let TenantTable { weight, rate, max_in_flight, pools } = table;
-        Ok(Self { weight: weight.unwrap_or(1), rates: rate, max_in_flight, pools })
+        let TenantTable { weight, rate, max_in_flight, pools, parent, seats: Table(seats) } = table;
+        let weight = weight.unwrap_or(1);
+        Ok(Self { weight, rates: rate, max_in_flight, pools, parent, seats: seats.into() })
     }
 }
 
@@ -206,37 +188,6 @@ impl ShortForm for StrategySpec {
             "round_robin" => Ok(Self::RoundRobin),
             _ => Err(format!("give {}", Self::EXPECTED)),
         }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum CapacityTable {
-    Fixed { seats: NonZeroU32 },
-    Gradient { min: Option<NonZeroU32>, max: Option<NonZeroU32> },
-}
-
-impl ShortForm for CapacitySpec {
-    type Table = CapacityTable;
-    const EXPECTED: &'static str =
-        "\"adaptive\", a number of seats from 1 on, or a table { kind = \"gradient\", min = 8, max = 500 }";
-
-    fn from_table(table: CapacityTable) -> Result<Self, String> {
-        Ok(match table {
-            CapacityTable::Fixed { seats } => Self::Fixed(seats),
-            CapacityTable::Gradient { min, max } => {
-                Self::Gradient { min: min.unwrap_or(capacity::MIN), max: max.unwrap_or(capacity::MAX) }
-            }
-        })
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        if text == "adaptive" { Ok(Self::adaptive()) } else { Err(format!("give {}", Self::EXPECTED)) }
-    }
-
-    fn from_number(number: u64) -> Result<Self, String> {
-        let seats = u32::try_from(number).ok().and_then(NonZeroU32::new);
-        seats.map(Self::Fixed).ok_or_else(|| format!("give {}", Self::EXPECTED))
     }
 }
 

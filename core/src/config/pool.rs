@@ -146,7 +146,8 @@ impl PoolSpec {
                 return Err(ConfigError::new(format!("{path}.address"), quoted(&endpoint.address), fix));
             }
         }
-        validate_capacity(&self.capacity, path)?;
+        self.capacity.validate(path)?;
+        self.queue.validate(&format!("{path}.queue"))?;
         validate_outlier(&self.outlier, &format!("{path}.health.outlier"))
     }
 }
@@ -166,16 +167,6 @@ impl EndpointSpec {
             return Err(ConfigError::new(format!("{path}.weight"), self.weight, fix));
         }
         Ok(())
-    }
-}
-
-fn validate_capacity(capacity: &CapacitySpec, path: &str) -> Result<(), ConfigError> {
-    match capacity {
-        CapacitySpec::Gradient { min, max } if min > max => {
-            let fix = format!("give a min of at most the max, {max}");
-            Err(ConfigError::new(format!("{path}.capacity.min"), min, fix))
-        }
-        _ => Ok(()),
     }
 }
 

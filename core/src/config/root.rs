@@ -156,7 +156,68 @@ impl Config {
             let fix = format!("configure at most {MOST_TENANTS}");
             return Err(ConfigError::new("tenants", format!("{} tenants", self.tenants.len()), fix));
         }
+        self.validate_parents()?;
         self.validate_unknown_tenants()
+    }
+
+    /// The parents of a tenant or a template, the nearest first.
+    pub(crate) fn parents_of<'a>(
+        &'a self,
+        spec: &'a TenantSpec,
+    ) -> impl Iterator<Item = (&'a str, &'a TenantSpec)> {
+        let up = |spec: &'a TenantSpec| {
+            let id = spec.parent()?;
+            Some((id, self.tenants.get(id)?))
+        };
+        std::iter::successors(up(spec), move |&(_, spec)| up(spec))
+    }
+
+    fn validate_parents(&self) -> Result<(), ConfigError> {
+        let tenants = self.tenants.iter().map(|(id, spec)| (format!("tenants.{}", key(id)), spec));
+        let templates = self.templates.iter().map(|(name, spec)| (format!("templates.{}", key(name)), spec));
+        for (path, spec) in tenants.chain(templates) {
+            let Some(parent) = spec.parent() else { continue };
+            let Some(above) = self.tenants.get(parent) else {
+                let fix = format!("name one of the tenants, or add a table [tenants.{}]", key(parent));
+                return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
+            };
+            if self.parents_of(spec).take(DEEPEST).count() == DEEPEST {
+                let fix = format!("let the tree be at most {DEEPEST} tenants deep, without a circle");
+                return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
+            }
+            let limit = match above {
+                TenantSpec { rates, .. } if !rates.is_empty() => Some("rate"),
+                TenantSpec { max_in_flight: Some(_), .. } => Some("max_in_flight"),
+                _ => None,
+            };
+            if let Some(limit) = limit {
+                let fix = "give limits to the children: a parent has a weight and seats only";
+                return Err(ConfigError::new(format!("tenants.{}.{limit}", key(parent)), "", fix));
+            }
+        }
+        self.validate_reservations()
+    }
+
+    /// Seats can be reserved for configured tenants only, and on one level of the tree only: nested reservations would count twice.
+    fn validate_reservations(&self) -> Result<(), ConfigError> {
+        for (name, template) in &self.templates {
+            if template.seats().reserves() {
+                let path = format!("templates.{}.seats.lendable", key(name));
+                return Err(ConfigError::new(
+                    path,
+                    "",
+                    "leave it out: only configured tenants keep seats to themselves",
+                ));
+            }
+        }
+        for (id, tenant) in &self.tenants {
+            let nested = self.parents_of(tenant).find(|(_, parent)| parent.seats().reserves());
+            if let Some((parent, _)) = nested.filter(|_| tenant.seats().reserves()) {
+                let fix = format!("leave it out here or in tenants.{}", key(parent));
+                return Err(ConfigError::new(format!("tenants.{}.seats.lendable", key(id)), "", fix));
+            }
+        }
+        Ok(())
     }
 
     fn validate_unknown_tenants(&self) -> Result<(), ConfigError> {
@@ -195,6 +256,8 @@ fn validate_name(path: &str, name: &str) -> Result<(), ConfigError> {
 pub(crate) const OVERFLOW: &str = "(overflow)";
 pub(crate) const OTHER: &str = "(other)";
 pub(crate) const RESERVED: [&str; 2] = [OVERFLOW, OTHER];
+/// Tenants from the topmost parent down.
+const DEEPEST: usize = 8;
 const MOST_MADE: u32 = 10_000_000;
 /// Well below the slots that there are, so that an update never runs out of them half-way.
 const MOST_TENANTS: usize = 12_000_000;

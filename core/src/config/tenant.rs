@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Rate, error::quoted};
+use super::{ConfigError, Rate, SeatsSpec, error::quoted};
 use crate::limit::{MAX_QUOTAS, Quota, Unit};
 
 /// What one tenant may: its weight in the fair queue, its rates, its cap, its pools.
@@ -19,13 +19,22 @@ pub struct TenantSpec {
     pub(super) rates: Vec<Rate>,
     pub(super) max_in_flight: Option<u32>,
     pub(super) pools: Option<Vec<String>>,
+    pub(super) parent: Option<String>,
+    pub(super) seats: SeatsSpec,
 }
 
 impl TenantSpec {
     /// Weight 1, no limits, every pool.
     #[must_use]
     pub const fn new() -> Self {
-        Self { weight: 1, rates: vec![], max_in_flight: None, pools: None }
+        Self {
+            weight: 1,
+            rates: vec![],
+            max_in_flight: None,
+            pools: None,
+            parent: None,
+            seats: SeatsSpec::none(),
+        }
     }
 
     /// Its share of a pool's seats when several tenants wait, relative to the others'. Default 1.
@@ -56,6 +65,21 @@ impl TenantSpec {
         self
     }
 
+    /// The tenant whose share it takes part in: its weight counts among that one's children. Default: none, it has a share of its
+    /// own.
+    #[must_use]
+    pub fn with_parent(mut self, id: impl Into<String>) -> Self {
+        self.parent = Some(id.into());
+        self
+    }
+
+    /// The seats of each pool that it is guaranteed, and the most that it may have. Default: neither.
+    #[must_use]
+    pub const fn with_seats(mut self, seats: SeatsSpec) -> Self {
+        self.seats = seats;
+        self
+    }
+
     /// Its weight.
     #[must_use]
     pub const fn weight(&self) -> u32 {
@@ -80,6 +104,18 @@ impl TenantSpec {
         self.pools.as_deref()
     }
 
+    /// Its parent.
+    #[must_use]
+    pub fn parent(&self) -> Option<&str> {
+        self.parent.as_deref()
+    }
+
+    /// Its share of the seats.
+    #[must_use]
+    pub const fn seats(&self) -> SeatsSpec {
+        self.seats
+    }
+
     pub(super) fn validate(&self, path: &str, pools: &[&str]) -> Result<(), ConfigError> {
         if self.weight == 0 || self.weight > HEAVIEST {
             let fix = format!("give a weight from 1 to {HEAVIEST}");
@@ -98,6 +134,7 @@ impl TenantSpec {
                 if self.rates.len() == 1 { format!("{path}.rate") } else { format!("{path}.rate[{index}]") };
             validate_rate(rate, &path)?;
         }
+        self.seats.validate(&format!("{path}.seats"))?;
         let unknown = |name: &&String| !pools.contains(&name.as_str());
         let mut named = self.pools.iter().flatten().enumerate();
         match named.find(|(_, name)| unknown(name)) {

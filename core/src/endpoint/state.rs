@@ -50,13 +50,20 @@ impl Endpoint {
     }
 
     /// Learns load and counts from one finished request; health is the pool's to judge.
-    pub(crate) fn learn(&self, outcome: &Outcome, measured: Duration, decay: f32, now: Time) {
-        self.latency.learn(outcome, measured, decay, now);
+    pub(crate) fn learn(&self, outcome: &Outcome, measured: Option<Duration>, decay: f32, now: Time) {
+        if let Some(measured) = measured {
+            self.learn_latency(outcome, measured, decay, now);
+        }
         // Relaxed: counters publish nothing.
         self.completed.fetch_add(1, Ordering::Relaxed);
         if matches!(outcome.kind(), OutcomeKind::Failure | OutcomeKind::Overload) {
             self.failed.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Learns a latency alone.
+    pub(crate) fn learn_latency(&self, outcome: &Outcome, measured: Duration, decay: f32, now: Time) {
+        self.latency.learn(outcome, measured, decay, now);
     }
 
     /// Whether one more failure ejects it.

@@ -19,6 +19,8 @@ pub(crate) struct Turn {
     pub(crate) number: u32,
     /// Random bits of this turn.
     pub(crate) draw: u64,
+    /// Whether the request has waited for its seat: the pool is saturated.
+    pub(crate) saturated: bool,
 }
 
 impl<'a> Candidates<'a> {

@@ -15,7 +15,7 @@ fn members(weights: &[u32]) -> Vec<Member> {
 
 fn picks(strategy: &Strategy, members: &[Member], count: u32) -> Vec<Option<usize>> {
     let candidates = Candidates::new(members, true, decay_rate(Duration::from_secs(10)), Time::ZERO);
-    let turn = |number| Turn { number, draw: rng::draw(3, u64::from(number)) };
+    let turn = |number| Turn { number, draw: rng::draw(3, u64::from(number)), saturated: number % 2 == 1 };
     (0..count).map(|number| strategy.pick(&candidates, &turn(number))).collect()
 }
 

@@ -3,7 +3,11 @@
 //! Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (2001); the score is that of Finagle and
 //! tower, `latency × (in flight + 1)`. *Where we differ*: the two are always different; weights divide the score (drawing
 //! by weight is biased in small pools); an endpoint without a sample is compared by in-flight alone, so it is neither
-//! flooded nor starved; when both draws fall on unusable endpoints, the next usable one from there on is taken.
+//! flooded nor starved; when both draws fall on unusable endpoints, the next usable one from there on is taken. Two choices leave a worker
+//! idle here while requests queue there. For a request that had to wait for its seat that is a waste, because then every seat is
+//! in use: for it up to eight neighbours from the first draw on are compared (in a small pool: all), by in-flight alone
+//! unless one's latency is over twice the other's. Among equal servers latencies differ by their queues, which in-flight
+//! already counts.
 
 use super::{Candidates, Turn};
 use crate::rng;
@@ -20,6 +24,9 @@ impl P2c {
         }
         let (first, second) = rng::two_below(turn.draw, bound);
         let (first, second) = (first as usize, second as usize);
+        if turn.saturated {
+            return least_of_several(candidates, first);
+        }
         match (candidates.is_usable(first), candidates.is_usable(second)) {
             (true, true) => Some(better(candidates, first, second)),
             (true, false) => Some(first),
@@ -39,6 +46,29 @@ fn better(candidates: &Candidates<'_>, first: usize, second: usize) -> usize {
     if other < score { second } else { first }
 }
 
+/// The best of the next few usable ones.
+fn least_of_several(candidates: &Candidates<'_>, first: usize) -> Option<usize> {
+    let around = (0..candidates.len().min(SEVERAL)).map(|step| (first + step) % candidates.len());
+    let usable = around.filter(|&index| candidates.is_usable(index));
+    let best =
+        usable.reduce(|best, other| if is_less_loaded(candidates, other, best) { other } else { best });
+    best.or_else(|| candidates.first_usable(first))
+}
+
+fn is_less_loaded(candidates: &Candidates<'_>, one: usize, other: usize) -> bool {
+    let (mut score, mut bound) = (candidates.load(one), candidates.load(other));
+    if let (Some(latency), Some(other_latency)) = (candidates.latency(one), candidates.latency(other))
+        && (latency > 2.0 * other_latency || other_latency > 2.0 * latency)
+    {
+        score *= latency;
+        bound *= other_latency;
+    }
+    score < bound
+}
+
+/// How many a request compares that had to wait.
+const SEVERAL: usize = 8;
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::time::Duration;
@@ -52,7 +82,7 @@ mod tests {
         let candidates = Candidates::new(members, true, decay_rate(DECAY_TAU), Time::ZERO);
         let mut counts = vec![0; members.len()];
         for turn in 0..picks {
-            let turn = Turn { number: 0, draw: rng::draw(1, turn) };
+            let turn = Turn { number: 0, draw: rng::draw(1, turn), saturated: false };
             counts[P2c.pick(&candidates, &turn).expect("all are usable")] += 1;
         }
         counts
@@ -70,18 +100,42 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_waited_goes_to_the_least_loaded_whatever_small_latencies_say() {
+        let members = [Member::new("a", 1), Member::new("b", 1), Member::new("c", 1)];
+        let decay = decay_rate(DECAY_TAU);
+        for (member, millis) in members.iter().zip([20, 39, 25]) {
+            member.endpoint().learn(
+                &Outcome::success(),
+                Some(Duration::from_millis(millis)),
+                decay,
+                Time::ZERO,
+            );
+        }
+        let _busy = [members[0].enter(), members[2].enter()];
+        let candidates = Candidates::new(&members, true, decay, Time::ZERO);
+        let pick =
+            |draw| P2c.pick(&candidates, &Turn { number: 0, draw: rng::draw(1, draw), saturated: true });
+        assert!((0..1_000).all(|draw| pick(draw) == Some(1)));
+    }
+
+    #[test]
     fn a_fast_failure_attracts_nothing() {
         let members = [Member::new("good", 1), Member::new("bad", 1)];
         let decay = decay_rate(DECAY_TAU);
-        members[0].endpoint().learn(&Outcome::success(), Duration::from_millis(20), decay, Time::ZERO);
-        members[1].endpoint().learn(&Outcome::failure(), Duration::from_millis(1), decay, Time::ZERO);
+        members[0].endpoint().learn_latency(
+            &Outcome::success(),
+            Duration::from_millis(20),
+            decay,
+            Time::ZERO,
+        );
+        members[1].endpoint().learn_latency(&Outcome::failure(), Duration::from_millis(1), decay, Time::ZERO);
         assert_eq!(shares(&members, 1_000), [1_000, 0]);
     }
 
     #[test]
     fn without_a_sample_only_in_flight_counts() {
         let members = [Member::new("known", 1), Member::new("new", 1)];
-        members[0].endpoint().learn(
+        members[0].endpoint().learn_latency(
             &Outcome::success(),
             Duration::from_millis(20),
             decay_rate(DECAY_TAU),

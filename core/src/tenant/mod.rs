@@ -2,6 +2,7 @@
 
 mod directory;
 mod id;
+mod lineage;
 mod registry;
 mod slab;
 mod state;
@@ -9,6 +10,7 @@ mod terms;
 
 pub(crate) use directory::{Directory, Found, Listing};
 pub(crate) use id::{IdHasher, IdKey};
+pub(crate) use lineage::Lineages;
 pub(crate) use registry::Registry;
 pub(crate) use slab::Slab;
 pub(crate) use state::{Entry, EntryError, Tenant};

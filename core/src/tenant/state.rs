@@ -42,6 +42,11 @@ impl Entry {
     pub(crate) const fn key(&self) -> u64 {
         (self.generation as u64) << 32 | self.slot as u64
     }
+
+    /// The slot in a key, unless it is no tenant's.
+    pub(crate) fn slot_of_key(key: u64) -> Option<u32> {
+        (key >> 63 == 0).then_some((key & 0xffff_ffff) as u32)
+    }
 }
 
 impl Tenant {

@@ -2,8 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::lineage::Lineage;
 use crate::{
-    config::{RateUnit, TenantSpec},
+    admission::Level,
+    config::{RateUnit, SeatsSpec, TenantSpec},
     limit::{Quota, Unit},
     pool::PoolId,
 };
@@ -12,6 +14,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms {
     weight: u32,
+    seats: SeatsSpec,
+    /// The parents' places in the tree of shares, the topmost first.
+    above: Arc<[Level]>,
     max_in_flight: u32,
     /// Shared, so that a request that waits can be undone by the quotas it was charged to.
     quotas: Arc<[Quota]>,
@@ -25,6 +30,7 @@ impl Terms {
     /// From a specification that has been validated; `pool_id` knows every pool of the configuration.
     pub(crate) fn new(
         spec: &TenantSpec,
+        lineage: Lineage,
         pool_id: impl Fn(&str) -> Option<PoolId>,
         known: &mut QuotaLists,
     ) -> Self {
@@ -38,7 +44,9 @@ impl Terms {
         };
         let (quotas, quotas_number) = known.intern(spec.rates().iter().map(quota).collect());
         Self {
-            weight: spec.weight(),
+            weight: lineage.weight,
+            seats: lineage.seats,
+            above: lineage.above,
             max_in_flight: spec.max_in_flight().unwrap_or(NO_CAP),
             quotas,
             quotas_number,
@@ -46,8 +54,14 @@ impl Terms {
         }
     }
 
-    pub(crate) const fn weight(&self) -> u32 {
-        self.weight
+    /// The tenant's own place in the tree of shares, by its key.
+    pub(crate) const fn level(&self, key: u64) -> Level {
+        Level { key, weight: self.weight, seats: self.seats }
+    }
+
+    /// The places above it, the topmost first.
+    pub(crate) const fn above(&self) -> &Arc<[Level]> {
+        &self.above
     }
 
     /// The most requests inside; [`u32::MAX`] when there is no cap.

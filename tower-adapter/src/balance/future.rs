@@ -7,7 +7,7 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tenantry::{Acquire, Balancer, Lease, Outcome};
+use tenantry::{Acquire, Balancer, Lease, Outcome, OutcomeKind};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Service, util::Oneshot};
 
@@ -53,7 +53,6 @@ struct Waiting<S, B> {
 /// A request that the inner service works on.
 pub(super) struct Flight {
     pub(super) lease: Lease,
-    pub(super) balancer: Balancer,
     pub(super) picked: PickedEndpoint,
 }
 
@@ -86,10 +85,9 @@ where
                 StateProjection::Waiting { waiting } => {
                     let queued = waiting.as_mut().expect("a future is not polled after it was ready");
                     let admitted = ready!(queued.poll(cx));
-                    let Waiting { balancer, inner, request, .. } =
-                        waiting.take().expect("it was there just now");
+                    let Waiting { inner, request, .. } = waiting.take().expect("it was there just now");
                     let lease = admitted.map_err(Error::Rejected)?;
-                    state.set(State::calling(lease, balancer, inner, request));
+                    state.set(State::calling(lease, inner, request));
                 }
                 StateProjection::Calling { call, flight } => {
                     let result = ready!(call.poll(cx));
@@ -105,10 +103,10 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn calling(lease: Lease, balancer: Balancer, inner: S, mut request: Request<B>) -> Self {
+    fn calling(lease: Lease, inner: S, mut request: Request<B>) -> Self {
         let picked = PickedEndpoint::new(lease.endpoint().address());
         request.extensions_mut().insert(picked.clone());
-        Self::Calling { call: Oneshot::new(inner, request), flight: Some(Flight { lease, balancer, picked }) }
+        Self::Calling { call: Oneshot::new(inner, request), flight: Some(Flight { lease, picked }) }
     }
 }
 
@@ -136,16 +134,21 @@ impl<S, B> Waiting<S, B> {
 
 impl Flight {
     /// The inner service is done: its response goes out with the lease in its body, its error ends the lease here.
-    fn land<R: Body, E>(self, result: Result<Response<R>, E>) -> Result<Response<LeaseBody<R>>, Error<E>> {
-        let latency = self.balancer.now().since(self.lease.acquired_at());
+    fn land<R: Body, E>(
+        mut self,
+        result: Result<Response<R>, E>,
+    ) -> Result<Response<LeaseBody<R>>, Error<E>> {
         match result {
             Ok(response) => {
-                let verdict = classify::outcome(&response).with_latency(latency);
+                let verdict = classify::outcome(&response);
+                if verdict.kind() == OutcomeKind::Success {
+                    self.lease.first_byte();
+                }
                 Ok(response.map(|body| LeaseBody::new(body, self.lease, self.picked, verdict)))
             }
             Err(error) => {
                 if !self.picked.is_excused() {
-                    self.lease.finish(Outcome::failure().with_latency(latency));
+                    self.lease.finish(Outcome::failure());
                 }
                 Err(Error::Service(error))
             }

@@ -1,17 +1,21 @@
-//! Adaptive capacity from the latency gradient.
+//! Envoy's gradient: a percentile of latency against one that was measured with the fewest seats.
 //!
-//! Source: Envoy's adaptive concurrency (`gradient = floor × (1 + tolerance) / latency`, `limit × gradient + √limit`) and Netflix's
-//! Gradient2. *Where we differ*: the latency compared is the mean of a window, and the floor is the mean of a *probe window* in
-//! which the limit is halved: the backends' own queues drain, and the floor cannot drift upwards under permanent
-//! overload. Probes come after 1, 2, 4, 8, then every 10 seconds. The headroom is ½·√limit. The limit grows only while at least
-//! half of it is in use, and falls by a tenth in a window with overload answers.
+//! Source: Envoy's adaptive concurrency filter (`gradient_controller.cc`): `gradient = clamp(floor × (1 + buffer) / latency, ½, 2)`, and the next limit is
+//! `limit × gradient`, plus its own square root. The floor is measured with `min` seats over `min_rtt_requests` requests, at the start, every
+//! `min_rtt_interval` and after five windows at `min`; requests that began before the measurement do not count in it.
 //!
-//! Nothing here waits: samples are added by load and store (a lost one is harmless), and the thread that wins the
-//! compare-and-swap on a window's end evaluates it.
+//! *Where we differ*: percentiles come from a histogram that is right within 3 %; the jitter comes from the count of measurements;
+//! overload answers in a window count as the gradient ½, where Envoy does not look at them; a limit of which less than half is in use does not grow.
 
-use std::time::Duration;
-
+use super::{
+    Sample,
+    number::{Number, whole},
+    percentiles::Percentiles,
+    window::Window,
+};
 use crate::{
+    config::{Bounds, GradientSpec},
+    rng,
     sync::{AtomicU32, AtomicU64, Ordering},
     time::{Time, nanos},
 };
@@ -19,156 +23,109 @@ use crate::{
 /// The learnt limit of one pool.
 #[derive(Debug)]
 pub(crate) struct Gradient {
-    min: f64,
-    max: f64,
-    /// `f64` bits.
-    limit: AtomicU64,
-    /// `f64` bits of nanoseconds; 0 before the first probe.
-    floor: AtomicU64,
-    /// Sum of latencies in units of 2¹⁰ ns << 16 | count (which saturates the window).
-    window: AtomicU64,
-    window_ends: AtomicU64,
-    most_taken: AtomicU32,
-    overloads: AtomicU32,
-    probe_at: AtomicU64,
-    probe_gap: AtomicU64,
-    probing: AtomicU32,
+    bounds: Bounds,
+    spec: GradientSpec,
+    limit: Number,
+    /// Nanoseconds.
+    floor: Number,
+    latencies: Percentiles,
+    window: Window,
+    /// When the floor's measurement began; `STEADY` while none is under way.
+    epoch: AtomicU64,
+    /// How many requests it has measured.
+    measured: AtomicU32,
+    next_measurement: AtomicU64,
+    measurements: AtomicU64,
+    at_min: AtomicU32,
 }
 
 impl Gradient {
-    pub(super) fn new(min: u32, max: u32) -> Self {
-        let initial = INITIAL.clamp(f64::from(min), f64::from(max));
+    pub(super) fn new(spec: &GradientSpec) -> Self {
+        let bounds = spec.bounds();
         Self {
-            min: f64::from(min),
-            max: f64::from(max),
-            limit: AtomicU64::new(initial.to_bits()),
-            floor: AtomicU64::new(0),
-            window: AtomicU64::new(0),
-            window_ends: AtomicU64::new(0),
-            most_taken: AtomicU32::new(0),
-            overloads: AtomicU32::new(0),
-            probe_at: AtomicU64::new(0),
-            probe_gap: AtomicU64::new(nanos(FIRST_PROBE_GAP)),
-            probing: AtomicU32::new(0),
+            bounds,
+            spec: *spec,
+            limit: Number::new(bounds.first()),
+            floor: Number::new(0.0),
+            latencies: Percentiles::new(),
+            window: Window::default(),
+            epoch: AtomicU64::new(0),
+            measured: AtomicU32::new(0),
+            next_measurement: AtomicU64::new(0),
+            measurements: AtomicU64::new(0),
+            at_min: AtomicU32::new(0),
         }
     }
 
-    /// Seats now: the limit, or half of it while a probe runs.
-    pub(super) fn limit(&self) -> u32 {
-        let limit = read(&self.limit);
-        let probing = self.probing.load(Ordering::Relaxed) == 1;
-        seats(if probing { (limit * PROBE_SHARE).max(self.min) } else { limit })
+    /// The limit, or `min` while the floor is measured.
+    pub(super) fn seats(&self) -> u32 {
+        let measuring = self.epoch.load(Ordering::Relaxed) != STEADY;
+        if measuring { self.bounds.min } else { whole(self.limit.read()) }
     }
 
-    /// Counts one overload answer; evaluates the window when it is over.
-    pub(super) fn overloaded(&self, taken: u32, now: Time) -> Option<u32> {
-        self.overloads.fetch_add(1, Ordering::Relaxed);
-        self.turn_window(taken, now)
-    }
-
-    /// Adds one latency; evaluates the window when it is over.
-    pub(super) fn observe(&self, latency: Duration, taken: u32, now: Time) -> Option<u32> {
-        let window = self.window.load(Ordering::Relaxed);
-        if window & COUNT < COUNT {
-            let sample = (nanos(latency) >> 10).min(LONGEST_SAMPLE);
-            self.window.store(window + (sample << 16) + 1, Ordering::Relaxed);
+    pub(super) fn learn(&self, overload: bool, sample: &Sample) -> Option<u32> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if epoch != STEADY {
+            return if overload { None } else { self.measure(epoch, sample) };
         }
-        self.turn_window(taken, now)
+        if !overload {
+            self.latencies.add(sample.latency);
+        }
+        let closed = self.window.add(overload, sample, self.spec.window(), 1)?;
+        let Some(latency) = self.latencies.take(self.spec.percentile()) else {
+            return closed.overloaded.then(|| self.move_by(STEEPEST, true, sample.now));
+        };
+        let gradient = self.floor.read() * (1.0 + self.spec.buffer()) / latency.max(1.0);
+        let gradient = if closed.overloaded { STEEPEST } else { gradient.clamp(STEEPEST, 2.0) };
+        let busy = closed.busiest * 2.0 >= self.limit.read();
+        Some(self.move_by(gradient, busy, sample.now))
     }
 
-    fn turn_window(&self, taken: u32, now: Time) -> Option<u32> {
-        if taken > self.most_taken.load(Ordering::Relaxed) {
-            self.most_taken.store(taken, Ordering::Relaxed);
-        }
-        let ends = self.window_ends.load(Ordering::Relaxed);
-        if now.as_nanos() < ends {
+    /// One request of the floor's measurement; the last of them ends it.
+    fn measure(&self, epoch: u64, sample: &Sample) -> Option<u32> {
+        let now = sample.now.as_nanos();
+        if now.saturating_sub(nanos(sample.latency)) < epoch {
             return None;
         }
-        let samples = self.window.load(Ordering::Relaxed) & COUNT;
-        if samples + u64::from(self.overloads.load(Ordering::Relaxed)) < FEWEST_SAMPLES {
+        self.latencies.add(sample.latency);
+        if self.measured.fetch_add(1, Ordering::Relaxed) + 1 != self.spec.min_rtt_requests() {
             return None;
         }
-        let next = (now + WINDOW).as_nanos();
-        // One thread per window goes on; its stores below are ordered before the next winner's loads by this word.
-        self.window_ends.compare_exchange(ends, next, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-        if ends == 0 {
-            // The first window starts with the first request.
-            self.probe_at.store(next, Ordering::Relaxed);
-            return None;
+        if let Some(floor) = self.latencies.take(self.spec.percentile()) {
+            self.floor.write(floor);
         }
-        self.evaluate(now);
-        Some(self.limit())
+        let number = self.measurements.fetch_add(1, Ordering::Relaxed);
+        let share = f64::from((rng::draw(0, number) >> 32) as u32) / f64::from(u32::MAX);
+        let interval = self.spec.min_rtt_interval().mul_f64(1.0 + self.spec.jitter() * share);
+        self.next_measurement.store((sample.now + interval).as_nanos(), Ordering::Relaxed);
+        self.at_min.store(0, Ordering::Relaxed);
+        // Release: who sees the steady state sees the floor.
+        self.epoch.store(STEADY, Ordering::Release);
+        Some(self.seats())
     }
 
-    /// Ends a window: moves the limit, or takes the floor from a probe.
-    fn evaluate(&self, now: Time) {
-        let window = self.window.swap(0, Ordering::Relaxed);
-        let mean = as_f64(window >> 16) * 1024.0 / as_f64((window & COUNT).max(1));
-        let busiest = f64::from(self.most_taken.swap(0, Ordering::Relaxed));
-        let overloads = self.overloads.swap(0, Ordering::Relaxed);
-        if self.probing.load(Ordering::Relaxed) == 1 {
-            self.floor.store(mean.to_bits(), Ordering::Relaxed);
-            self.probing.store(0, Ordering::Relaxed);
-            let gap = self.probe_gap.load(Ordering::Relaxed);
-            self.probe_gap.store((gap * 2).min(nanos(PROBE_GAP)), Ordering::Relaxed);
-            self.probe_at.store(now.as_nanos().saturating_add(gap), Ordering::Relaxed);
-            return;
+    fn move_by(&self, gradient: f64, busy: bool, now: Time) -> u32 {
+        let limit = self.limit.read();
+        let scaled = limit * gradient;
+        let next =
+            self.bounds.hold((scaled + scaled.sqrt() * f64::from(u8::from(gradient > STEEPEST))).floor());
+        let next = if next > limit && !busy { limit } else { next };
+        self.limit.write(next);
+        let stuck = if whole(next) == self.bounds.min && self.bounds.min < self.bounds.max {
+            self.at_min.fetch_add(1, Ordering::Relaxed) + 1 >= STUCK_AFTER
+        } else {
+            self.at_min.store(0, Ordering::Relaxed);
+            false
+        };
+        if stuck || now.as_nanos() >= self.next_measurement.load(Ordering::Relaxed) {
+            self.measured.store(0, Ordering::Relaxed);
+            self.epoch.store(now.as_nanos().min(STEADY - 1), Ordering::Release);
         }
-        let floor = read(&self.floor);
-        let limit = read(&self.limit);
-        let next = next_limit(limit, floor, mean, busiest, overloads > 0);
-        self.limit.store(next.clamp(self.min, self.max).to_bits(), Ordering::Relaxed);
-        if now.as_nanos() >= self.probe_at.load(Ordering::Relaxed) {
-            self.probing.store(1, Ordering::Relaxed);
-        }
+        self.seats()
     }
 }
 
-/// The rule itself.
-fn next_limit(limit: f64, floor: f64, mean: f64, busiest: f64, overloaded: bool) -> f64 {
-    if overloaded {
-        return limit * OVERLOAD_FACTOR;
-    }
-    if floor == 0.0 {
-        return limit;
-    }
-    let gradient = (floor * (1.0 + TOLERANCE) / mean.max(1.0)).clamp(STEEPEST_FALL, 1.0 + TOLERANCE);
-    let next = limit * gradient + limit.sqrt() * HEADROOM;
-    if next > limit && busiest < limit / 2.0 { limit } else { next }
-}
-
-fn read(bits: &AtomicU64) -> f64 {
-    f64::from_bits(bits.load(Ordering::Relaxed))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a mean needs no more than 53 bits")]
-const fn as_f64(value: u64) -> f64 {
-    value as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "clamped between min and max, both u32"
-)]
-const fn seats(limit: f64) -> u32 {
-    limit as u32
-}
-
-const INITIAL: f64 = 20.0;
-const TOLERANCE: f64 = 0.1;
-const HEADROOM: f64 = 0.5;
-const STEEPEST_FALL: f64 = 0.5;
-const OVERLOAD_FACTOR: f64 = 0.9;
-const PROBE_SHARE: f64 = 0.5;
-const WINDOW: Duration = Duration::from_millis(100);
-const FIRST_PROBE_GAP: Duration = Duration::from_secs(1);
-const PROBE_GAP: Duration = Duration::from_secs(10);
-const COUNT: u64 = 0xffff;
-const FEWEST_SAMPLES: u64 = 10;
-/// 73 minutes in units of 2¹⁰ ns: the sum of 65 535 such samples fits 48 bits.
-const LONGEST_SAMPLE: u64 = (1 << 32) - 1;
-
-#[cfg(all(test, not(loom)))]
-#[path = "gradient_tests.rs"]
-mod tests;
+const STEEPEST: f64 = 0.5;
+const STUCK_AFTER: u32 = 5;
+/// The epoch of no measurement.
+const STEADY: u64 = u64::MAX;

@@ -1,0 +1,158 @@
+//! What waiting costs: one request joins the queue, one seat is handed over, by how many tenants are backlogged.
+//!
+//! `cargo bench -p tenantry-benches --bench queue`. Every backlogged tenant has one request in line; each step finishes a lease, which hands
+//! its seat to the next in line, and lets the tenant that got it join again. Each operation is timed by itself through the public interface,
+//! so the figures include what every decision includes (identify, limit, settle) and one read of the clock.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, Instant},
+};
+
+use tenantry::{Acquire, Balancer, CapacitySpec, Config, Lease, Outcome, QueueSpec, Request};
+use tenantry_benches::{
+    ids::{Spread, population, requests},
+    report::{Group, Table, figure, heading, plot, progress, saved},
+    stage,
+};
+
+fn main() {
+    heading("Tenantry: joining the queue, and handing a seat over");
+    let mut table = Table::new(
+        "ns through the public interface: join (acquire), hand-over (finish), both; median and 99th percentile",
+        &["tenants", "backlogged", "endpoints", "join p50", "p99", "hand-over p50", "p99", "both p50", "p99"],
+    );
+    let mut groups = vec![];
+    for (tenants, backlogged, endpoints) in SIZES {
+        progress(&format!("{backlogged} of {tenants} tenants backlogged, {endpoints} endpoints"));
+        let mut bench = Bench::new(tenants, backlogged, endpoints);
+        bench.run(STEPS / 10);
+        let (mut joins, mut handovers) = bench.run(STEPS);
+        let mut both: Vec<u64> =
+            joins.iter().zip(&handovers).map(|(join, handover)| join + handover).collect();
+        let mut row = vec![tenants.to_string(), backlogged.to_string(), endpoints.to_string()];
+        for samples in [&mut joins, &mut handovers, &mut both] {
+            samples.sort_unstable();
+            row.extend([50, 99].map(|percent| figure(Some(percentile(samples, percent)))));
+        }
+        let bars = [("join", &joins), ("hand-over", &handovers), ("both", &both)];
+        let bars = bars.map(|(name, samples)| (name.to_owned(), percentile(samples, 50)));
+        groups.push(Group::new(format!("{backlogged} × {endpoints}"), bars.into()));
+        table.push(row);
+    }
+    table.print(&["The budget of issue 3: both ≤ 1000 at the median and ≤ 2000 at p99, with 100 000 of a million backlogged."]);
+    table.save("queue");
+    plot("queue", "joining and handing over, by backlogged tenants × endpoints", &groups);
+    saved();
+}
+
+struct Bench {
+    balancer: Balancer,
+    ids: Vec<String>,
+    woken: Arc<Mutex<Vec<usize>>>,
+    wakers: Vec<Waker>,
+    waiting: Vec<Option<Acquire>>,
+    running: Vec<Lease>,
+}
+
+/// Says which request was woken.
+struct Slot {
+    index: usize,
+    woken: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Wake for Slot {
+    fn wake(self: Arc<Self>) {
+        self.woken.lock().expect("nobody panics with it").push(self.index);
+    }
+}
+
+impl Bench {
+    fn new(tenants: usize, backlogged: usize, endpoints: usize) -> Self {
+        let population = population(tenants);
+        let queue = QueueSpec::new().with_total(u32::MAX).with_timeout(Duration::from_secs(3_600));
+        let pool = stage::pool(0, endpoints).with_capacity(CapacitySpec::fixed(SEATS)).with_queue(queue);
+        let config =
+            stage::with_tenants(Config::new().with_pool("pool-0", pool), &population, &stage::tenant());
+        let balancer = stage::build(config);
+        let mut ids = requests(&population, Spread::Uniform, backlogged * 2, 7);
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(backlogged);
+        shuffle(&mut ids);
+        let woken = Arc::new(Mutex::new(vec![]));
+        let slot = |index| Waker::from(Arc::new(Slot { index, woken: Arc::clone(&woken) }));
+        let wakers = (0..ids.len()).map(slot).collect();
+        let running =
+            (0..SEATS).map(|_| balancer.try_acquire_owned(&Request::new(&ids[0])).expect("a seat is free"));
+        let running = running.collect();
+        let waiting = (0..ids.len()).map(|_| None).collect();
+        let mut bench = Self { balancer, ids, woken, wakers, waiting, running };
+        for index in 0..bench.ids.len() {
+            bench.join(index);
+        }
+        bench
+    }
+
+    /// The request of that number joins the queue; how long that took.
+    fn join(&mut self, index: usize) -> Duration {
+        let request = Request::new(&self.ids[index]);
+        let start = Instant::now();
+        let mut acquire = self.balancer.acquire_owned(request);
+        let took = start.elapsed();
+        let polled = Pin::new(&mut acquire).poll(&mut Context::from_waker(&self.wakers[index]));
+        assert!(polled.is_pending(), "every seat is taken");
+        self.waiting[index] = Some(acquire);
+        took
+    }
+
+    fn run(&mut self, steps: usize) -> (Vec<u64>, Vec<u64>) {
+        let nanos = |took: Duration| u64::try_from(took.as_nanos()).expect("short");
+        let (mut joins, mut handovers) = (vec![], vec![]);
+        for step in 0..steps {
+            let lease = self.running.swap_remove(step % self.running.len());
+            let start = Instant::now();
+            lease.finish(Outcome::success());
+            handovers.push(nanos(start.elapsed()));
+            let index =
+                self.woken.lock().expect("nobody panics with it").pop().expect("somebody got the seat");
+            let mut acquire = self.waiting[index].take().expect("it waited");
+            match Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(lease)) => self.running.push(lease),
+                other => unreachable!("it was given a seat: {other:?}"),
+            }
+            joins.push(nanos(self.join(index)));
+        }
+        (joins, handovers)
+    }
+}
+
+fn percentile(sorted: &[u64], percent: usize) -> f64 {
+    let index = (sorted.len() * percent / 100).min(sorted.len() - 1);
+    #[expect(clippy::cast_precision_loss, reason = "nanoseconds of one operation")]
+    let nanos = sorted[index] as f64;
+    nanos
+}
+
+/// In an order that memory does not know.
+fn shuffle(ids: &mut [String]) {
+    let mut word = 0x9e37_79b9_u64;
+    for index in (1..ids.len()).rev() {
+        word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+        ids.swap(index, usize::try_from(word >> 33).expect("31 bits") % (index + 1));
+    }
+}
+
+const SEATS: u32 = 64;
+const STEPS: usize = 400_000;
+const SIZES: [(usize, usize, usize); 6] = [
+    (1_000, 100, 3),
+    (10_000, 1_000, 3),
+    (100_000, 10_000, 3),
+    (1_000_000, 100_000, 3),
+    (1_000_000, 100_000, 10_000),
+    (1_000_000, 500_000, 3),
+];
