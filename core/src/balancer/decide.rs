@@ -69,7 +69,7 @@ impl State {
     pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Held, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
-            service.pool.pick(seat.turn, true, now).ok_or(Rejection::NoEndpoint)
+            service.pool.pick(seat.turn, true, now).ok_or_else(|| service.pool.why_none())
         });
         picked
             .map(|picked| pending.held(picked, seat, now))
@@ -203,7 +203,7 @@ impl Visit<'_> {
             }),
             None => {
                 service.admission.release(seat, Spent::NOTHING, now);
-                Err(self.turn_away(Rejection::NoEndpoint))
+                Err(self.turn_away(service.pool.why_none()))
             }
         }
     }

@@ -77,7 +77,7 @@ impl<H: Borrow<Balancer>> Lease<H> {
     /// Where the request is to go.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        &self.held().picked.endpoint
+        self.held().picked.at.endpoint()
     }
 
     /// When the endpoint was picked.

@@ -41,10 +41,13 @@ impl State {
             service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
             *held = None;
-            if let Some(measured) = measured {
-                service.learn_capacity(outcome.kind(), measured, now);
-            }
+            let learnt =
+                measured.is_some_and(|measured| service.learn_capacity(outcome.kind(), measured, now));
+            let moves = learnt || service.pool.bound_moves();
             service.admission.release(seat, spent, now);
+            if moves {
+                service.set_seats(now);
+            }
         });
         // Where the pool is gone, the seat is gone with it.
         *held = None;
@@ -60,7 +63,9 @@ impl State {
             let Some(service) = snapshot.service_of(held.pool) else { return };
             let latency = now.since(held.started);
             service.pool.learn_first_byte(&held.picked, latency, now);
-            service.learn_capacity(OutcomeKind::Success, latency, now);
+            if service.learn_capacity(OutcomeKind::Success, latency, now) {
+                service.set_seats(now);
+            }
         });
     }
 

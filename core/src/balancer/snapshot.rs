@@ -66,15 +66,19 @@ impl Snapshot {
 }
 
 impl Service {
-    /// Teaches the capacity's rule, and sets the seats that it comes to.
+    /// Teaches the capacity's rule; says whether there are other seats to set.
     #[inline]
-    pub(super) fn learn_capacity(&self, kind: OutcomeKind, latency: Duration, now: Time) {
+    pub(super) fn learn_capacity(&self, kind: OutcomeKind, latency: Duration, now: Time) -> bool {
         if self.capacity.is_fixed() {
-            return;
+            return false;
         }
         let sample = Sample { latency, taken: self.admission.taken(), now };
-        if let Some(seats) = self.capacity.learn(kind, &sample) {
-            self.admission.set_capacity(self.rule, seats, now);
-        }
+        self.capacity.learn(kind, &sample).is_some()
+    }
+
+    /// Puts the seats of the moment in force: as the rule says, but never more than the endpoints can take.
+    pub(super) fn set_seats(&self, now: Time) {
+        let bound = self.pool.bound(now).unwrap_or(u32::MAX);
+        self.admission.set_capacity(self.rule, self.capacity.seats().min(bound), now);
     }
 }

@@ -59,9 +59,7 @@ impl State {
         let reserved = self.reserved(&next.directory, config);
         let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
         for service in &next.services {
-            if previous.service_of(service.pool.id()).is_some_and(|before| before.rule != service.rule) {
-                service.admission.set_capacity(service.rule, service.capacity.seats(), now);
-            }
+            service.set_seats(now);
             service.admission.reconfigure(service.limits, &terms, now);
         }
         let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();

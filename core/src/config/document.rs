@@ -152,6 +152,7 @@ fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rate>, 
 pub(super) struct EndpointTable {
     address: String,
     weight: Option<u32>,
+    max_in_flight: Option<u32>,
 }
 
 impl ShortForm for EndpointSpec {
@@ -160,7 +161,15 @@ impl ShortForm for EndpointSpec {
         "an address, or a table { address = \"http://10.0.0.1:8080\", weight = 2 }";
 
     fn from_table(table: EndpointTable) -> Result<Self, String> {
-        Ok(Self::new(table.address).with_weight(table.weight.unwrap_or(1)))
+        let spec = Self::new(table.address).with_weight(table.weight.unwrap_or(1));
+        match table.max_in_flight {
+            Some(0) => {
+                Err("max_in_flight: give at least 1; to keep requests away, leave the endpoint out"
+                    .to_owned())
+            }
+            Some(requests) => Ok(spec.with_max_in_flight(requests)),
+            None => Ok(spec),
+        }
     }
 
     fn from_text(text: &str) -> Result<Self, String> {

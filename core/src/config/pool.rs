@@ -1,6 +1,6 @@
 //! Pools and endpoints as they are configured.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, num::NonZeroU32, time::Duration};
 
 use super::{CapacitySpec, ConfigError, OutlierSpec, QueueSpec, StrategySpec, error::quoted};
 
@@ -9,13 +9,14 @@ use super::{CapacitySpec, ConfigError, OutlierSpec, QueueSpec, StrategySpec, err
 pub struct EndpointSpec {
     address: String,
     weight: u32,
+    max_in_flight: Option<NonZeroU32>,
 }
 
 impl EndpointSpec {
     /// An endpoint of weight 1. The address is what the caller will call; Tenantry does not look into it.
     #[must_use]
     pub fn new(address: impl Into<String>) -> Self {
-        Self { address: address.into(), weight: 1 }
+        Self { address: address.into(), weight: 1, max_in_flight: None }
     }
 
     /// How much of the traffic it takes, relative to the others. Default 1.
@@ -23,6 +24,20 @@ impl EndpointSpec {
     pub const fn with_weight(mut self, weight: u32) -> Self {
         self.weight = weight;
         self
+    }
+
+    /// The most requests in flight there: 1 or 2 for a GPU or a function. Default: no cap. Never exceeded, from pick to the end of the
+    /// lease; the pool's seats are no more than its endpoints can take. 0 counts as 1.
+    #[must_use]
+    pub fn with_max_in_flight(mut self, requests: u32) -> Self {
+        self.max_in_flight = Some(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
+        self
+    }
+
+    /// The cap, if there is one.
+    #[must_use]
+    pub fn max_in_flight(&self) -> Option<u32> {
+        self.max_in_flight.map(NonZeroU32::get)
     }
 
     /// The address.

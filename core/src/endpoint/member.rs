@@ -1,6 +1,6 @@
 //! An endpoint as one snapshot lists it: the shared state, and the settings of that snapshot.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::Endpoint;
 use crate::sync::Ordering;
@@ -14,6 +14,8 @@ use crate::sync::Ordering;
 pub(crate) struct Member {
     weight: u32,
     inverse_weight: f32,
+    /// The most requests in flight; [`u32::MAX`] where there is no cap.
+    cap: u32,
     endpoint: Arc<Endpoint>,
 }
 
@@ -28,11 +30,57 @@ impl Member {
         Self::list(Arc::clone(&self.endpoint), weight)
     }
 
+    /// Lists an endpoint again that an update had removed, while requests are still in flight there.
+    pub(crate) fn return_to(endpoint: Arc<Endpoint>, weight: u32) -> Self {
+        Self::list(endpoint, weight)
+    }
+
+    /// The endpoint, as long as somebody lists it or a request is in flight there.
+    pub(crate) fn trace(&self) -> Weak<Endpoint> {
+        Arc::downgrade(&self.endpoint)
+    }
+
+    /// The same with a cap on requests in flight. Those that were let in before there was a cap are not counted.
+    pub(crate) fn with_cap(mut self, cap: Option<u32>) -> Self {
+        self.cap = cap.unwrap_or(NO_CAP);
+        self
+    }
+
+    /// The cap, if there is one.
+    pub(crate) fn cap(&self) -> Option<u32> {
+        (self.cap != NO_CAP).then_some(self.cap)
+    }
+
+    /// Whether the cap lets one request more in.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.cap == NO_CAP || self.counted() < self.cap
+    }
+
+    /// Requests in flight that were let in under a cap.
+    pub(crate) fn counted(&self) -> u32 {
+        self.endpoint.counted()
+    }
+
+    /// One more request in flight, unless the cap is reached: dropping what this returns ends it.
+    #[inline]
+    pub(crate) fn try_enter(&self) -> Option<InFlight> {
+        let counted = self.cap != NO_CAP;
+        (!counted || self.try_count()).then(|| InFlight { endpoint: self.enter(), counted })
+    }
+
+    #[cold]
+    fn try_count(&self) -> bool {
+        let one_more = |counted| (counted < self.cap).then_some(counted + 1);
+        // Acquire pairs with whoever left.
+        self.endpoint.counted.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more).is_ok()
+    }
+
     fn list(endpoint: Arc<Endpoint>, weight: u32) -> Self {
         endpoint.listed.fetch_add(1, Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a weight is compared, not counted")]
         let inverse_weight = 1.0 / weight as f32;
-        Self { weight, inverse_weight, endpoint }
+        Self { weight, inverse_weight, cap: NO_CAP, endpoint }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -61,15 +109,84 @@ impl Member {
     }
 }
 
+/// A request in flight at an endpoint, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight {
+    /// The reference counts it.
+    endpoint: Arc<Endpoint>,
+    /// Whether the endpoint's cap counts it, too.
+    counted: bool,
+}
+
+impl InFlight {
+    #[inline]
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+}
+
+impl Drop for InFlight {
+    #[inline]
+    fn drop(&mut self) {
+        if self.counted {
+            self.endpoint.leave_counted();
+        }
+    }
+}
+
 impl Drop for Member {
     fn drop(&mut self) {
         self.endpoint.listed.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+const NO_CAP: u32 = u32::MAX;
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::thread;
+
+    use super::*;
+
+    /// However requests come and go, a cap holds; and the place of one that has gone is free.
+    #[test]
+    fn never_more_in_flight_than_the_cap() {
+        loom::model(|| {
+            let member = Arc::new(Member::new("a", 1).with_cap(Some(1)));
+            let first = member.try_enter();
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let member = Arc::clone(&member);
+                    thread::spawn(move || {
+                        let entered = member.try_enter();
+                        assert!(member.counted() <= 1);
+                        entered.is_some()
+                    })
+                })
+                .collect();
+            drop(first);
+            threads.into_iter().for_each(|thread| drop(thread.join().expect("the thread does not panic")));
+            assert_eq!(member.counted(), 0);
+            assert!(member.try_enter().is_some());
+        });
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cap_is_reached_and_left() {
+        let member = Member::new("a", 1).with_cap(Some(2));
+        let (first, second) = (member.try_enter(), member.try_enter());
+        assert!(first.is_some() && second.is_some() && member.try_enter().is_none() && !member.has_room());
+        drop(first);
+        let listed_again = member.relist(1).with_cap(Some(1));
+        assert!(listed_again.try_enter().is_none(), "the same requests count under a lower cap");
+        drop(second);
+        assert!(listed_again.try_enter().is_some());
+    }
 
     #[test]
     fn in_flight_counts_leases_and_not_listings() {

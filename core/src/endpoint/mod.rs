@@ -3,5 +3,5 @@
 mod member;
 mod state;
 
-pub(crate) use member::Member;
+pub(crate) use member::{InFlight, Member};
 pub use state::Endpoint;

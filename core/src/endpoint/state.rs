@@ -19,6 +19,8 @@ pub struct Endpoint {
     failed: AtomicU64,
     /// How many snapshots list it: what to subtract from the reference count to get the requests in flight.
     pub(super) listed: AtomicU32,
+    /// Requests in flight that were let in under a cap.
+    pub(super) counted: AtomicU32,
     address: Box<str>,
 }
 
@@ -30,6 +32,7 @@ impl Endpoint {
             completed: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             listed: AtomicU32::new(0),
+            counted: AtomicU32::new(0),
             address: address.into(),
         }
     }
@@ -69,6 +72,17 @@ impl Endpoint {
     /// Whether one more failure ejects it.
     pub(crate) fn fails(&self, trial: bool, rules: &OutlierRules) -> bool {
         self.outlier.fail(trial, rules)
+    }
+
+    /// Requests in flight that were let in under a cap.
+    pub(crate) fn counted(&self) -> u32 {
+        self.counted.load(Ordering::Relaxed)
+    }
+
+    /// A request that was let in under a cap has ended.
+    pub(crate) fn leave_counted(&self) {
+        // Release: what the request did comes before whoever takes its place.
+        self.counted.fetch_sub(1, Ordering::Release);
     }
 
     /// Requests finished, of any outcome.

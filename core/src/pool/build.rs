@@ -1,15 +1,21 @@
 //! A pool as one snapshot holds it, and how an update makes the next one from it.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    ptr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use super::health::{PoolHealth, most_ejected};
 use crate::{
     config::{PoolSpec, StrategySpec},
-    endpoint::Member,
+    endpoint::{Endpoint, Member},
     ewma::decay_rate,
     health::OutlierRules,
     rng,
     strategy::{P2c, RoundRobin, Strategy},
+    sync::AtomicU32,
 };
 
 /// Tells pools apart for as long as a balancer lives; a removed pool's number is never given again.
@@ -22,6 +28,12 @@ pub(crate) struct Pool {
     pub(super) id: PoolId,
     pub(super) name: Box<str>,
     pub(super) members: Arc<[Member]>,
+    /// Whether some endpoint has a cap.
+    pub(super) capped: bool,
+    /// Requests in flight beyond the caps in force, as last seen: where there are some, the bound falls as they end.
+    pub(super) elsewhere: AtomicU32,
+    /// Endpoints that updates have removed: there until the last request there has ended.
+    gone: Box<[Weak<Endpoint>]>,
     pub(super) strategy: Strategy,
     pub(super) decay: f32,
     pub(super) seed: u64,
@@ -38,12 +50,20 @@ impl Pool {
             .flat_map(|pool| pool.members.iter())
             .map(|member| (member.endpoint().address(), member))
             .collect();
+        let departed = previous.map_or_else(Vec::new, Self::departed);
         let members: Arc<[Member]> = spec
             .endpoints()
             .iter()
             .map(|endpoint| match known.get(endpoint.address()) {
-                Some(member) => member.relist(endpoint.weight()),
-                None => Member::new(endpoint.address(), endpoint.weight()),
+                Some(member) => member.relist(endpoint.weight()).with_cap(endpoint.max_in_flight()),
+                None => departed
+                    .iter()
+                    .find(|departed| departed.address() == endpoint.address())
+                    .map_or_else(
+                        || Member::new(endpoint.address(), endpoint.weight()),
+                        |departed| Member::return_to(Arc::clone(departed), endpoint.weight()),
+                    )
+                    .with_cap(endpoint.max_in_flight()),
             })
             .collect();
         let strategy = match spec.strategy() {
@@ -56,10 +76,19 @@ impl Pool {
         let rules = spec.outlier();
         let health = previous.map_or_else(Arc::default, |pool| Arc::clone(&pool.health));
         let most_ejected = most_ejected(members.len(), rules.max_ejected_percent());
+        let kept =
+            |endpoint: &Arc<Endpoint>| members.iter().any(|member| ptr::eq(member.endpoint(), &**endpoint));
+        let removed = previous.into_iter().flat_map(|pool| pool.members.iter()).map(Member::trace);
+        let gone = departed.iter().map(Arc::downgrade).chain(removed);
+        let gone = gone.filter(|trace| !trace.upgrade().is_some_and(|endpoint| kept(&endpoint))).collect();
+        let capped = members.iter().any(|member| member.cap().is_some());
         Self {
             id,
             name: name.into(),
             members,
+            capped,
+            gone,
+            elsewhere: AtomicU32::new(0),
             strategy,
             decay: decay_rate(LATENCY_DECAY),
             seed: rng::draw(seed, u64::from(id.0)),
@@ -71,6 +100,16 @@ impl Pool {
             health,
             most_ejected,
         }
+    }
+
+    /// The removed endpoints that have requests in flight.
+    fn departed(&self) -> Vec<Arc<Endpoint>> {
+        self.gone.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Requests in flight at removed endpoints that their caps counted.
+    pub(super) fn counted_at_removed(&self) -> u32 {
+        self.gone.iter().filter_map(Weak::upgrade).map(|endpoint| endpoint.counted()).sum()
     }
 
     pub(crate) const fn id(&self) -> PoolId {

@@ -33,7 +33,8 @@ impl<'a> Candidates<'a> {
     }
 
     pub(crate) fn is_usable(&self, index: usize) -> bool {
-        !self.judged || self.members[index].endpoint().outlier().is_usable(self.now)
+        let member = &self.members[index];
+        member.has_room() && (!self.judged || member.endpoint().outlier().is_usable(self.now))
     }
 
     /// Requests in flight, counting the one to come, over weight.

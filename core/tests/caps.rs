@@ -1,0 +1,210 @@
+//! Caps of single endpoints: exact, and no seat stays free while an endpoint has room and somebody waits.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    thread,
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use tenantry::{
+    Acquire, Balancer, CapacitySpec, Config, EndpointSpec, Lease, ManualClock, Outcome, OutlierSpec,
+    PoolSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
+};
+
+fn pool(caps: &[u32]) -> PoolSpec {
+    let endpoints = caps.iter().enumerate().map(|(index, &cap)| {
+        let endpoint = EndpointSpec::new(index.to_string());
+        if cap == 0 { endpoint } else { endpoint.with_max_in_flight(cap) }
+    });
+    PoolSpec::new(endpoints).with_queue(QueueSpec::new().with_per_tenant(10_000))
+}
+
+fn config(pool: PoolSpec) -> Config {
+    Config::new().with_pool("pool", pool).with_tenant("a", TenantSpec::new())
+}
+
+fn poll(acquire: &mut Acquire, waker: &Waker) -> Poll<Result<Lease, Rejection>> {
+    Pin::new(acquire).poll(&mut Context::from_waker(waker))
+}
+
+/// Counts wake-ups.
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn each_end_hands_its_place_to_the_next_at_once() {
+    let balancer = Balancer::new(config(pool(&[1, 1]))).expect("it is valid");
+    let mut running: Vec<Lease> =
+        (0..2).map(|_| balancer.try_acquire_owned(&Request::new("a")).expect("a place is free")).collect();
+    assert_ne!(running[0].endpoint().address(), running[1].endpoint().address());
+    assert_eq!(balancer.try_acquire(&Request::new("a")).err(), Some(Rejection::Saturated));
+    for _ in 0..20 {
+        let mut next = balancer.acquire_owned(Request::new("a"));
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(poll(&mut next, &waker).is_pending());
+        let first = running.remove(0);
+        let address = first.endpoint().address().to_owned();
+        first.finish(Outcome::success());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+        let Poll::Ready(Ok(lease)) = poll(&mut next, &waker) else { panic!("the place is free") };
+        assert_eq!(lease.endpoint().address(), address);
+        running.push(lease);
+    }
+}
+
+#[test]
+fn threads_racing_for_single_places_never_share_one_and_all_are_served() {
+    for strategy in [StrategySpec::P2c, StrategySpec::RoundRobin] {
+        let spec = pool(&[1, 1, 2]).with_strategy(strategy).with_capacity(CapacitySpec::fixed(100));
+        let balancer = Balancer::new(config(spec)).expect("it is valid");
+        let inside: [AtomicU32; 3] = Default::default();
+        let barrier = Barrier::new(4);
+        let work = || {
+            barrier.wait();
+            let mut served = 0;
+            while served < 2_000 {
+                let Ok(lease) = balancer.try_acquire(&Request::new("a")) else {
+                    thread::yield_now();
+                    continue;
+                };
+                let index: usize = lease.endpoint().address().parse().expect("a number");
+                let cap = [1, 1, 2][index];
+                assert!(
+                    inside[index].fetch_add(1, Ordering::SeqCst) < cap,
+                    "endpoint {index} is over its cap"
+                );
+                inside[index].fetch_sub(1, Ordering::SeqCst);
+                lease.finish(Outcome::success());
+                served += 1;
+            }
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+        assert_eq!(balancer.stats().pools()[0].in_flight(), 0);
+    }
+}
+
+#[test]
+fn an_endpoint_without_a_cap_takes_what_the_others_cannot() {
+    let spec = pool(&[1, 0]).with_capacity(CapacitySpec::fixed(10));
+    let balancer = Balancer::new(config(spec)).expect("it is valid");
+    let leases: Vec<Lease> =
+        (0..10).map(|_| balancer.try_acquire_owned(&Request::new("a")).expect("a seat is free")).collect();
+    assert!(leases.iter().filter(|lease| lease.endpoint().address() == "0").count() <= 1);
+}
+
+#[test]
+fn requests_at_a_removed_endpoint_take_nothing_from_the_others() {
+    let balancer = Balancer::new(config(pool(&[2, 1]))).expect("it is valid");
+    let held: Vec<Lease> =
+        (0..3).map(|_| balancer.try_acquire_owned(&Request::new("a")).expect("a place is free")).collect();
+    let spec = PoolSpec::new([EndpointSpec::new("new").with_max_in_flight(1)]);
+    balancer.reconfigure(config(spec)).expect("it is valid");
+    let lease = balancer.try_acquire(&Request::new("a")).expect("the new one is free");
+    assert_eq!(balancer.try_acquire(&Request::new("a")).err(), Some(Rejection::Saturated));
+    drop(held);
+    assert_eq!(balancer.try_acquire(&Request::new("a")).err(), Some(Rejection::Saturated));
+    drop(lease);
+    assert!(balancer.try_acquire(&Request::new("a")).is_ok());
+}
+
+#[test]
+fn an_ejected_endpoints_places_are_not_waited_for_in_vain() {
+    let clock = ManualClock::new();
+    let outlier = OutlierSpec::new().with_consecutive_failures(1).with_max_ejected_percent(50);
+    let balancer = Balancer::with_clock(config(pool(&[1, 1, 1]).with_outlier(outlier)), clock.clone())
+        .expect("it is valid");
+    balancer.try_acquire(&Request::new("a")).expect("a place is free").finish(Outcome::failure());
+    let held: Vec<Lease> =
+        (0..2).map(|_| balancer.try_acquire_owned(&Request::new("a")).expect("two are left")).collect();
+    assert_eq!(balancer.try_acquire(&Request::new("a")).err(), Some(Rejection::Saturated));
+    clock.advance(Duration::from_secs(120));
+    drop(held);
+    let back: Vec<Lease> =
+        (0..3).map(|_| balancer.try_acquire_owned(&Request::new("a")).expect("all three are back")).collect();
+    assert_eq!(back.len(), 3);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire,
+    Finish(usize, bool),
+    Drop(usize),
+    Reconfigure(Vec<u32>),
+    Wait(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => Just(Step::Acquire),
+        4 => (any::<usize>(), prop::bool::weighted(0.2)).prop_map(|(which, failed)| Step::Finish(which, failed)),
+        1 => any::<usize>().prop_map(Step::Drop),
+        1 => prop::collection::vec(1_u32..4, 1..5).prop_map(Step::Reconfigure),
+        1 => (0_u64..40).prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    /// Whatever happens, nobody new comes to an endpoint that has its cap in flight, and nobody waits while there is room.
+    #[test]
+    fn caps_hold_and_places_are_used(steps in steps()) {
+        let clock = ManualClock::new();
+        let mut caps = vec![1, 2, 1];
+        let build = |caps: &[u32]| config(pool(caps).with_capacity(CapacitySpec::fixed(1_000)));
+        let balancer = Balancer::with_clock(build(&caps), clock.clone()).expect("it is valid");
+        let waker = Waker::noop();
+        let mut waiting: Vec<Acquire> = vec![];
+        let running: Mutex<Vec<Lease>> = Mutex::default();
+        let failures = steps.iter().any(|step| matches!(step, Step::Finish(_, true)));
+        for step in steps {
+            let mut running = running.lock().expect("nobody panics with it");
+            match step {
+                Step::Acquire => waiting.push(balancer.acquire_owned(Request::new("a"))),
+                Step::Finish(which, failed) if !running.is_empty() => {
+                    let lease = { let index = which % running.len(); running.swap_remove(index) };
+                    lease.finish(if failed { Outcome::failure() } else { Outcome::success() });
+                }
+                Step::Drop(which) if !waiting.is_empty() => {
+                    let index = which % waiting.len();
+                    drop(waiting.swap_remove(index));
+                }
+                Step::Reconfigure(next) => {
+                    balancer.reconfigure(build(&next)).expect("it is valid");
+                    caps = next;
+                }
+                Step::Wait(seconds) => clock.advance(Duration::from_secs(seconds)),
+                Step::Finish(..) | Step::Drop(_) => {}
+            }
+            let count = |running: &[Lease], index: usize| {
+                running.iter().filter(|lease| lease.endpoint().address() == index.to_string()).count()
+            };
+            let before: Vec<usize> = (0..5).map(|index| count(&running, index)).collect();
+            waiting.retain_mut(|acquire| match poll(acquire, waker) {
+                Poll::Ready(Ok(lease)) => { running.push(lease); false }
+                Poll::Ready(Err(_)) => false,
+                Poll::Pending => true,
+            });
+            for (index, &cap) in caps.iter().enumerate() {
+                let now = count(&running, index);
+                prop_assert!(now <= cap as usize || now <= before[index], "{now} at {index} of {caps:?}");
+            }
+            let room = caps.iter().enumerate().any(|(index, &cap)| count(&running, index) < cap as usize);
+            // With failures an endpoint with room may be ejected.
+            prop_assert!(failures || waiting.is_empty() || !room, "{} wait, {caps:?}", waiting.len());
+        }
+    }
+}
