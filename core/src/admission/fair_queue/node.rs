@@ -165,7 +165,7 @@ impl Node {
             Kind::Line(_) => 0,
             Kind::Group(group) => group.residents,
         };
-        !self.entering && self.waiting == 0 && self.in_flight == 0 && residents == 0
+        !self.entering && !self.share.pinned && self.waiting == 0 && self.in_flight == 0 && residents == 0
     }
 
     pub(super) const fn turn(&self) -> Turn {

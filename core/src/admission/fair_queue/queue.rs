@@ -192,12 +192,16 @@ impl FairQueue {
         reserved: &[(Arc<[Level]>, Level)],
         level_of: &dyn Fn(u64) -> Option<Level>,
     ) {
-        for node in mem::take(&mut self.pinned) {
+        let pinned = mem::take(&mut self.pinned);
+        for &node in &pinned {
             self.tree.node_mut(node).share.pinned = false;
-            self.tree.refresh(node);
         }
-        for node in self.tree.all() {
-            if let Some(level) = level_of(self.tree.node(node).key) {
+        // Each may take others with it.
+        for node in pinned {
+            self.tree.refresh_if_there(node);
+        }
+        for (key, node) in self.tree.all() {
+            if let Some(level) = level_of(key).filter(|_| self.tree.find(key) == Some(node)) {
                 self.tree.adapt(node, &level);
             }
         }

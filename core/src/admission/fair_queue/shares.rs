@@ -78,9 +78,12 @@ impl Tree {
             return;
         }
         self.capacity = capacity;
-        for index in 0..self.shared.len() {
-            let node = self.shared[index];
-            self.set_share(node, self.node(node).share.resolve(capacity));
+        for node in self.shared.clone() {
+            // Another's change may have ended this one.
+            if let Some(known) = self.nodes.get(node as usize) {
+                let share = known.share.resolve(capacity);
+                self.set_share(node, share);
+            }
         }
     }
 

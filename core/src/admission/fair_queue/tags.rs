@@ -100,6 +100,13 @@ impl Tree {
         }
     }
 
+    /// The same for a node that may have gone meanwhile.
+    pub(super) fn refresh_if_there(&mut self, node: u32) {
+        if self.nodes.contains(node as usize) {
+            self.refresh(node);
+        }
+    }
+
     fn refresh_turn(&mut self, node: u32, parent: u32) {
         let group = self.node(parent).group();
         let (virtual_time, epoch) = (group.virtual_time, group.epoch);
@@ -113,7 +120,7 @@ impl Tree {
             known.start = virtual_time.max(known.finish);
         }
         let in_play = known.in_play;
-        let gone = known.is_idle() && !known.share.pinned;
+        let gone = known.is_idle();
         let ahead = known.finish > virtual_time;
         let turn = match (in_play, gone && ahead) {
             (true, _) => known.turn(),

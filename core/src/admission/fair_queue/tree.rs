@@ -40,8 +40,8 @@ impl Tree {
     }
 
     /// All of them but the root.
-    pub(super) fn all(&self) -> Vec<u32> {
-        self.by_key.values().copied().collect()
+    pub(super) fn all(&self) -> Vec<(u64, u32)> {
+        self.by_key.iter().map(|(&key, &node)| (key, node)).collect()
     }
 
     pub(super) fn find(&self, key: u64) -> Option<u32> {
