@@ -1,0 +1,279 @@
+//! Conservation, seats and work conservation: the simulator's own counts beside what `stats()` says.
+
+use super::Violation;
+use crate::record::PoolSample;
+
+/// What the core says of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) pools: Vec<PoolSample>,
+    /// In flight and waiting; `None` for tenants that the statistics do not list.
+    pub(crate) tenants: Vec<Option<(u32, u32)>>,
+}
+
+/// What of a pool's configuration the checks must know.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolTerms {
+    pub(crate) name: String,
+    /// The most seats that a request of this scenario takes.
+    pub(crate) widest: u32,
+    /// Tenants have shares of its seats, so that a seat may stay free for one of them.
+    pub(crate) guarded: bool,
+    /// The endpoints' own caps.
+    pub(crate) caps: Vec<Option<u32>>,
+}
+
+/// The simulator's own counts.
+#[derive(Debug)]
+pub(crate) struct Book {
+    terms: Vec<PoolTerms>,
+    pools: Vec<Count>,
+    tenants: Vec<Count>,
+    /// In flight by pool and endpoint.
+    endpoints: Vec<Vec<u32>>,
+    /// Pools that this step admitted somebody to.
+    admitted: Vec<bool>,
+    arrived: u64,
+    /// By request: whether it has ended.
+    ended: Vec<bool>,
+    ends: u64,
+}
+
+/// Requests with a lease, their seats, and requests that wait.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    leases: u32,
+    seats: u32,
+    waiting: u32,
+}
+
+/// Where a request stands, for the book.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Party {
+    pub(crate) pool: usize,
+    pub(crate) tenant: usize,
+}
+
+impl Book {
+    pub(crate) fn new(terms: Vec<PoolTerms>, tenants: usize) -> Self {
+        let pools = terms.len();
+        Self {
+            endpoints: terms.iter().map(|pool| vec![0; pool.caps.len()]).collect(),
+            terms,
+            pools: vec![Count::default(); pools],
+            tenants: vec![Count::default(); tenants],
+            admitted: vec![false; pools],
+            arrived: 0,
+            ended: vec![],
+            ends: 0,
+        }
+    }
+
+    /// Other terms are in force.
+    pub(crate) fn set_terms(&mut self, terms: Vec<PoolTerms>) {
+        for (counts, terms) in self.endpoints.iter_mut().zip(&terms) {
+            counts.resize(terms.caps.len(), 0);
+        }
+        self.terms = terms;
+    }
+
+    /// A request arrives: requests are numbered from 0.
+    pub(crate) fn arrived(&mut self) {
+        self.arrived += 1;
+        self.ended.push(false);
+    }
+
+    /// A request ends.
+    pub(crate) fn ended(&mut self, request: usize) -> Option<Violation> {
+        self.ends += 1;
+        match self.ended.get_mut(request) {
+            Some(ended @ false) => {
+                *ended = true;
+                None
+            }
+            Some(true) => Some(Violation::new("exactly once", format!("request {request} ended again"))),
+            None => {
+                Some(Violation::new("exactly once", format!("request {request} ended and never arrived")))
+            }
+        }
+    }
+
+    pub(crate) fn waits(&mut self, party: Party) {
+        self.pools[party.pool].waiting += 1;
+        self.tenants[party.tenant].waiting += 1;
+    }
+
+    /// Somebody waits no more; whether it was the tenant's last is for the caller to ask.
+    pub(crate) fn waits_no_more(&mut self, party: Party) {
+        self.pools[party.pool].waiting -= 1;
+        self.tenants[party.tenant].waiting -= 1;
+    }
+
+    pub(crate) fn admitted(&mut self, party: Party, endpoint: usize, width: u32) {
+        for count in [&mut self.pools[party.pool], &mut self.tenants[party.tenant]] {
+            count.leases += 1;
+            count.seats += width;
+        }
+        self.endpoints[party.pool][endpoint] += 1;
+        self.admitted[party.pool] = true;
+    }
+
+    pub(crate) fn released(&mut self, party: Party, endpoint: usize, width: u32) {
+        for count in [&mut self.pools[party.pool], &mut self.tenants[party.tenant]] {
+            count.leases -= 1;
+            count.seats -= width;
+        }
+        self.endpoints[party.pool][endpoint] -= 1;
+    }
+
+    /// How many of a tenant's requests wait.
+    pub(crate) fn waiting_of(&self, tenant: usize) -> u32 {
+        self.tenants[tenant].waiting
+    }
+
+    /// How many requests are in flight in a pool.
+    pub(crate) fn leases_in(&self, pool: usize) -> u32 {
+        self.pools[pool].leases
+    }
+
+    /// The step is over: what the core says must be what was counted.
+    pub(crate) fn check(&mut self, reading: &Reading) -> Vec<Violation> {
+        let mut found = vec![];
+        for (at, sample) in reading.pools.iter().enumerate() {
+            found.extend(self.check_pool(at, *sample));
+        }
+        for (tenant, stated) in reading.tenants.iter().enumerate() {
+            let counted = self.tenants[tenant];
+            let Some((in_flight, waiting)) = *stated else { continue };
+            if (in_flight, waiting) != (counted.leases, counted.waiting) {
+                let detail = format!(
+                    "tenant {tenant} has {} leases and {} waiters, and stats() says {in_flight} and {waiting}",
+                    counted.leases, counted.waiting
+                );
+                found.push(Violation::new("conservation", detail));
+            }
+        }
+        self.admitted.fill(false);
+        found
+    }
+
+    fn check_pool(&self, at: usize, stated: PoolSample) -> Vec<Violation> {
+        let (terms, counted) = (&self.terms[at], self.pools[at]);
+        let name = &terms.name;
+        let mut found = vec![];
+        let wide = terms.widest > 1;
+        // A request wider than the capacity is counted as wide as that was when it got in.
+        let seats_agree = stated.in_flight == counted.seats || (wide && stated.in_flight <= counted.seats);
+        if !seats_agree || stated.waiting != counted.waiting {
+            let detail = format!(
+                "pool {name} has {} seats taken and {} waiters, and stats() says {} and {}",
+                counted.seats, counted.waiting, stated.in_flight, stated.waiting
+            );
+            found.push(Violation::new("conservation", detail));
+        }
+        if self.admitted[at] && stated.in_flight > stated.capacity {
+            let detail = format!(
+                "pool {name} admitted, and has {} in flight on {} seats",
+                stated.in_flight, stated.capacity
+            );
+            found.push(Violation::new("seats", detail));
+        }
+        let mut endpoints = self.endpoints[at].iter().zip(&terms.caps);
+        let can_serve = endpoints.any(|(&in_flight, cap)| cap.is_none_or(|cap| in_flight < cap));
+        let room = stated.in_flight.saturating_add(terms.widest.min(stated.capacity)) <= stated.capacity;
+        if stated.waiting > 0 && room && can_serve && !terms.guarded {
+            let detail = format!(
+                "pool {name} has {} waiting while {} of {} seats are taken",
+                stated.waiting, stated.in_flight, stated.capacity
+            );
+            found.push(Violation::new("work conservation", detail));
+        }
+        found.extend(self.over_cap(at));
+        found
+    }
+
+    fn over_cap(&self, at: usize) -> Option<Violation> {
+        let mut endpoints = self.endpoints[at].iter().zip(&self.terms[at].caps);
+        let (in_flight, cap) = endpoints.find(|(in_flight, cap)| cap.is_some_and(|cap| **in_flight > cap))?;
+        let detail =
+            format!("an endpoint of {} has {in_flight} in flight and a cap of {cap:?}", self.terms[at].name);
+        Some(Violation::new("seats", detail))
+    }
+
+    /// The run is over: nothing may be left.
+    pub(crate) fn check_rest(&mut self, reading: &Reading) -> Vec<Violation> {
+        let mut found = self.check(reading);
+        let left = reading.pools.iter().map(|pool| pool.in_flight + pool.waiting).sum::<u32>();
+        if left > 0 {
+            found.push(Violation::new(
+                "conservation",
+                format!("{left} in flight or waiting when all is over"),
+            ));
+        }
+        let open = self.ended.iter().filter(|&&ended| !ended).count();
+        if open > 0 || self.ends != self.arrived {
+            let detail = format!("{} arrived, {} ends, {open} never ended", self.arrived, self.ends);
+            found.push(Violation::new("exactly once", detail));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARTY: Party = Party { pool: 0, tenant: 0 };
+
+    fn book() -> Book {
+        let terms = PoolTerms { name: "api".to_owned(), widest: 1, guarded: false, caps: vec![None] };
+        let mut book = Book::new(vec![terms], 1);
+        book.arrived();
+        book
+    }
+
+    fn reading(capacity: u32, in_flight: u32, waiting: u32) -> Reading {
+        let pools = vec![PoolSample { capacity, in_flight, waiting }];
+        Reading { pools, tenants: vec![Some((in_flight, waiting))] }
+    }
+
+    fn rules(found: &[Violation]) -> Vec<&'static str> {
+        found.iter().map(|violation| violation.rule).collect()
+    }
+
+    #[test]
+    fn a_seat_that_nobody_counts_is_caught() {
+        let mut book = book();
+        assert_eq!(rules(&book.check(&reading(4, 0, 0))), [""; 0]);
+        assert_eq!(rules(&book.check(&reading(4, 1, 0))), ["conservation", "conservation"]);
+    }
+
+    #[test]
+    fn one_admitted_too_many_is_caught_and_one_left_over_by_a_shrunken_capacity_is_not() {
+        let mut book = book();
+        book.admitted(PARTY, 0, 1);
+        book.admitted(PARTY, 0, 1);
+        assert_eq!(rules(&book.check(&reading(1, 2, 0))), ["seats"]);
+        assert_eq!(rules(&book.check(&reading(1, 2, 0))), [""; 0], "nobody was admitted in this step");
+    }
+
+    #[test]
+    fn a_waiter_beside_a_free_seat_is_caught_unless_no_endpoint_can_serve() {
+        let mut book = book();
+        book.waits(PARTY);
+        assert_eq!(rules(&book.check(&reading(1, 0, 1))), ["work conservation"]);
+        let terms = PoolTerms { name: "api".to_owned(), widest: 1, guarded: false, caps: vec![Some(0)] };
+        book.set_terms(vec![terms]);
+        assert_eq!(rules(&book.check(&reading(1, 0, 1))), [""; 0]);
+    }
+
+    #[test]
+    fn a_request_that_ends_twice_or_never_is_caught() {
+        let mut book = book();
+        assert_eq!(rules(&book.check_rest(&reading(1, 0, 0))), ["exactly once"]);
+        assert_eq!(book.ended(0), None);
+        assert_eq!(rules(&book.check_rest(&reading(1, 0, 0))), [""; 0]);
+        assert_eq!(book.ended(0).map(|violation| violation.rule), Some("exactly once"));
+        assert_eq!(book.ended(7).map(|violation| violation.rule), Some("exactly once"));
+    }
+}

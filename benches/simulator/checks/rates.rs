@@ -1,0 +1,104 @@
+//! Rate: in any span of time a tenant gets at most its burst and its rate by that time.
+//!
+//! One leaky bucket for each rate says the same: what was taken and has not yet run out never exceeds the burst.
+
+use tenantry::{Rate, RateUnit};
+
+use super::Violation;
+
+/// Every rate of every tenant.
+#[derive(Debug)]
+pub(crate) struct Rates {
+    /// By tenant.
+    buckets: Vec<Vec<Bucket>>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    by_cost: bool,
+    burst: f64,
+    per_nano: f64,
+    level: f64,
+    at: u64,
+}
+
+impl Rates {
+    pub(crate) fn new<'a>(tenants: impl Iterator<Item = &'a [Rate]>) -> Self {
+        Self { buckets: tenants.map(|rates| rates.iter().map(Bucket::new).collect()).collect() }
+    }
+
+    /// A request is let in, to a seat or to the queue.
+    pub(crate) fn accepted(&mut self, tenant: usize, cost: u64, now: u64) -> Option<Violation> {
+        let mut found = None;
+        for bucket in &mut self.buckets[tenant] {
+            bucket.run_to(now);
+            bucket.level += bucket.amount(cost);
+            if bucket.level > bucket.burst * (1.0 + ROUNDING) + ROUNDING {
+                let detail = format!(
+                    "tenant {tenant} took {:.6} at once of a burst of {}",
+                    bucket.level, bucket.burst
+                );
+                found = Some(Violation::new("rate", detail));
+            }
+        }
+        found
+    }
+
+    /// A request that waited is turned away: what has not run out of its charge is given back.
+    pub(crate) fn undone(&mut self, tenant: usize, cost: u64, now: u64) {
+        for bucket in &mut self.buckets[tenant] {
+            bucket.run_to(now);
+            bucket.level = (bucket.level - bucket.amount(cost)).max(0.0);
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rates and costs are far below 2⁵³")]
+impl Bucket {
+    fn new(rate: &Rate) -> Self {
+        Self {
+            by_cost: rate.unit() == RateUnit::Cost,
+            burst: rate.burst() as f64,
+            per_nano: rate.amount() as f64 / rate.period().as_nanos() as f64,
+            level: 0.0,
+            at: 0,
+        }
+    }
+
+    fn run_to(&mut self, now: u64) {
+        self.level = (self.level - (now - self.at) as f64 * self.per_nano).max(0.0);
+        self.at = now;
+    }
+
+    const fn amount(&self, cost: u64) -> f64 {
+        if self.by_cost { cost as f64 } else { 1.0 }
+    }
+}
+
+/// What sums of doubles, and whole nanoseconds per token, may be off by.
+const ROUNDING: f64 = 1e-6;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_burst_and_rate_is_caught() {
+        let rates = [Rate::per_second(10).with_burst(2)];
+        let mut rates = Rates::new([&rates[..]].into_iter());
+        assert!(rates.accepted(0, 1, 0).is_none());
+        assert!(rates.accepted(0, 1, 0).is_none());
+        assert!(rates.accepted(0, 1, 100_000_000).is_none());
+        assert!(rates.accepted(0, 1, 150_000_000).is_some());
+    }
+
+    #[test]
+    fn what_was_given_back_may_be_taken_again() {
+        let rates = [Rate::per_second(1).with_burst(1)];
+        let mut rates = Rates::new([&rates[..]].into_iter());
+        assert!(rates.accepted(0, 1, 0).is_none());
+        rates.undone(0, 1, 10);
+        assert!(rates.accepted(0, 1, 10).is_none());
+        assert!(rates.accepted(0, 1, 20).is_some());
+    }
+}

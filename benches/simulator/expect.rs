@@ -1,0 +1,248 @@
+//! What a scenario states that it shows, and whether it does.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, de};
+
+use super::{
+    document::ScenarioError,
+    metrics::{Metric, Selector},
+    plan::Plan,
+    results::Outcome,
+    scenario::MEASURED,
+    span::Span,
+};
+
+/// One statement: a figure, and bounds for it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expect {
+    /// The statement in words.
+    pub(crate) what: Option<String>,
+    /// Default: the scenario as it stands.
+    #[serde(default)]
+    pub(crate) variant: String,
+    #[serde(default = "measured")]
+    pub(crate) window: String,
+    #[serde(default = "everybody")]
+    pub(crate) tenant: String,
+    pub(crate) metric: Metric,
+    pub(crate) at_least: Option<Bound>,
+    pub(crate) at_most: Option<Bound>,
+    pub(crate) at_least_of: Option<Reference>,
+    pub(crate) at_most_of: Option<Reference>,
+}
+
+/// Another figure to compare with: `times` × that figure + `plus`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reference {
+    /// A variant. `fixed=*` is the best of a sweep: of those within 1 % of the most goodput, the one with the lowest p99.
+    #[serde(default)]
+    pub(crate) variant: String,
+    pub(crate) window: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) metric: Option<Metric>,
+    #[serde(default = "once")]
+    pub(crate) times: f64,
+    #[serde(default)]
+    pub(crate) plus: Bound,
+}
+
+/// A number, or a duration in seconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bound(pub(crate) f64);
+
+/// What became of a statement.
+#[derive(Clone, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) statement: String,
+    pub(crate) found: f64,
+    /// Both bounds, in words and figures.
+    pub(crate) bounds: String,
+    pub(crate) holds: bool,
+}
+
+impl Expect {
+    /// Looks it up.
+    pub(crate) fn judge(&self, outcomes: &[Outcome]) -> Verdict {
+        let outcome = outcomes.iter().find(|outcome| outcome.variant == self.variant);
+        let selector = Selector { window: &self.window, tenant: &self.tenant, metric: self.metric };
+        let found = outcome.map_or(f64::NAN, |outcome| outcome.figure(&selector));
+        let refer = |reference: &Option<Reference>| {
+            reference.as_ref().map(|reference| self.bound_of(reference, outcomes))
+        };
+        let least = self.at_least.map(|bound| bound.0).into_iter().chain(refer(&self.at_least_of));
+        let most = self.at_most.map(|bound| bound.0).into_iter().chain(refer(&self.at_most_of));
+        let (least, most): (Vec<f64>, Vec<f64>) = (least.collect(), most.collect());
+        // A figure that is not a number holds no bound.
+        let holds = least.iter().all(|&least| found >= least) && most.iter().all(|&most| found <= most);
+        let words = least.iter().map(|least| format!("≥ {}", self.metric.show(*least)));
+        let words = words.chain(most.iter().map(|most| format!("≤ {}", self.metric.show(*most))));
+        Verdict {
+            statement: self.statement(),
+            found,
+            bounds: words.collect::<Vec<_>>().join(", "),
+            holds: holds && found.is_finite(),
+        }
+    }
+
+    fn bound_of(&self, reference: &Reference, outcomes: &[Outcome]) -> f64 {
+        let selector = Selector {
+            window: reference.window.as_deref().unwrap_or(&self.window),
+            tenant: reference.tenant.as_deref().unwrap_or(&self.tenant),
+            metric: reference.metric.unwrap_or(self.metric),
+        };
+        let outcome = referred(&reference.variant, &selector, outcomes);
+        outcome.map_or(f64::NAN, |outcome| reference.times * outcome.figure(&selector) + reference.plus.0)
+    }
+
+    fn statement(&self) -> String {
+        let within =
+            |name: &str, default: &str| if name == default { String::new() } else { format!(" [{name}]") };
+        let of = if self.tenant == "*" { String::new() } else { format!(" of {}", self.tenant) };
+        let variant = within(&self.variant, "");
+        let window = within(&self.window, MEASURED);
+        let figure = format!("{}{of}{variant}{window}", self.metric.name());
+        self.what.as_ref().map_or(figure.clone(), |what| format!("{what}: {figure}"))
+    }
+
+    /// What it speaks of must be there.
+    pub(crate) fn check(&self, plans: &[(String, Plan)]) -> Result<(), ScenarioError> {
+        if self.at_least.is_none()
+            && self.at_most.is_none()
+            && self.at_least_of.is_none()
+            && self.at_most_of.is_none()
+        {
+            return Err(ScenarioError::new(
+                ".",
+                "give a bound: at_least, at_most, at_least_of or at_most_of",
+            ));
+        }
+        check_names("", plans, (&self.variant, &self.window, &self.tenant))?;
+        for (field, reference) in [("at_least_of", &self.at_least_of), ("at_most_of", &self.at_most_of)] {
+            let Some(reference) = reference else { continue };
+            let window = reference.window.as_deref().unwrap_or(&self.window);
+            let tenant = reference.tenant.as_deref().unwrap_or(&self.tenant);
+            check_names(field, plans, (&reference.variant, window, tenant))?;
+        }
+        Ok(())
+    }
+}
+
+/// The variant that is meant: by its name, or the best of a sweep.
+fn referred<'a>(name: &str, selector: &Selector<'_>, outcomes: &'a [Outcome]) -> Option<&'a Outcome> {
+    let Some(prefix) = name.strip_suffix('*') else {
+        return outcomes.iter().find(|outcome| outcome.variant == name);
+    };
+    let of_all = |metric| Selector { metric, tenant: "*", window: selector.window };
+    let goodput = |outcome: &Outcome| outcome.figure(&of_all(Metric::Goodput));
+    let candidates = || outcomes.iter().filter(|outcome| outcome.variant.starts_with(prefix));
+    let most = candidates().map(goodput).fold(0.0, f64::max);
+    let p99 = |outcome: &&Outcome| outcome.figure(&of_all(Metric::P99));
+    let good = candidates().filter(|outcome| goodput(outcome) >= 0.99 * most);
+    good.min_by(|one, other| p99(one).total_cmp(&p99(other)))
+}
+
+fn check_names(root: &str, plans: &[(String, Plan)], names: (&str, &str, &str)) -> Result<(), ScenarioError> {
+    let (variant, window, tenant) = names;
+    let wrong = |field: &str, problem: String| Err(ScenarioError::new(field, problem).within(root));
+    let meant = |wanted: &str, name: &str| {
+        wanted.strip_suffix('*').map_or(name == wanted, |prefix| name.starts_with(prefix))
+    };
+    let Some((_, plan)) = plans.iter().find(|(name, _)| meant(variant, name)) else {
+        return wrong("variant", format!("there is no variant \"{variant}\""));
+    };
+    if !plan.scenario.all_windows().iter().any(|(name, _)| name == window) {
+        return wrong("window", format!("there is no window \"{window}\""));
+    }
+    if !plan.tenants.iter().any(|name| meant(tenant, name)) {
+        return wrong("tenant", format!("no tenant \"{tenant}\" asks in this variant"));
+    }
+    Ok(())
+}
+
+impl Metric {
+    /// As scenario files write it.
+    pub(crate) fn name(self) -> String {
+        let mut name = String::new();
+        for (at, letter) in format!("{self:?}").char_indices() {
+            if letter.is_uppercase() && at > 0 {
+                name.push('_');
+            }
+            name.extend(letter.to_lowercase());
+        }
+        name
+    }
+
+    const fn is_duration(self) -> bool {
+        matches!(
+            self,
+            Self::Mean
+                | Self::P50
+                | Self::P90
+                | Self::P99
+                | Self::P999
+                | Self::Longest
+                | Self::WaitMean
+                | Self::WaitP50
+                | Self::WaitP99
+                | Self::WaitP999
+        )
+    }
+
+    /// A value of it, as people read it.
+    pub(crate) fn show(self, value: f64) -> String {
+        match self {
+            _ if !value.is_finite() => "–".to_owned(),
+            metric if metric.is_duration() => format!("{:.1} ms", value * 1e3),
+            Self::Success | Self::ErrorShare | Self::Share => format!("{:.2} %", value * 100.0),
+            Self::Jain => format!("{value:.4}"),
+            _ => format!("{value:.1}"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Bound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Bound;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number, or a duration such as \"20ms\"")
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Bound, E> {
+                Ok(Bound(value))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
+            fn visit_i64<E>(self, value: i64) -> Result<Bound, E> {
+                Ok(Bound(value as f64))
+            }
+
+            #[expect(clippy::cast_precision_loss, reason = "bounds are small")]
+            fn visit_u64<E>(self, value: u64) -> Result<Bound, E> {
+                Ok(Bound(value as f64))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Bound, E> {
+                text.parse::<Span>().map(|span| Bound(span.seconds())).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+fn measured() -> String {
+    MEASURED.to_owned()
+}
+
+fn everybody() -> String {
+    "*".to_owned()
+}
+
+const fn once() -> f64 {
+    1.0
+}
