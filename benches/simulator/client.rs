@@ -259,7 +259,7 @@ impl Engine<'_> {
             OutcomeKind::Success => self.finish(id, Outcome::success(), End::Success),
             OutcomeKind::Overload => self.finish(id, Outcome::overload(), End::Failure),
             OutcomeKind::Failure | OutcomeKind::Cancelled => {
-                self.finish(id, Outcome::failure(), End::Failure)
+                self.finish(id, Outcome::failure(), End::Failure);
             }
         }
     }
@@ -323,5 +323,5 @@ fn draw_cost(choices: &[CostChoice], rng: &mut Rng) -> u64 {
         at -= choice.share;
         at < 0.0
     });
-    chosen.or(choices.last()).map_or(1, |choice| choice.cost)
+    chosen.or_else(|| choices.last()).map_or(1, |choice| choice.cost)
 }

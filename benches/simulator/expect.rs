@@ -104,7 +104,7 @@ impl Expect {
         let variant = within(&self.variant, "");
         let window = within(&self.window, MEASURED);
         let figure = format!("{}{of}{variant}{window}", self.metric.name());
-        self.what.as_ref().map_or(figure.clone(), |what| format!("{what}: {figure}"))
+        self.what.as_ref().map_or_else(|| figure.clone(), |what| format!("{what}: {figure}"))
     }
 
     /// What it speaks of must be there.
