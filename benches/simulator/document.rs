@@ -188,7 +188,7 @@ mod tests {
             (("tenant = \"t\"", "tenant = \"x\""), "load.t.tenant"),
             (("capacity = 2", "capacty = 2"), "config.pools.api.capacty"),
             (("measure = \"1s\"", "measure = 1"), "measure"),
-            (("", "[variants.x.load.t]\narrivals = { even = 0 }"), "variants.x.load.t.arrivals.even"),
+            (("", "[variants.x.load.t]\narrivals = { poisson = 0 }"), "variants.x.load.t.arrivals.poisson"),
             (("", "[[expect]]\nmetric = \"p98\"\nat_most = 1"), "expect[0].metric"),
             (("", "[[expect]]\nmetric = \"p99\"\ntenant = \"x\"\nat_most = 1"), "expect[0].tenant"),
             (("", "[[expect]]\nmetric = \"p99\"\nvariant = \"x\"\nat_most = 1"), "expect[0].variant"),
