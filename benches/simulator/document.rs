@@ -44,6 +44,7 @@ impl ScenarioError {
         let path = match (root, self.path.as_str()) {
             ("", _) => self.path,
             (_, "." | "") => root.to_owned(),
+            (_, path) if path.starts_with('[') => format!("{root}{path}"),
             _ => format!("{root}.{}", self.path),
         };
         Self { path, problem: self.problem }
