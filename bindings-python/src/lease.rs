@@ -68,6 +68,15 @@ impl Lease {
         self.end(outcome)
     }
 
+    /// Taken out while the core runs, for the same reason as in [`Self::end`].
+    fn first_byte(&self) -> PyResult<bool> {
+        let taken = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut core) = taken else { return Ok(false) };
+        let told = guard(|| core.first_byte());
+        *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
+        told.map(|()| true)
+    }
+
     #[getter]
     fn finished(&self) -> bool {
         self.is_finished()
