@@ -40,7 +40,9 @@ impl State {
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            let Some(seat) = visit.try_admit(service, request, now) else {
+            let seat = visit.try_admit(service, request, now);
+            let again = || service.look_again(now).then(|| visit.try_admit(service, request, now))?;
+            let Some(seat) = seat.or_else(again) else {
                 return Err(visit.turn_away(Rejection::Saturated));
             };
             *held = Some(visit.pick(service, seat, now)?);
@@ -58,7 +60,10 @@ impl State {
             let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
             match admitted {
                 Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
-                Ok(Place::Waiting(waiter)) => Ok(Stage::Waiting(visit.wait(service, waiter, deadline))),
+                Ok(Place::Waiting(waiter)) => {
+                    service.look_again(now);
+                    Ok(Stage::Waiting(visit.wait(service, waiter, deadline)))
+                }
                 Err(rejection) => Err(visit.turn_away(rejection)),
             }
         });
