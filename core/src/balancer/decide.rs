@@ -40,10 +40,8 @@ impl State {
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            let seat = visit.try_admit(service, request, now);
-            let again = || service.look_again(now).then(|| visit.try_admit(service, request, now))?;
-            let Some(seat) = seat.or_else(again) else {
-                return Err(visit.turn_away(Rejection::Saturated));
+            let Some(seat) = visit.try_admit(service, request, now) else {
+                return visit.try_again(service, request, now).map(|granted| *held = Some(granted));
             };
             *held = Some(visit.pick(service, seat, now)?);
             Ok(())
@@ -179,6 +177,17 @@ impl Visit<'_> {
             guarded
                 .then(|| self.joining(request, now, |joining| admission.try_admit_guarded(joining, now)))?
         })
+    }
+
+    /// Steps three and four of a request that was refused a seat, if a look at the endpoints finds it another.
+    #[cold]
+    #[inline(never)]
+    fn try_again(self, service: &Service, request: &Request<'_>, now: Time) -> Result<Held, Rejection> {
+        let seat = service.look_again(now).then(|| self.try_admit(service, request, now)).flatten();
+        match seat {
+            Some(seat) => self.pick(service, seat, now),
+            None => Err(self.turn_away(Rejection::Saturated)),
+        }
     }
 
     /// The request as the queue sees it.

@@ -80,11 +80,11 @@ impl Service {
     /// be other seats now.
     #[cold]
     pub(super) fn look_again(&self, now: Time) -> bool {
-        let moves = self.pool.bound_moves();
-        if moves {
+        let returned = self.pool.has_returned(now);
+        if returned {
             self.set_seats(now);
         }
-        moves
+        returned
     }
 
     /// Puts the seats of the moment in force: as the rule says, but never more than the endpoints can take.
