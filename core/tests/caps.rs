@@ -138,6 +138,76 @@ fn an_ejected_endpoints_places_are_not_waited_for_in_vain() {
     assert_eq!(back.len(), 3);
 }
 
+fn try_acquire(balancer: &Balancer) -> Result<Lease, Rejection> {
+    balancer.try_acquire_owned(&Request::new("a"))
+}
+
+fn ejecting(caps: &[u32]) -> Config {
+    let outlier = OutlierSpec::new().with_consecutive_failures(1).with_max_ejected_percent(50);
+    config(pool(caps).with_outlier(outlier))
+}
+
+#[test]
+fn a_waiter_goes_on_waiting_while_more_are_in_flight_than_a_lowered_cap_allows() {
+    let balancer = Balancer::new(config(pool(&[3]))).expect("it is valid");
+    let mut held: Vec<Lease> = (0..3).map(|_| try_acquire(&balancer).expect("a place is free")).collect();
+    let mut waiter = balancer.acquire_owned(Request::new("a"));
+    balancer.reconfigure(config(pool(&[1]))).expect("it is valid");
+    while let Some(lease) = held.pop() {
+        assert!(poll(&mut waiter, Waker::noop()).is_pending(), "{} in flight", held.len() + 1);
+        lease.finish(Outcome::success());
+    }
+    assert!(matches!(poll(&mut waiter, Waker::noop()), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn the_request_that_ejects_an_endpoint_hands_no_place_there_on() {
+    let balancer = Balancer::new(ejecting(&[1, 1, 1])).expect("it is valid");
+    let mut held: Vec<Lease> = (0..3).map(|_| try_acquire(&balancer).expect("a place is free")).collect();
+    let mut waiter = balancer.acquire_owned(Request::new("a"));
+    held.remove(0).finish(Outcome::failure());
+    assert!(poll(&mut waiter, Waker::noop()).is_pending());
+    let healthy = held.remove(0);
+    let address = healthy.endpoint().address().to_owned();
+    healthy.finish(Outcome::success());
+    let Poll::Ready(Ok(lease)) = poll(&mut waiter, Waker::noop()) else { panic!("a place is free") };
+    assert_eq!(lease.endpoint().address(), address);
+}
+
+#[test]
+fn all_places_are_back_after_the_trial_whoever_was_busy_when_probation_began() {
+    for seed in 0..20 {
+        let clock = ManualClock::new();
+        let balancer =
+            Balancer::with_clock(ejecting(&[1, 1, 1]).with_seed(seed), clock.clone()).expect("it is valid");
+        try_acquire(&balancer).expect("a place is free").finish(Outcome::failure());
+        clock.advance(Duration::from_secs(400));
+        for _ in 0..30 {
+            try_acquire(&balancer).expect("a place is free").finish(Outcome::success());
+        }
+        let all: Vec<Lease> = (0..3).map_while(|_| try_acquire(&balancer).ok()).collect();
+        assert_eq!(all.len(), 3, "seed {seed}");
+    }
+}
+
+#[test]
+fn the_end_of_an_ejection_is_seen_by_who_comes_next_while_the_others_stay_busy() {
+    for waits in [false, true] {
+        let clock = ManualClock::new();
+        let balancer = Balancer::with_clock(ejecting(&[1, 1, 1]), clock.clone()).expect("it is valid");
+        try_acquire(&balancer).expect("a place is free").finish(Outcome::failure());
+        let _busy: Vec<Lease> = (0..2).map(|_| try_acquire(&balancer).expect("two are left")).collect();
+        assert_eq!(try_acquire(&balancer).err(), Some(Rejection::Saturated));
+        clock.advance(Duration::from_secs(400));
+        if waits {
+            let mut waiter = balancer.acquire_owned(Request::new("a"));
+            assert!(matches!(poll(&mut waiter, Waker::noop()), Poll::Ready(Ok(_))));
+        } else {
+            assert!(try_acquire(&balancer).is_ok());
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Acquire,
@@ -193,11 +263,13 @@ proptest! {
                 running.iter().filter(|lease| lease.endpoint().address() == index.to_string()).count()
             };
             let before: Vec<usize> = (0..5).map(|index| count(&running, index)).collect();
+            let mut refused = vec![];
             waiting.retain_mut(|acquire| match poll(acquire, waker) {
                 Poll::Ready(Ok(lease)) => { running.push(lease); false }
-                Poll::Ready(Err(_)) => false,
+                Poll::Ready(Err(rejection)) => { refused.push(rejection); false }
                 Poll::Pending => true,
             });
+            prop_assert!(refused.iter().all(|rejection| *rejection == Rejection::TimedOut), "{refused:?}");
             for (index, &cap) in caps.iter().enumerate() {
                 let now = count(&running, index);
                 prop_assert!(now <= cap as usize || now <= before[index], "{now} at {index} of {caps:?}");

@@ -41,7 +41,7 @@ impl State {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
             let Some(seat) = visit.try_admit(service, request, now) else {
-                return Err(visit.turn_away(Rejection::Saturated));
+                return visit.try_again(service, request, now).map(|granted| *held = Some(granted));
             };
             *held = Some(visit.pick(service, seat, now)?);
             Ok(())
@@ -58,7 +58,10 @@ impl State {
             let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
             match admitted {
                 Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
-                Ok(Place::Waiting(waiter)) => Ok(Stage::Waiting(visit.wait(service, waiter, deadline))),
+                Ok(Place::Waiting(waiter)) => {
+                    service.look_again(now);
+                    Ok(Stage::Waiting(visit.wait(service, waiter, deadline)))
+                }
                 Err(rejection) => Err(visit.turn_away(rejection)),
             }
         });
@@ -174,6 +177,17 @@ impl Visit<'_> {
             guarded
                 .then(|| self.joining(request, now, |joining| admission.try_admit_guarded(joining, now)))?
         })
+    }
+
+    /// Steps three and four of a request that was refused a seat, if a look at the endpoints finds it another.
+    #[cold]
+    #[inline(never)]
+    fn try_again(self, service: &Service, request: &Request<'_>, now: Time) -> Result<Held, Rejection> {
+        let seat = service.look_again(now).then(|| self.try_admit(service, request, now)).flatten();
+        match seat {
+            Some(seat) => self.pick(service, seat, now),
+            None => Err(self.turn_away(Rejection::Saturated)),
+        }
     }
 
     /// The request as the queue sees it.

@@ -38,16 +38,18 @@ impl State {
             // A success that has told its first byte has told its latency.
             let told = *answered && outcome.kind() == OutcomeKind::Success;
             let measured = (!told).then(|| outcome.latency().unwrap_or_else(|| now.since(*started)));
+            // Asked before and after: a trial's success may be what ends the last ejection.
+            let moved = service.pool.bound_moves();
             service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
             *held = None;
             let learnt =
                 measured.is_some_and(|measured| service.learn_capacity(outcome.kind(), measured, now));
-            let moves = learnt || service.pool.bound_moves();
-            service.admission.release(seat, spent, now);
-            if moves {
+            // Before the seat is handed on: where the bound falls, there is no room for who would get it.
+            if learnt || moved || service.pool.bound_moves() {
                 service.set_seats(now);
             }
+            service.admission.release(seat, spent, now);
         });
         // Where the pool is gone, the seat is gone with it.
         *held = None;

@@ -76,6 +76,17 @@ impl Service {
         self.capacity.learn(kind, &sample).is_some()
     }
 
+    /// Before somebody is refused or waits: an ejection ends by time alone, and nobody may have looked since. Says whether there may
+    /// be other seats now.
+    #[cold]
+    pub(super) fn look_again(&self, now: Time) -> bool {
+        let returned = self.pool.has_returned(now);
+        if returned {
+            self.set_seats(now);
+        }
+        returned
+    }
+
     /// Puts the seats of the moment in force: as the rule says, but never more than the endpoints can take.
     pub(super) fn set_seats(&self, now: Time) {
         let bound = self.pool.bound(now).unwrap_or(u32::MAX);

@@ -45,6 +45,12 @@ impl Outlier {
         word == 0 || on_probation(word, now)
     }
 
+    /// When it becomes usable by time alone, if it is ejected: a trial that is out ends otherwise.
+    pub(crate) fn usable_from(&self) -> Option<Time> {
+        let word = self.word.load(Ordering::Relaxed);
+        (word != 0 && word & TRIAL == 0).then(|| Time::from_nanos(word >> 1))
+    }
+
     /// Claims the one trial of probation. Of several claimants one gets it.
     pub(crate) fn claim_trial(&self, now: Time) -> bool {
         let word = self.word.load(Ordering::Relaxed);

@@ -15,7 +15,7 @@ use crate::{
     health::OutlierRules,
     rng,
     strategy::{P2c, RoundRobin, Strategy},
-    sync::AtomicU32,
+    sync::{AtomicU32, AtomicU64},
 };
 
 /// Tells pools apart for as long as a balancer lives; a removed pool's number is never given again.
@@ -32,6 +32,8 @@ pub(crate) struct Pool {
     pub(super) capped: bool,
     /// Requests in flight beyond the caps in force, as last seen: where there are some, the bound falls as they end.
     pub(super) elsewhere: AtomicU32,
+    /// The nanosecond at which the next ejection ends, as last seen: then the bound may rise though no request ends.
+    pub(super) next_return: AtomicU64,
     /// Endpoints that updates have removed: there until the last request there has ended.
     gone: Box<[Weak<Endpoint>]>,
     pub(super) strategy: Strategy,
@@ -89,6 +91,7 @@ impl Pool {
             capped,
             gone,
             elsewhere: AtomicU32::new(0),
+            next_return: AtomicU64::new(u64::MAX),
             strategy,
             decay: decay_rate(LATENCY_DECAY),
             seed: rng::draw(seed, u64::from(id.0)),

@@ -69,21 +69,34 @@ impl Pool {
         if !self.capped {
             return None;
         }
+        // Where an endpoint without a cap ends the count, no return matters.
+        self.next_return.store(u64::MAX, Ordering::Relaxed);
         let judged = self.is_judged(self.health.unhealthy() as usize);
         let (mut room, mut elsewhere) = (0_u32, self.counted_at_removed());
+        let mut next_return = u64::MAX;
         for member in self.members.iter() {
-            let usable = !judged || member.endpoint().outlier().is_usable(now);
+            let outlier = member.endpoint().outlier();
+            let usable = !judged || outlier.is_usable(now);
+            if !usable && let Some(at) = outlier.usable_from() {
+                next_return = next_return.min(at.as_nanos());
+            }
             let cap = if usable { member.cap()? } else { 0 };
             room = room.saturating_add(cap);
             elsewhere = elsewhere.saturating_add(member.counted().saturating_sub(cap));
         }
         self.elsewhere.store(elsewhere, Ordering::Relaxed);
+        self.next_return.store(next_return, Ordering::Relaxed);
         Some(room.saturating_add(elsewhere))
     }
 
     /// Whether the bound may change with every request that ends.
     pub(crate) fn bound_moves(&self) -> bool {
         self.capped && (self.health.unhealthy() > 0 || self.elsewhere.load(Ordering::Relaxed) > 0)
+    }
+
+    /// Whether an ejection has ended by time alone since the bound was last put in force.
+    pub(crate) fn has_returned(&self, now: Time) -> bool {
+        self.capped && now.as_nanos() >= self.next_return.load(Ordering::Relaxed)
     }
 
     /// Why a request with a seat got no endpoint: there is none, or, at the moment of an update or an ejection, all have what their caps
