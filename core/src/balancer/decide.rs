@@ -12,6 +12,7 @@ use crate::{
     admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
     limit::{self, Charge, Refusal},
+    pool::{Picked, PoolId},
     rejection::Rejection,
     request::Request,
     tenant::{Entry, EntryError, Found, IdKey, Tenant, Terms},
@@ -40,10 +41,12 @@ impl State {
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            let Some(seat) = visit.try_admit(service, request, now) else {
-                return visit.try_again(service, request, now).map(|granted| *held = Some(granted));
+            let seat = match visit.try_admit(service, request, now) {
+                Some(seat) => seat,
+                None => visit.try_again(service, request, now)?,
             };
-            *held = Some(visit.pick(service, seat, now)?);
+            let picked = visit.pick(service, seat, now)?;
+            *held = Some(visit.held(picked, seat, service.pool.id(), now));
             Ok(())
         })
     }
@@ -57,7 +60,10 @@ impl State {
             let deadline = request.deadline_at(now, service.limits.timeout);
             let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
             match admitted {
-                Ok(Place::Seated(seat)) => visit.pick(service, seat, now).map(|held| Stage::Ready(Ok(held))),
+                Ok(Place::Seated(seat)) => {
+                    let picked = visit.pick(service, seat, now)?;
+                    Ok(Stage::Ready(Ok(visit.held(picked, seat, service.pool.id(), now))))
+                }
                 Ok(Place::Waiting(waiter)) => {
                     service.look_again(now);
                     Ok(Stage::Waiting(visit.wait(service, waiter, deadline)))
@@ -179,15 +185,12 @@ impl Visit<'_> {
         })
     }
 
-    /// Steps three and four of a request that was refused a seat, if a look at the endpoints finds it another.
+    /// Step three again for a request that was refused a seat, if a look at the endpoints finds it another.
     #[cold]
     #[inline(never)]
-    fn try_again(self, service: &Service, request: &Request<'_>, now: Time) -> Result<Held, Rejection> {
+    fn try_again(&self, service: &Service, request: &Request<'_>, now: Time) -> Result<Seat, Rejection> {
         let seat = service.look_again(now).then(|| self.try_admit(service, request, now)).flatten();
-        match seat {
-            Some(seat) => self.pick(service, seat, now),
-            None => Err(self.turn_away(Rejection::Saturated)),
-        }
+        seat.ok_or_else(|| self.turn_away(Rejection::Saturated))
     }
 
     /// The request as the queue sees it.
@@ -204,22 +207,16 @@ impl Visit<'_> {
 
     /// Step four.
     #[inline(always)]
-    fn pick(self, service: &Service, seat: Seat, now: Time) -> Result<Held, Rejection> {
-        match service.pool.pick(seat.turn, false, now) {
-            Some(picked) => Ok(Held {
-                picked,
-                seat,
-                charged: self.charged,
-                started: now,
-                pool: service.pool.id(),
-                open: true,
-                answered: false,
-            }),
-            None => {
-                service.admission.release(seat, Spent::NOTHING, now);
-                Err(self.turn_away(service.pool.why_none()))
-            }
-        }
+    fn pick(&self, service: &Service, seat: Seat, now: Time) -> Result<Picked, Rejection> {
+        service.pool.pick(seat.turn, false, now).ok_or_else(|| {
+            service.admission.release(seat, Spent::NOTHING, now);
+            self.turn_away(service.pool.why_none())
+        })
+    }
+
+    #[inline(always)]
+    const fn held(self, picked: Picked, seat: Seat, pool: PoolId, now: Time) -> Held {
+        Held { picked, seat, charged: self.charged, started: now, pool, open: true, answered: false }
     }
 
     fn wait(self, service: &Service, waiter: crate::admission::WaiterId, deadline: Time) -> Pending {
@@ -235,7 +232,8 @@ impl Visit<'_> {
     }
 
     /// Takes the charge back: a refused request consumes nothing.
-    fn turn_away(self, rejection: Rejection) -> Rejection {
+    #[cold]
+    fn turn_away(&self, rejection: Rejection) -> Rejection {
         limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charged.charge, self.uptime);
         self.tenant.reject();
         self.tenant.leave();
