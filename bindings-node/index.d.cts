@@ -12,6 +12,7 @@ export type RejectionCode =
   | 'SATURATED'
   | 'QUEUE_FULL'
   | 'TIMED_OUT'
+  | 'WOULD_TIME_OUT'
   | 'NO_ENDPOINT'
 
 /** A time as text: a whole number and a unit (ns, us, ms, s, m, h, d). */
@@ -55,12 +56,20 @@ export interface Bounds {
 }
 
 export interface PoolConfig {
-  endpoints: (string | { address: string; weight?: number })[]
+  /** `max_in_flight`: never more than so many requests at a time there. */
+  endpoints: (string | { address: string; weight?: number; max_in_flight?: number })[]
   /** Default `p2c`. */
   strategy?: 'p2c' | 'round_robin' | { kind: 'p2c' | 'round_robin' }
   /** How many requests may be in flight. Default `adaptive`. */
   capacity?: 'adaptive' | number | Capacity
-  queue?: { timeout?: Period; per_tenant?: number; total?: number }
+  queue?: {
+    timeout?: Period
+    per_tenant?: number
+    total?: number
+    order?: 'fifo' | 'adaptive_lifo'
+    aging?: Period
+    codel?: { target?: Period; interval?: Period }
+  }
   health?: {
     outlier?: { consecutive_failures?: number; ejection?: Period; longest_ejection?: Period; max_ejected?: number }
   }
@@ -69,6 +78,10 @@ export interface PoolConfig {
 export interface TenantConfig {
   /** Its share where tenants compete. Default 1. */
   weight?: number
+  /** The tenant that it is part of: they share that one's share. */
+  parent?: string
+  /** Of each pool's seats: a number, or a percentage such as `'20%'`. */
+  seats?: { guaranteed?: number | string; lendable?: number | string; max?: number | string }
   /** Such as `'100/s'`. */
   rate?: RateConfig | RateConfig[]
   max_in_flight?: number
@@ -98,6 +111,10 @@ export interface RequestOptions {
   key?: string | undefined
   /** What it is expected to cost, in the unit of the tenant's cost quotas. Default 1. */
   cost?: number | undefined
+  /** How urgent it is among its own tenant's requests: 0 (most) to 7 (least), as in RFC 9218. Default 3. */
+  priority?: number | undefined
+  /** How many seats it takes while it runs. Default 1. */
+  seats?: number | undefined
 }
 
 export interface AcquireOptions extends RequestOptions {
@@ -181,7 +198,10 @@ export class Rejection extends Error {
 
   readonly code: RejectionCode
 
-  /** When the same request passes, if nothing else happens, exact to the nanosecond; round up for a timer. */
+  /**
+   * When the same request passes, if nothing else happens, exact to the nanosecond; round up for a timer. For `WOULD_TIME_OUT` an
+   * estimate.
+   */
   readonly retryAfterMs: number | undefined
 
   /** Whether trying again is useless until the configuration changes. */

@@ -21,6 +21,15 @@ function count(value, name) {
   return value
 }
 
+/** A whole number within bounds. */
+function within(value, name, least, most) {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
+  }
+  return value
+}
+
 function milliseconds(value, name) {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
   if (!(value >= 0)) throw new RangeError(`${name} must be milliseconds from 0 on, not ${value}`)
@@ -43,4 +52,4 @@ function kindOf(value) {
   return /^[aeiou]/.test(typeof value) ? `an ${typeof value}` : `a ${typeof value}`
 }
 
-module.exports = { count, milliseconds, object, optionalString, string, wrongType }
+module.exports = { count, milliseconds, object, optionalString, string, within, wrongType }

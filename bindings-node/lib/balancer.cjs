@@ -1,6 +1,6 @@
 'use strict'
 
-const { count, milliseconds, object, optionalString, string, wrongType } = require('./arguments.cjs')
+const { count, milliseconds, object, optionalString, string, within, wrongType } = require('./arguments.cjs')
 const { nativeClock } = require('./clock.cjs')
 const { readDocument, toDocument } = require('./config.cjs')
 const { Core } = require('./core.cjs')
@@ -32,12 +32,12 @@ class Balancer {
     string(tenant, 'tenant')
     let result
     if (options === undefined) {
-      result = core.tryAcquire(tenant, undefined, undefined, 1)
+      result = core.tryAcquire(tenant, undefined, undefined, 1, DEFAULT_PRIORITY, 1)
     } else {
-      const { pool, key, cost } = object(options, 'options')
+      const { pool, key, cost, priority, seats } = object(options, 'options')
       optionalString(pool, 'pool')
       optionalString(key, 'key')
-      result = core.tryAcquire(tenant, pool, key, cost === undefined ? 1 : count(cost, 'cost'))
+      result = core.tryAcquire(tenant, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats))
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -51,14 +51,14 @@ class Balancer {
     }
   }
 
-  #acquire(tenant, { pool, key, cost, timeoutMs, signal }) {
+  #acquire(tenant, { pool, key, cost, priority, seats, timeoutMs, signal }) {
     const core = this.#core
     optionalString(pool, 'pool')
     optionalString(key, 'key')
-    const units = cost === undefined ? 1 : count(cost, 'cost')
+    const [units, urgency, width] = [unitsOf(cost), urgencyOf(priority), widthOf(seats)]
     const timeout = timeoutMs === undefined ? NaN : milliseconds(timeoutMs, 'timeoutMs')
     if (signal !== undefined && abortSignal(signal).aborted) return Promise.reject(signal.reason)
-    const result = core.acquire(tenant, pool, key, units, timeout)
+    const result = core.acquire(tenant, pool, key, units, urgency, width, timeout)
     if (result >= 0) return Promise.resolve(core.lease(result))
     return result === WAITING ? core.waiters.add(signal) : Promise.reject(thrown(core.rejection(result)))
   }
@@ -94,10 +94,25 @@ class FileDocument {
   }
 }
 
+function unitsOf(cost) {
+  return cost === undefined ? 1 : count(cost, 'cost')
+}
+
+function urgencyOf(priority) {
+  return priority === undefined ? DEFAULT_PRIORITY : within(priority, 'priority', 0, 7)
+}
+
+function widthOf(seats) {
+  return seats === undefined ? 1 : within(seats, 'seats', 1, 2 ** 32 - 1)
+}
+
 function abortSignal(signal) {
   const usable = typeof signal === 'object' && signal !== null && typeof signal.addEventListener === 'function'
   if (!usable) throw wrongType('signal', 'an AbortSignal', signal)
   return signal
 }
+
+/** RFC 9218's. */
+const DEFAULT_PRIORITY = 3
 
 module.exports = { Balancer, coreOf }

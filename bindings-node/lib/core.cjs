@@ -4,7 +4,7 @@ const { open } = require('./native.cjs')
 const { count, milliseconds, object } = require('./arguments.cjs')
 const { ConfigError } = require('./config.cjs')
 const { CANCELLED, KEY, Lease } = require('./lease.cjs')
-const { ADDRESS, COST, FIGURE, GENERATION, KIND, NO_POOL, POOL, RETRY_AFTER, SLOT, TIME } = require('./mailbox.cjs')
+const { ADDRESS, COST, FIGURE, GENERATION, KIND, NO_POOL, POOL, PRIORITY, RETRY_AFTER, SEATS, SLOT, TIME } = require('./mailbox.cjs')
 const { Pools } = require('./pools.cjs')
 const { rejection } = require('./rejection.cjs')
 const { Waiters } = require('./waiters.cjs')
@@ -29,18 +29,23 @@ class Core {
   }
 
   /** Decides now: a slot, or less than 0 for a rejection. */
-  tryAcquire(tenant, pool, key, cost) {
-    this.integers[POOL] = pool === undefined ? NO_POOL : this.pools.number(pool)
-    this.floats[COST] = cost
+  tryAcquire(tenant, pool, key, cost, priority, seats) {
+    this.#put(pool, cost, priority, seats)
     return key === undefined ? this.operations.tryAcquire(tenant) : this.operations.tryAcquire(tenant, key)
   }
 
   /** As `tryAcquire`, or WAITING. */
-  acquire(tenant, pool, key, cost, timeout) {
-    this.integers[POOL] = pool === undefined ? NO_POOL : this.pools.number(pool)
-    this.floats[COST] = cost
+  acquire(tenant, pool, key, cost, priority, seats, timeout) {
+    this.#put(pool, cost, priority, seats)
     this.floats[TIME] = timeout
     return key === undefined ? this.operations.acquire(tenant) : this.operations.acquire(tenant, key)
+  }
+
+  #put(pool, cost, priority, seats) {
+    this.integers[POOL] = pool === undefined ? NO_POOL : this.pools.number(pool)
+    this.integers[PRIORITY] = priority
+    this.integers[SEATS] = seats
+    this.floats[COST] = cost
   }
 
   /** The lease that the last call gave. */

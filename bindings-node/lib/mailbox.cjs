@@ -14,6 +14,10 @@ module.exports = {
   POOL: 3,
   /** An integer: the kind of the outcome. */
   KIND: 4,
+  /** An integer: how urgent a request is. */
+  PRIORITY: 5,
+  /** An integer: how many seats it takes. */
+  SEATS: 14,
   /** A float: a rejection's figure, or the milliseconds to wait. */
   FIGURE: 3,
   /** A float: what a request costs. */

@@ -11,7 +11,7 @@ use crate::{
     state::State,
 };
 
-/// `tryAcquire(tenant, key?)`, pool and cost in the mailbox → slot or rejection.
+/// `tryAcquire(tenant, key?)`, pool, cost, priority and seats in the mailbox → slot or rejection.
 pub(crate) struct TryAcquire;
 
 impl Operation for TryAcquire {
@@ -24,7 +24,7 @@ impl Operation for TryAcquire {
     }
 }
 
-/// `acquire(tenant, key?)`, pool, cost and timeout in the mailbox → slot, rejection or `WAITING`.
+/// `acquire(tenant, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
 pub(crate) struct Acquire;
 
 impl Operation for Acquire {
@@ -152,7 +152,11 @@ fn with_request<R>(
 ) -> Result<R, Fault> {
     let (mut tenant, mut key) = (Buffer::new(), Buffer::new());
     let mailbox = &state.mailbox;
-    let mut request = Request::new(call.name(0, &mut tenant)?).cost(whole(mailbox.float(Mailbox::COST)));
+    let priority = u8::try_from(mailbox.integer(Mailbox::PRIORITY)).map_err(|_| Fault::Argument)?;
+    let mut request = Request::new(call.name(0, &mut tenant)?)
+        .cost(whole(mailbox.float(Mailbox::COST)))
+        .priority(priority)
+        .seats(mailbox.integer(Mailbox::SEATS));
     let bytes;
     if call.count() > 1 {
         bytes = call.bytes(1, &mut key)?;

@@ -63,6 +63,9 @@ pub(crate) fn with_figure(rejection: Rejection, figure: f64) -> Rejection {
         Rejection::RateLimited { .. } => {
             Rejection::RateLimited { retry_after: Duration::from_nanos(figure as u64) }
         }
+        Rejection::WouldTimeOut { .. } => {
+            Rejection::WouldTimeOut { retry_after: Duration::from_nanos(figure as u64) }
+        }
         other => other,
     }
 }
@@ -78,6 +81,7 @@ mod tests {
             Rejection::CostTooHigh { limit: 9 },
             Rejection::TooManyInFlight { limit: 3 },
             Rejection::Saturated,
+            Rejection::WouldTimeOut { retry_after: Duration::from_nanos(7) },
             Rejection::TooManyInFlight { limit: 4 },
         ];
         for rejection in all {
@@ -85,6 +89,6 @@ mod tests {
             let example = example(kind).expect("it was just numbered");
             assert_eq!(with_figure(example, figure(&rejection).1), rejection);
         }
-        assert!(example(3).is_some() && example(4).is_none());
+        assert!(example(4).is_some() && example(5).is_none());
     }
 }

@@ -38,6 +38,7 @@ class Replay {
     if (step.wait) return this.wait(step)
     if (step.poll) return this.poll(step.poll)
     if (step.finish) return this.withLease(step.finish, (lease) => lease.finish(step.outcome, measured(step)))
+    if (step.first_byte) return this.leases.get(step.first_byte).firstByte()
     if (step.drop) return this.drop(step.drop)
     return this.reconfigure(step.reconfigure)
   }
@@ -103,8 +104,8 @@ function wakesDelivered() {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 }
 
-function options({ pool, key, cost, timeout_ns: timeout }) {
-  return { pool, key, cost, timeoutMs: timeout === undefined ? undefined : timeout / 1e6 }
+function options({ pool, key, cost, priority, seats, timeout_ns: timeout }) {
+  return { pool, key, cost, priority, seats, timeoutMs: timeout === undefined ? undefined : timeout / 1e6 }
 }
 
 function measured({ cost, latency_ns: latency, retry_after_ns: wait }) {

@@ -11,7 +11,7 @@ use crate::{
     guard::guard,
     lease::Lease,
     rejection::raised,
-    request::{Key, patience, request},
+    request::{Key, patience, request, shaped},
     stats,
     time::ManualClock,
 };
@@ -59,7 +59,7 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1))]
     fn try_acquire(
         &self,
         py: Python<'_>,
@@ -67,8 +67,10 @@ impl Balancer {
         pool: Option<&str>,
         key: Option<Key<'_>>,
         cost: u64,
+        priority: i64,
+        seats: i64,
     ) -> PyResult<Lease> {
-        let request = request(tenant, pool, key, cost);
+        let request = shaped(request(tenant, pool, key, cost), priority, seats)?;
         match guard(|| self.core.try_acquire_owned(&request))? {
             Ok(lease) => Ok(Lease::new(py, lease)),
             Err(rejection) => Err(raised(py, &rejection)),
@@ -76,16 +78,18 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, timeout=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, timeout=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
         tenant: &str,
         pool: Option<&str>,
         key: Option<Key<'_>>,
         cost: u64,
+        priority: i64,
+        seats: i64,
         timeout: Option<f64>,
     ) -> PyResult<Acquire> {
-        let mut request = request(tenant, pool, key, cost);
+        let mut request = shaped(request(tenant, pool, key, cost), priority, seats)?;
         if let Some(seconds) = timeout {
             request = request.timeout(patience(seconds)?);
         }
@@ -94,7 +98,7 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, timeout=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, timeout=None))]
     fn acquire_blocking(
         &self,
         py: Python<'_>,
@@ -102,9 +106,11 @@ impl Balancer {
         pool: Option<&str>,
         key: Option<Key<'_>>,
         cost: u64,
+        priority: i64,
+        seats: i64,
         timeout: Option<f64>,
     ) -> PyResult<Lease> {
-        let mut request = request(tenant, pool, key, cost);
+        let mut request = shaped(request(tenant, pool, key, cost), priority, seats)?;
         if let Some(seconds) = timeout {
             request = request.timeout(patience(seconds)?);
         }

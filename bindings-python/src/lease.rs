@@ -1,6 +1,9 @@
 //! A lease: the right to be in flight, and the address to go to.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 use tenantry::{Lease as Core, Outcome};
@@ -19,29 +22,81 @@ pub(crate) struct Lease {
     /// Frozen and a member: reading it costs 3 ns.
     #[pyo3(get)]
     address: Py<PyString>,
-    /// `None` once finished. Dropping what is left in it is the core's `Outcome::cancelled`.
-    core: Mutex<Option<Core>>,
+    stage: Mutex<Stage>,
+}
+
+/// How far it has come. The core runs outside the lock, because it may wake a waiter, and that is Python code.
+enum Stage {
+    /// Dropping it is the core's `Outcome::cancelled`.
+    Open(Core),
+    /// Somebody tells the first byte just now, and ends it afterwards if this says how it ended meanwhile.
+    Telling(Option<Outcome>),
+    Ended,
 }
 
 impl Lease {
     #[inline]
     pub(crate) fn new(py: Python<'_>, core: Core) -> Self {
-        Self { address: address(py, core.endpoint()), core: Mutex::new(Some(core)) }
+        Self { address: address(py, core.endpoint()), stage: Mutex::new(Stage::Open(core)) }
     }
 
-    /// Ends it, unless it has ended; says whether it did. The mutex is free again before the core runs: the core may wake a
-    /// waiter, and that is Python code.
+    /// Ends it, unless it has ended; says whether it did.
     #[inline]
     pub(crate) fn end(&self, outcome: Outcome) -> PyResult<bool> {
-        let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match core {
-            Some(core) => guard(|| core.finish(outcome)).map(|()| true),
-            None => Ok(false),
+        let core = {
+            let mut stage = self.stage();
+            match mem::replace(&mut *stage, Stage::Ended) {
+                Stage::Open(core) => core,
+                Stage::Telling(None) => {
+                    *stage = Stage::Telling(Some(outcome));
+                    return Ok(true);
+                }
+                ended => {
+                    *stage = ended;
+                    return Ok(false);
+                }
+            }
+        };
+        guard(|| core.finish(outcome)).map(|()| true)
+    }
+
+    /// Lets `tell` run on the core, outside the lock; says whether the lease was open.
+    fn tell(&self, tell: impl FnOnce(&mut Core)) -> PyResult<bool> {
+        let mut core = {
+            let mut stage = self.stage();
+            match mem::replace(&mut *stage, Stage::Telling(None)) {
+                Stage::Open(core) => core,
+                // Told by another thread just now, or ended.
+                other => {
+                    let open = matches!(other, Stage::Telling(None));
+                    *stage = other;
+                    return Ok(open);
+                }
+            }
+        };
+        let told = guard(|| tell(&mut core));
+        let ended = {
+            let mut stage = self.stage();
+            match mem::replace(&mut *stage, Stage::Ended) {
+                Stage::Telling(Some(outcome)) => Some((core, outcome)),
+                _ => {
+                    *stage = Stage::Open(core);
+                    None
+                }
+            }
+        };
+        if let Some((core, outcome)) = ended {
+            guard(|| core.finish(outcome))?;
         }
+        told.map(|()| true)
     }
 
     fn is_finished(&self) -> bool {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        matches!(*self.stage(), Stage::Ended | Stage::Telling(Some(_)))
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,13 +123,8 @@ impl Lease {
         self.end(outcome)
     }
 
-    /// Taken out while the core runs, for the same reason as in [`Self::end`].
     fn first_byte(&self) -> PyResult<bool> {
-        let taken = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut core) = taken else { return Ok(false) };
-        let told = guard(|| core.first_byte());
-        *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
-        told.map(|()| true)
+        self.tell(Core::first_byte)
     }
 
     #[getter]

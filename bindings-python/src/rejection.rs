@@ -24,6 +24,9 @@ fn exception<'py>(py: Python<'py>, rejection: &Rejection) -> PyResult<Bound<'py,
         Rejection::RateLimited { retry_after } => {
             class!("RateLimited").call1((message, retry_after.as_nanos()))
         }
+        Rejection::WouldTimeOut { retry_after } => {
+            class!("WouldTimeOut").call1((message, retry_after.as_nanos()))
+        }
         Rejection::CostTooHigh { limit } => class!("CostTooHigh").call1((message, limit)),
         Rejection::TooManyInFlight { limit } => class!("TooManyInFlight").call1((message, limit)),
         Rejection::UnknownTenant => class!("UnknownTenant").call1((message,)),

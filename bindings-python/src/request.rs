@@ -44,6 +44,21 @@ pub(crate) fn request<'a>(
     request
 }
 
+/// The same, as urgent and as wide as the caller says.
+#[inline]
+pub(crate) fn shaped(request: Request<'_>, priority: i64, seats: i64) -> PyResult<Request<'_>> {
+    let urgency =
+        u8::try_from(priority).ok().filter(|urgency| *urgency <= LEAST_URGENT).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "priority: give 0 (most urgent) to {LEAST_URGENT} (least), not {priority}"
+            ))
+        })?;
+    let width = u32::try_from(seats).ok().filter(|width| *width > 0).ok_or_else(|| {
+        PyValueError::new_err(format!("seats: give a number from 1 to {}, not {seats}", u32::MAX))
+    })?;
+    Ok(request.priority(urgency).seats(width))
+}
+
 /// How long to wait. Zero or less, as in `asyncio.wait_for`: not at all.
 pub(crate) fn patience(seconds: f64) -> PyResult<Duration> {
     if seconds.is_nan() {
@@ -59,3 +74,6 @@ pub(crate) fn measured(name: &str, seconds: f64) -> PyResult<Duration> {
         PyValueError::new_err(format!("{name}: give finite seconds of zero or more, not {seconds}"))
     })
 }
+
+/// RFC 9218's last urgency.
+const LEAST_URGENT: u8 = 7;

@@ -115,9 +115,46 @@ def test_a_pool_without_endpoints_has_none_to_give(make: Make) -> None:
     assert (caught.value.code, caught.value.permanent) == ("NO_ENDPOINT", False)
 
 
+def test_a_wait_beyond_its_timeout_is_foreseen(make: Make) -> None:
+    clock = tenantry.ManualClock()
+    lb = make(config(capacity=1), clock)
+    held = lb.try_acquire("acme")
+    waiting = [lb.acquire("globex", timeout=60) for _ in range(20)]
+    for _ in range(17):
+        clock.advance(1_000_000_000)
+        held.finish()
+        held = polled(waiting.pop(0))
+    with pytest.raises(tenantry.WouldTimeOut) as caught:
+        lb.acquire("globex", timeout=1).poll()
+    rejected = caught.value
+    assert (rejected.code, rejected.permanent) == ("WOULD_TIME_OUT", False)
+    assert 1 < rejected.retry_after == rejected.retry_after_ns / 1e9 < 10
+    assert "deadline" in str(rejected)
+    assert all(one.cancel() for one in waiting)
+    held.finish()
+
+
+def polled(acquire: tenantry.Acquire) -> tenantry.Lease:
+    lease = acquire.poll()
+    assert lease is not None
+    return lease
+
+
+def test_the_more_urgent_of_one_tenant_goes_first_and_a_wide_one_takes_its_seats(make: Make) -> None:
+    lb = make(config(capacity=2))
+    held = lb.try_acquire("acme", seats=2)
+    with pytest.raises(tenantry.Saturated):
+        lb.try_acquire("acme")
+    late, early = lb.acquire("acme", priority=5, seats=2), lb.acquire("acme", priority=0, seats=2)
+    held.finish()
+    assert late.poll() is None
+    polled(early).finish()
+    polled(late).finish()
+
+
 @pytest.mark.parametrize(
     "rejected",
-    [tenantry.RateLimited("wait", 5), tenantry.CostTooHigh("dear", 9), tenantry.Saturated("full"), tenantry.TimedOut("late")],
+    [tenantry.RateLimited("wait", 5), tenantry.CostTooHigh("dear", 9), tenantry.Saturated("full"), tenantry.TimedOut("late"), tenantry.WouldTimeOut("later", 7)],
     ids=lambda rejected: rejected.code,
 )
 def test_a_rejection_crosses_processes(rejected: tenantry.Rejected) -> None:
@@ -127,7 +164,7 @@ def test_a_rejection_crosses_processes(rejected: tenantry.Rejected) -> None:
 
 def test_every_rejection_has_its_own_class_and_code() -> None:
     classes = tenantry.Rejected.__subclasses__()
-    assert len(classes) == len({one.code for one in classes}) == 10
+    assert len(classes) == len({one.code for one in classes}) == 11
     assert all(getattr(tenantry, one.__name__) is one for one in classes)
 
 
@@ -142,6 +179,12 @@ def test_every_rejection_has_its_own_class_and_code() -> None:
         (lambda lb: lb.try_acquire("acme", cost=2**64), OverflowError),
         (lambda lb: lb.try_acquire("acme", cost=1.5), TypeError),
         (lambda lb: lb.try_acquire("acme\ud800"), UnicodeEncodeError),
+        (lambda lb: lb.try_acquire("acme", priority=8), ValueError),
+        (lambda lb: lb.acquire("acme", priority=-1), ValueError),
+        (lambda lb: lb.try_acquire("acme", priority="high"), TypeError),
+        (lambda lb: lb.acquire_blocking("acme", seats=0), ValueError),
+        (lambda lb: lb.try_acquire("acme", seats=2**32), ValueError),
+        (lambda lb: lb.try_acquire("acme", seats=1.5), TypeError),
         (lambda lb: lb.acquire("acme", timeout=float("nan")), ValueError),
         (lambda lb: lb.acquire("acme", timeout="1"), TypeError),
         (lambda lb: lb.stats(1), TypeError),

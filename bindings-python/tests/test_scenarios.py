@@ -58,6 +58,9 @@ class Replay:
                 return self.poll(name)
             case {"finish": name}:
                 return self.finish(name, step)
+            case {"first_byte": name}:
+                assert self.leases[name].first_byte()
+                return None
             case {"drop": name}:
                 # The last reference; whichever it is.
                 assert (self.leases.pop(name, None) or self.waiting.pop(name, None)) is not None
@@ -106,7 +109,7 @@ class Replay:
 
 def options(request: dict[str, Any]) -> dict[str, Any]:
     """The request's keyword arguments."""
-    return {name: request[name] for name in ("pool", "key", "cost") if name in request}
+    return {name: request[name] for name in ("pool", "key", "cost", "priority", "seats") if name in request}
 
 
 def refusal(rejected: tenantry.Rejected) -> dict[str, Any]:

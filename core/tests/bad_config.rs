@@ -199,6 +199,94 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "from 1 to 10000000",
     ),
     ("[templates.free]\nweight = 2000000", "templates.free.weight", "2000000", "from 1 to 1000000"),
+    // Shares of seats, and the tree.
+    ("[tenants.acme]\nparent = 'org'", "tenants.acme.parent", r#""org""#, "[tenants.org]"),
+    ("[tenants.acme]\nparent = 'acme'", "tenants.acme.parent", r#""acme""#, "without a circle"),
+    (
+        "[tenants.a]\nparent = 'b'\n[tenants.b]\nparent = 'a'",
+        "tenants.a.parent",
+        r#""b""#,
+        "without a circle",
+    ),
+    ("[tenants.acme]\nparent = 7", "tenants.acme.parent", "7", "a string"),
+    (
+        "[tenants.acme]\nparent = 'org'\n[tenants.org]\nrate = '1/s'",
+        "tenants.org.rate",
+        "",
+        "to the children",
+    ),
+    (
+        "[tenants.acme]\nparent = 'org'\n[tenants.org]\nmax_in_flight = 9",
+        "tenants.org.max_in_flight",
+        "",
+        "to the children",
+    ),
+    ("[templates.free]\nparent = 'org'", "templates.free.parent", r#""org""#, "[tenants.org]"),
+    ("[tenants.acme]\nseats = 4", "tenants.acme.seats", "4", "a table"),
+    ("[tenants.acme]\nseats = { gauranteed = 4 }", "tenants.acme.seats.gauranteed", "4", "`guaranteed`"),
+    ("[tenants.acme]\nseats = { max = 0 }", "tenants.acme.seats.max", "0", "at least 1"),
+    ("[tenants.acme]\nseats = { max = -1 }", "tenants.acme.seats.max", "-1", "a number of seats"),
+    ("[tenants.acme]\nseats = { max = '101%' }", "tenants.acme.seats.max", r#""101%""#, "at most \"100%\""),
+    ("[tenants.acme]\nseats = { max = 'half' }", "tenants.acme.seats.max", r#""half""#, "%"),
+    ("[tenants.acme]\nseats = { lendable = 1 }", "tenants.acme.seats.lendable", "1", "a guaranteed amount"),
+    (
+        "[tenants.acme]\nseats = { guaranteed = 4, max = 3 }",
+        "tenants.acme.seats.guaranteed",
+        "4",
+        "at most the max, 3",
+    ),
+    (
+        "[tenants.acme]\nseats = { guaranteed = '10%', lendable = '20%' }",
+        "tenants.acme.seats.lendable",
+        r#""20%""#,
+        "at most the guaranteed, ",
+    ),
+    (
+        "[templates.free]\nseats = { guaranteed = 2, lendable = 1 }",
+        "templates.free.seats.lendable",
+        "",
+        "only configured tenants",
+    ),
+    (
+        "[tenants.acme]\nparent = 'org'\nseats = { guaranteed = 2, lendable = 1 }\n\
+         [tenants.org]\nseats = { guaranteed = 4, lendable = 0 }",
+        "tenants.acme.seats.lendable",
+        "",
+        "tenants.org",
+    ),
+    // The queue, and endpoints' caps.
+    (
+        "[pools.api]\nendpoints = []\nqueue = { order = 'lifo' }",
+        "pools.api.queue.order",
+        r#""lifo""#,
+        "adaptive_lifo",
+    ),
+    ("[pools.api]\nendpoints = []\nqueue = { aging = 1 }", "pools.api.queue.aging", "1", "a duration"),
+    ("[pools.api]\nendpoints = []\nqueue = { codel = true }", "pools.api.queue.codel", "true", "a table"),
+    (
+        "[pools.api]\nendpoints = []\nqueue = { codel = { target = '0s' } }",
+        "pools.api.queue.codel.target",
+        r#""0s""#,
+        "above zero",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nqueue = { codel = { interval = '0ms' } }",
+        "pools.api.queue.codel.interval",
+        r#""0s""#,
+        "above zero",
+    ),
+    (
+        "[pools.api]\nendpoints = [{ address = 'a', max_in_flight = 0 }]",
+        "pools.api.endpoints[0].max_in_flight",
+        "0",
+        "at least 1",
+    ),
+    (
+        "[pools.api]\nendpoints = [{ address = 'a', max_in_flight = 'one' }]",
+        "pools.api.endpoints[0].max_in_flight",
+        r#""one""#,
+        "a whole number",
+    ),
 ];
 
 fn toml(text: &str) -> Result<Config, tenantry::ConfigError> {

@@ -76,6 +76,8 @@ impl Replay {
             return self.keep(name, result);
         } else if let Some(name) = step["finish"].as_str() {
             self.leases.remove(name).expect("a lease").finish(outcome(step));
+        } else if let Some(name) = step["first_byte"].as_str() {
+            self.leases.get_mut(name).expect("a lease").first_byte();
         } else if let Some(name) = step["drop"].as_str() {
             assert!(
                 self.leases.remove(name).is_some() || self.waiting.remove(name).is_some(),
@@ -121,6 +123,12 @@ fn request(value: &Value) -> Request<'_> {
     }
     if let Some(cost) = value["cost"].as_u64() {
         request = request.cost(cost);
+    }
+    if let Some(urgency) = value["priority"].as_u64() {
+        request = request.priority(u8::try_from(urgency).expect("0 to 7"));
+    }
+    if let Some(seats) = value["seats"].as_u64() {
+        request = request.seats(u32::try_from(seats).expect("a width"));
     }
     match value["timeout_ns"].as_u64() {
         Some(nanos) => request.timeout(Duration::from_nanos(nanos)),

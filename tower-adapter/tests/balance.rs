@@ -328,3 +328,29 @@ async fn an_error_of_ones_own_can_be_answered_too() {
     );
     assert_eq!(response.headers()["x-should-retry"], "false");
 }
+
+#[tokio::test]
+async fn urgency_and_width_are_asked_of_each_request() {
+    let balancer = balancer(2);
+    let layer = BalanceLayer::new(balancer.clone())
+        .pool("api")
+        .priority(|request| if request.uri.path() == "/urgent" { 0 } else { 7 })
+        .seats(|_| 2);
+    let (service, mut bodies) = streaming();
+    let service = layer.layer(service);
+    let held = service.clone().oneshot(request()).await.unwrap();
+    assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 2, "it takes two seats");
+    let mut late = pin!(service.clone().oneshot(request()));
+    let mut urgent = request();
+    *urgent.uri_mut() = "/urgent".parse().unwrap();
+    let mut urgent = pin!(service.oneshot(urgent));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(late.as_mut().poll(&mut context).is_pending() && urgent.as_mut().poll(&mut context).is_pending());
+    drop((held, bodies.recv().await));
+    assert!(late.as_mut().poll(&mut context).is_pending(), "it came first, and is less urgent");
+    let Poll::Ready(Ok(answer)) = urgent.as_mut().poll(&mut context) else {
+        unreachable!("its turn has come")
+    };
+    drop(answer);
+    assert!(late.as_mut().poll(&mut context).is_ready());
+}

@@ -30,6 +30,10 @@ impl Mailbox {
     pub(crate) const POOL: usize = 3;
     /// An integer: the kind of the outcome.
     pub(crate) const KIND: usize = 4;
+    /// An integer: how urgent a request is.
+    pub(crate) const PRIORITY: usize = 5;
+    /// An integer: how many seats it takes.
+    pub(crate) const SEATS: usize = 14;
     /// A float: a rejection's figure, or the milliseconds to wait.
     pub(crate) const FIGURE: usize = 3;
     /// A float: what a request costs.
@@ -91,4 +95,4 @@ impl Drop for Mailbox {
 }
 
 /// The mailbox's size in 64-bit words.
-const WORDS: usize = 7;
+const WORDS: usize = 8;

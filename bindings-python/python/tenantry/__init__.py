@@ -25,6 +25,7 @@ from tenantry._rejection import (
     TooManyInFlight,
     UnknownPool,
     UnknownTenant,
+    WouldTimeOut,
 )
 from tenantry._stats import EndpointStats, PoolStats, Stats, TenantStats
 
@@ -49,5 +50,6 @@ __all__ = [
     "TooManyInFlight",
     "UnknownPool",
     "UnknownTenant",
+    "WouldTimeOut",
     "__version__",
 ]

@@ -24,12 +24,21 @@ class Balancer:
         """A balancer from a `.toml`, `.yaml`, `.yml` or `.json` file."""
 
     def try_acquire(
-        self, tenant: str, /, *, pool: str | None = None, key: str | bytes | None = None, cost: int = 1
+        self,
+        tenant: str,
+        /,
+        *,
+        pool: str | None = None,
+        key: str | bytes | None = None,
+        cost: int = 1,
+        priority: int = 3,
+        seats: int = 1,
     ) -> Lease:
         """Decides now: a lease, or a `Rejected`.
 
         `pool` may be left out where there is one pool. `key`: requests with one key go to one endpoint, under a hash strategy.
-        `cost` is counted by the tenant's cost quotas and its fair share.
+        `cost` is counted by the tenant's cost quotas and its fair share. `priority`: how urgent it is among its own tenant's
+        requests, 0 (most) to 7, as in RFC 9218. `seats`: how many it takes while it runs.
         """
 
     def acquire(
@@ -40,6 +49,8 @@ class Balancer:
         pool: str | None = None,
         key: str | bytes | None = None,
         cost: int = 1,
+        priority: int = 3,
+        seats: int = 1,
         timeout: float | None = None,
     ) -> Acquire:
         """Waits for a seat when there is none: `async with lb.acquire("acme") as lease`, or `lease = await lb.acquire("acme")`.
@@ -56,6 +67,8 @@ class Balancer:
         pool: str | None = None,
         key: str | bytes | None = None,
         cost: int = 1,
+        priority: int = 3,
+        seats: int = 1,
         timeout: float | None = None,
     ) -> Lease:
         """As `acquire`, in a thread: blocks until there is a seat, with the GIL released. Ctrl-C interrupts it."""

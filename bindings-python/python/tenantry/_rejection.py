@@ -108,6 +108,24 @@ class TimedOut(Rejected, TimeoutError):
     code = "TIMED_OUT"
 
 
+class WouldTimeOut(Rejected):
+    """The request would wait for its seat beyond its timeout, as fast as the queue moves now: it was not let in at all."""
+
+    code = "WOULD_TIME_OUT"
+    retry_after_ns: int = 0
+
+    def __init__(self, message: str, retry_after_ns: int) -> None:
+        self.retry_after_ns = retry_after_ns
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds that it would wait beyond its timeout: an estimate."""
+        return self.retry_after_ns / 1e9
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class NoEndpoint(Rejected):
     """The pool has no endpoint that can serve."""
 

@@ -162,14 +162,10 @@ impl ShortForm for EndpointSpec {
 
     fn from_table(table: EndpointTable) -> Result<Self, String> {
         let spec = Self::new(table.address).with_weight(table.weight.unwrap_or(1));
-        match table.max_in_flight {
-            Some(0) => {
-                Err("max_in_flight: give at least 1; to keep requests away, leave the endpoint out"
-                    .to_owned())
-            }
-            Some(requests) => Ok(spec.with_max_in_flight(requests)),
-            None => Ok(spec),
-        }
+        Ok(match table.max_in_flight {
+            Some(requests) => spec.with_max_in_flight(requests),
+            None => spec,
+        })
     }
 
     fn from_text(text: &str) -> Result<Self, String> {

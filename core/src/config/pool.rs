@@ -1,6 +1,6 @@
 //! Pools and endpoints as they are configured.
 
-use std::{collections::HashSet, num::NonZeroU32, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use super::{CapacitySpec, ConfigError, OutlierSpec, QueueSpec, StrategySpec, error::quoted};
 
@@ -9,7 +9,7 @@ use super::{CapacitySpec, ConfigError, OutlierSpec, QueueSpec, StrategySpec, err
 pub struct EndpointSpec {
     address: String,
     weight: u32,
-    max_in_flight: Option<NonZeroU32>,
+    max_in_flight: Option<u32>,
 }
 
 impl EndpointSpec {
@@ -27,17 +27,18 @@ impl EndpointSpec {
     }
 
     /// The most requests in flight there: 1 or 2 for a GPU or a function. Default: no cap. Never exceeded, from pick to the end of the
-    /// lease; the pool's seats are no more than its endpoints can take. 0 counts as 1.
+    /// lease; the pool's seats are no more than its endpoints can take.
+    /// At least 1.
     #[must_use]
-    pub fn with_max_in_flight(mut self, requests: u32) -> Self {
-        self.max_in_flight = Some(NonZeroU32::new(requests).unwrap_or(NonZeroU32::MIN));
+    pub const fn with_max_in_flight(mut self, requests: u32) -> Self {
+        self.max_in_flight = Some(requests);
         self
     }
 
     /// The cap, if there is one.
     #[must_use]
-    pub fn max_in_flight(&self) -> Option<u32> {
-        self.max_in_flight.map(NonZeroU32::get)
+    pub const fn max_in_flight(&self) -> Option<u32> {
+        self.max_in_flight
     }
 
     /// The address.
@@ -180,6 +181,10 @@ impl EndpointSpec {
         if self.weight == 0 {
             let fix = "give a weight from 1 on, or leave the endpoint out";
             return Err(ConfigError::new(format!("{path}.weight"), self.weight, fix));
+        }
+        if self.max_in_flight == Some(0) {
+            let fix = "give at least 1; to keep requests away, leave the endpoint out";
+            return Err(ConfigError::new(format!("{path}.max_in_flight"), 0, fix));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::ConfigError;
+use super::{ConfigError, error::quoted};
 
 /// So many seats, or a percentage of a pool's capacity. In the document: `4` or `"25%"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,27 +86,27 @@ impl SeatsSpec {
     pub(super) fn validate(&self, path: &str) -> Result<(), ConfigError> {
         let fields = [("guaranteed", self.guaranteed), ("lendable", self.lendable), ("max", self.max)];
         for (field, amount) in fields {
-            if let Some(Amount::Percent(percent @ 101..)) = amount {
+            if let Some(amount @ Amount::Percent(101..)) = amount {
                 let fix = "give at most \"100%\"";
-                return Err(ConfigError::new(format!("{path}.{field}"), format!("\"{percent}%\""), fix));
+                return Err(ConfigError::new(format!("{path}.{field}"), amount.written(), fix));
             }
         }
         match (self.guaranteed, self.lendable, self.max) {
             (None, Some(lendable), _) => {
                 let fix = "give a guaranteed amount to lend from, or leave it out";
-                Err(ConfigError::new(format!("{path}.lendable"), lendable, fix))
+                Err(ConfigError::new(format!("{path}.lendable"), lendable.written(), fix))
             }
             (_, _, Some(max @ (Amount::Seats(0) | Amount::Percent(0)))) => {
                 let fix = "give at least 1; to keep a tenant out of a pool, leave the pool out of its pools";
-                Err(ConfigError::new(format!("{path}.max"), max, fix))
+                Err(ConfigError::new(format!("{path}.max"), max.written(), fix))
             }
             (Some(guaranteed), _, Some(max)) if guaranteed.exceeds(max) => {
                 let fix = format!("give at most the max, {max}");
-                Err(ConfigError::new(format!("{path}.guaranteed"), guaranteed, fix))
+                Err(ConfigError::new(format!("{path}.guaranteed"), guaranteed.written(), fix))
             }
             (Some(guaranteed), Some(lendable), _) if lendable.exceeds(guaranteed) => {
                 let fix = format!("give at most the guaranteed, {guaranteed}");
-                Err(ConfigError::new(format!("{path}.lendable"), lendable, fix))
+                Err(ConfigError::new(format!("{path}.lendable"), lendable.written(), fix))
             }
             _ => Ok(()),
         }
@@ -121,6 +121,14 @@ impl Amount {
             Self::Percent(percent) => {
                 u32::try_from(u64::from(capacity) * u64::from(percent) / 100).unwrap_or(u32::MAX)
             }
+        }
+    }
+
+    /// As the document has it.
+    fn written(self) -> String {
+        match self {
+            Self::Seats(seats) => seats.to_string(),
+            Self::Percent(_) => quoted(&self.to_string()),
         }
     }
 

@@ -82,6 +82,20 @@ impl BalanceLayer {
         self
     }
 
+    /// How urgent a request is among its own tenant's: 0 (most) to 7 (least), as in RFC 9218. Default 3; above 7 counts as 7.
+    #[must_use]
+    pub fn priority(mut self, priority: impl Fn(&Parts) -> u8 + Send + Sync + 'static) -> Self {
+        self.settings.priority = Some(Arc::new(priority));
+        self
+    }
+
+    /// How many seats a request takes while it runs. Default 1; 0 counts as 1.
+    #[must_use]
+    pub fn seats(mut self, seats: impl Fn(&Parts) -> u32 + Send + Sync + 'static) -> Self {
+        self.settings.seats = Some(Arc::new(seats));
+        self
+    }
+
     /// The key by which hash strategies keep requests together. Default: none.
     #[must_use]
     pub fn key(

@@ -11,10 +11,14 @@ pub(super) struct Settings {
     pub(super) pool: Option<Arc<str>>,
     pub(super) timeout: Option<Duration>,
     pub(super) cost: Option<Arc<CostFn>>,
+    pub(super) priority: Option<Arc<PriorityFn>>,
+    pub(super) seats: Option<Arc<SeatsFn>>,
     pub(super) key: Option<Arc<KeyFn>>,
 }
 
 pub(super) type CostFn = dyn Fn(&Parts) -> u64 + Send + Sync;
+pub(super) type PriorityFn = dyn Fn(&Parts) -> u8 + Send + Sync;
+pub(super) type SeatsFn = dyn Fn(&Parts) -> u32 + Send + Sync;
 pub(super) type KeyFn = dyn for<'a> Fn(&'a Parts) -> Option<Cow<'a, [u8]>> + Send + Sync;
 
 impl Settings {
@@ -32,6 +36,12 @@ impl Settings {
         if let Some(cost) = &self.cost {
             request = request.cost(cost(parts));
         }
+        if let Some(priority) = &self.priority {
+            request = request.priority(priority(parts));
+        }
+        if let Some(seats) = &self.seats {
+            request = request.seats(seats(parts));
+        }
         if let Some(key) = &key {
             request = request.key(key);
         }
@@ -45,6 +55,8 @@ impl fmt::Debug for Settings {
             .field("pool", &self.pool)
             .field("timeout", &self.timeout)
             .field("cost", &self.cost.as_ref().map(|_| "a function"))
+            .field("priority", &self.priority.as_ref().map(|_| "a function"))
+            .field("seats", &self.seats.as_ref().map(|_| "a function"))
             .field("key", &self.key.as_ref().map(|_| "a function"))
             .finish()
     }

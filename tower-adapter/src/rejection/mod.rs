@@ -8,6 +8,7 @@
 //! | rate spent | 429 | when it returns | `false` where that is more than 60 s |
 //! | too many in flight | 429 | 1 | |
 //! | costs more than may ever pass | 429 | | `false` |
+//! | would wait in vain | 503 | what its timeout lacks | `false` where that is more than 60 s |
 //! | no seat, queue full, waited in vain, no endpoint | 503 | 1 | |
 //!
 //! `Retry-After` is in whole seconds, rounded up, at least 1. The body is `application/problem+json` (RFC 9457) with

@@ -174,6 +174,9 @@ fn describe(rejection: Rejection) -> (StatusCode, &'static str) {
         }
         Rejection::QueueFull => (StatusCode::SERVICE_UNAVAILABLE, "The queue is full"),
         Rejection::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "No capacity came free in time"),
+        Rejection::WouldTimeOut { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "No capacity would come free in time")
+        }
         Rejection::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No endpoint can serve this now"),
         // `Saturated`, and whatever a later version adds: not now.
         _ => (StatusCode::SERVICE_UNAVAILABLE, "No capacity is free"),
@@ -220,6 +223,7 @@ mod tests {
             (Rejection::Saturated, 503, Some("1")),
             (Rejection::QueueFull, 503, Some("1")),
             (Rejection::TimedOut, 503, Some("1")),
+            (Rejection::WouldTimeOut { retry_after: Duration::from_millis(2_500) }, 503, Some("3")),
             (Rejection::NoEndpoint, 503, Some("1")),
         ];
         for (rejection, status, retry_after) in table {
