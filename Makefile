@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo noisy test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+.PHONY: help demo simulate noisy test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
 # Rust 1.95 can fail on its own incremental state (an internal compiler error); what is built here is built whole.
@@ -23,11 +23,15 @@ help:
 	@echo "make demo    the gateway with its own upstreams: one tenant floods, the other keeps its latency"
 	echo "make test    builds, tests and checks everything: Rust, Python, Node (parts: rust loom python node)"
 	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
+	echo "make simulate  every scenario of the simulator, with its verdicts; reports and CSV in target/simulator/"
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
 
 demo:
 	@$(CARGO) run --release -j$(JOBS) --example gateway -- --seconds 20
+
+simulate:
+	@$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin simulate -- --seeds 4
 
 noisy:
 	@$(CARGO) run --release -j$(JOBS) --example noisy_neighbor

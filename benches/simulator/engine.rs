@@ -1,7 +1,6 @@
 //! One run: the real balancer on a clock of ours, driven from event to event.
 
 use std::{
-    collections::HashMap,
     mem,
     sync::{Arc, Mutex},
     time::Duration,
@@ -10,11 +9,11 @@ use std::{
 use tenantry::{Balancer, ManualClock};
 
 use super::{
-    checks::{Book, Breach, Fairness, Rates, Reading, Violation},
+    checks::{Book, Breach, Fairness, Rates, Reading, Stated, Violation},
     client::Call,
     distribution::Distribution,
     events::{Event, Events},
-    plan::{Edition, Plan},
+    plan::{Edition, Plan, PoolPlan},
     record::{PoolSample, Record},
     rng::Rng,
     server::Server,
@@ -40,7 +39,6 @@ pub(crate) struct Engine<'a> {
     pub(super) rung: Arc<Mutex<Vec<usize>>>,
     pub(super) record: Record,
     pub(super) books: Books,
-    tenant_index: HashMap<&'a str, usize>,
     /// Whether this step may have changed anything in the core.
     pub(super) touched: bool,
     breaches: Vec<Breach>,
@@ -93,7 +91,6 @@ impl<'a> Engine<'a> {
             rung: Arc::default(),
             record: Record::new(&plan.scenario, plan.tenants.len()),
             books: Books::new(plan, edition),
-            tenant_index: plan.tenants.iter().map(String::as_str).zip(0..).collect(),
             touched: false,
             breaches: vec![],
             breach_count: 0,
@@ -107,7 +104,8 @@ impl<'a> Engine<'a> {
         while let Some((at, event)) = self.events.pop() {
             self.step(at, event);
         }
-        let found = self.books.book.check_rest(&self.reading());
+        let reading = Reading { pools: self.pools(), tenants: self.tenants(0..self.plan.tenants.len()) };
+        let found = self.books.book.check_rest(&reading);
         self.note(found, "the end");
         Run {
             seed: self.seed,
@@ -153,7 +151,8 @@ impl<'a> Engine<'a> {
         self.answer_the_rung();
         let mut found = mem::take(&mut self.books.found);
         if mem::take(&mut self.touched) {
-            found.extend(self.books.book.check(&self.reading()));
+            let reading = self.reading();
+            found.extend(self.books.book.check(&reading));
         }
         if !found.is_empty() {
             self.note(found, &format!("{event:?}"));
@@ -189,7 +188,7 @@ impl<'a> Engine<'a> {
     }
 
     fn sample(&mut self) {
-        let pools = self.reading().pools;
+        let pools = self.pools();
         self.record.sampled(pools);
         let next = self.now + self.plan.scenario.sample.0;
         if next <= self.plan.scenario.end() {
@@ -197,23 +196,32 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What the balancer says of itself.
-    fn reading(&self) -> Reading {
-        let stats = self.balancer.stats();
-        let pool = |name: &str| {
-            stats.pool(name).map_or_else(PoolSample::default, |pool| PoolSample {
+    /// What the balancer says of its pools, and of the tenants that this step was about; now and then, of all.
+    fn reading(&mut self) -> Reading {
+        let changed = self.books.book.take_changed();
+        let everybody = self.steps.is_multiple_of(EVERYBODY_EACH);
+        let tenants =
+            if everybody { self.tenants(0..self.plan.tenants.len()) } else { self.tenants(changed) };
+        Reading { pools: self.pools(), tenants }
+    }
+
+    fn pools(&self) -> Vec<PoolSample> {
+        let pool = |planned: &PoolPlan| {
+            self.balancer.pool_stats(&planned.name).map_or_else(PoolSample::default, |pool| PoolSample {
                 capacity: pool.capacity(),
                 in_flight: pool.in_flight(),
                 waiting: pool.waiting(),
             })
         };
-        let mut tenants = vec![None; self.plan.tenants.len()];
-        for tenant in stats.tenants() {
-            if let Some(&at) = self.tenant_index.get(tenant.id()) {
-                tenants[at] = Some((tenant.in_flight(), tenant.waiting()));
-            }
-        }
-        Reading { pools: self.plan.pools.iter().map(|planned| pool(&planned.name)).collect(), tenants }
+        self.plan.pools.iter().map(pool).collect()
+    }
+
+    fn tenants(&self, which: impl IntoIterator<Item = usize>) -> Vec<Stated> {
+        let stated = |tenant: usize| {
+            let stats = self.balancer.tenant_stats(&self.plan.tenants[tenant])?;
+            Some(Stated { tenant, in_flight: stats.in_flight(), waiting: stats.waiting() })
+        };
+        which.into_iter().filter_map(stated).collect()
     }
 
     fn note(&mut self, found: Vec<Violation>, event: &str) {
@@ -264,4 +272,6 @@ fn stream_of(name: &str) -> u64 {
 
 const NETWORK_STREAM: u64 = 1;
 const SERVER_STREAMS: u64 = 1_000;
+/// After how many steps all tenants are compared, and not only those of the step.
+const EVERYBODY_EACH: u64 = 1_024;
 const MOST_BREACHES: usize = 5;

@@ -43,3 +43,40 @@ pub(crate) fn run(
         |(name, plan): &(String, _)| Outcome::new(name, plan, runs.by_ref().take(per_plan).collect());
     document.plans.iter().map(outcome).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn short_scenarios_hold_and_the_number_of_threads_changes_nothing() {
+        for name in ["endpoint_caps", "wide_requests"] {
+            let path =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name).with_extension("toml");
+            let document = Document::read(&path).expect("a usable scenario");
+            let [one, two] = [1, 2].map(|jobs| run(&document, 2, jobs, |_, _| ()));
+            for expect in &document.expect {
+                let (verdict, other) = (expect.judge(&one), expect.judge(&two));
+                assert!(verdict.holds, "{name}: {verdict:?}");
+                assert_eq!(verdict.found.to_bits(), other.found.to_bits(), "{name}: {}", verdict.statement);
+            }
+            let breaches: Vec<_> = one.iter().flat_map(|outcome| &outcome.breaches).collect();
+            assert!(breaches.is_empty(), "{name}: {breaches:?}");
+        }
+    }
+
+    #[test]
+    fn every_scenario_file_is_usable() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+        let files: Vec<_> = std::fs::read_dir(folder)
+            .expect("the scenarios")
+            .map(|file| file.expect("a file").path())
+            .collect();
+        assert!(files.len() >= 14);
+        for file in files {
+            assert!(!Document::read(&file).expect("a usable scenario").expect.is_empty(), "{file:?}");
+        }
+    }
+}

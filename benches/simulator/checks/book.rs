@@ -1,5 +1,7 @@
 //! Conservation, seats and work conservation: the simulator's own counts beside what `stats()` says.
 
+use std::mem;
+
 use super::Violation;
 use crate::record::PoolSample;
 
@@ -7,8 +9,15 @@ use crate::record::PoolSample;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) pools: Vec<PoolSample>,
-    /// In flight and waiting; `None` for tenants that the statistics do not list.
-    pub(crate) tenants: Vec<Option<(u32, u32)>>,
+    pub(crate) tenants: Vec<Stated>,
+}
+
+/// What it says of one tenant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stated {
+    pub(crate) tenant: usize,
+    pub(crate) in_flight: u32,
+    pub(crate) waiting: u32,
 }
 
 /// What of a pool's configuration the checks must know.
@@ -29,6 +38,8 @@ pub(crate) struct Book {
     terms: Vec<PoolTerms>,
     pools: Vec<Count>,
     tenants: Vec<Count>,
+    /// Tenants that were counted anew since the last look.
+    changed: Vec<usize>,
     /// In flight by pool and endpoint.
     endpoints: Vec<Vec<u32>>,
     /// Pools that this step admitted somebody to.
@@ -62,6 +73,7 @@ impl Book {
             terms,
             pools: vec![Count::default(); pools],
             tenants: vec![Count::default(); tenants],
+            changed: vec![],
             admitted: vec![false; pools],
             arrived: 0,
             ended: vec![],
@@ -101,12 +113,14 @@ impl Book {
     pub(crate) fn waits(&mut self, party: Party) {
         self.pools[party.pool].waiting += 1;
         self.tenants[party.tenant].waiting += 1;
+        self.changed.push(party.tenant);
     }
 
     /// Somebody waits no more; whether it was the tenant's last is for the caller to ask.
     pub(crate) fn waits_no_more(&mut self, party: Party) {
         self.pools[party.pool].waiting -= 1;
         self.tenants[party.tenant].waiting -= 1;
+        self.changed.push(party.tenant);
     }
 
     pub(crate) fn admitted(&mut self, party: Party, endpoint: usize, width: u32) {
@@ -115,6 +129,7 @@ impl Book {
             count.seats += width;
         }
         self.endpoints[party.pool][endpoint] += 1;
+        self.changed.push(party.tenant);
         self.admitted[party.pool] = true;
     }
 
@@ -124,6 +139,12 @@ impl Book {
             count.seats -= width;
         }
         self.endpoints[party.pool][endpoint] -= 1;
+        self.changed.push(party.tenant);
+    }
+
+    /// The tenants that were counted anew since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<usize> {
+        mem::take(&mut self.changed)
     }
 
     /// How many of a tenant's requests wait.
@@ -142,9 +163,8 @@ impl Book {
         for (at, sample) in reading.pools.iter().enumerate() {
             found.extend(self.check_pool(at, *sample));
         }
-        for (tenant, stated) in reading.tenants.iter().enumerate() {
+        for &Stated { tenant, in_flight, waiting } in &reading.tenants {
             let counted = self.tenants[tenant];
-            let Some((in_flight, waiting)) = *stated else { continue };
             if (in_flight, waiting) != (counted.leases, counted.waiting) {
                 let detail = format!(
                     "tenant {tenant} has {} leases and {} waiters, and stats() says {in_flight} and {waiting}",
@@ -234,7 +254,7 @@ mod tests {
 
     fn reading(capacity: u32, in_flight: u32, waiting: u32) -> Reading {
         let pools = vec![PoolSample { capacity, in_flight, waiting }];
-        Reading { pools, tenants: vec![Some((in_flight, waiting))] }
+        Reading { pools, tenants: vec![Stated { tenant: 0, in_flight, waiting }] }
     }
 
     fn rules(found: &[Violation]) -> Vec<&'static str> {

@@ -13,7 +13,7 @@ mod rates;
 
 use std::fmt;
 
-pub(crate) use book::{Book, Party, PoolTerms, Reading};
+pub(crate) use book::{Book, Party, PoolTerms, Reading, Stated};
 pub(crate) use fairness::{Fairness, FlowTerms};
 pub(crate) use rates::Rates;
 

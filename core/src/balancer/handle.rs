@@ -16,7 +16,7 @@ use crate::{
     config::{Config, ConfigError},
     rejection::Rejection,
     request::Request,
-    stats::Stats,
+    stats::{PoolStats, Stats, TenantStats},
     sync::Mutex,
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
@@ -145,6 +145,33 @@ impl Balancer {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.state.stats()
+    }
+
+    /// What is true now of one tenant, whether it is among the most active or not; `None` where nobody has this id. Costs the same with a
+    /// million tenants.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, PoolSpec, Request, TenantSpec};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::new(config)?;
+    /// let lease = balancer.try_acquire(&Request::new("acme"))?;
+    /// assert_eq!(balancer.tenant_stats("acme").map(|tenant| tenant.in_flight()), Some(1));
+    /// assert_eq!(balancer.pool_stats("api").map(|pool| pool.in_flight()), Some(1));
+    /// assert!(balancer.tenant_stats("nobody").is_none() && balancer.pool_stats("other").is_none());
+    /// # drop(lease);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn tenant_stats(&self, id: &str) -> Option<TenantStats> {
+        self.state.stats_of_tenant(id)
+    }
+
+    /// What is true now of one pool; `None` where there is none of this name.
+    #[must_use]
+    pub fn pool_stats(&self, name: &str) -> Option<PoolStats> {
+        self.state.stats_of_pool(name)
     }
 
     /// The moment on this balancer's clock: what deadlines are reckoned from.

@@ -42,6 +42,18 @@ impl State {
         Stats { tenants, other, pools }
     }
 
+    pub(super) fn stats_of_tenant(&self, id: &str) -> Option<TenantStats> {
+        let snapshot = self.published.load();
+        let found = snapshot.directory.find(&self.hasher.key(id)?, &self.slab)?;
+        Some(self.tenant_stats(found.slot, id.to_owned()))
+    }
+
+    pub(super) fn stats_of_pool(&self, name: &str) -> Option<PoolStats> {
+        let (now, snapshot) = (self.clock.now(), self.published.load());
+        let service = snapshot.service(Some(name)).ok()?;
+        Some(pool_stats(service, now))
+    }
+
     fn tenant_stats(&self, slot: u32, id: String) -> TenantStats {
         let tenant = self.slab.get(slot);
         let waiting = tenant.waiting();

@@ -2,8 +2,11 @@
 //!
 //! By Little's law the requests that stand in the backends' queues are `throughput × (latency − floor)`. The limit is what is in flight
 //! less that queue, plus a headroom that grows with the limit, and with how much service times vary: backends whose
-//! times vary go idle without some queue. A latency near the floor adds a quarter at once. The floor is the mean latency of *probes*: for a moment the limit is lowered by 30 %, and the
-//! requests that begin and end meanwhile measure it.
+//! times vary go idle without some queue. A latency near the floor adds at least 6 %. The floor is the mean latency of *probes*: for a moment the limit is lowered by 30 % of
+//! what waits for its latency, and the requests that begin and end meanwhile measure it.
+//!
+//! Where seats are held much longer than the latency lasts (streams, told by their first byte), a probe takes no more seats than that, the floor is
+//! first what is first seen, and a step is at least ten seats, so that the next window need not wait for streams to end.
 //!
 //! Source: the queue estimate of TCP Vegas; probes and the epoch of a measurement as in Envoy's adaptive concurrency. *Where we differ*: means are
 //! compared with means, never with a minimum, which would lie below what variable service times can hold; the queue comes from throughput and
@@ -44,6 +47,8 @@ pub(crate) struct Adaptive {
     probe_gap: AtomicU64,
     /// At which limit the floor is to be measured anew.
     probed_at: Number,
+    /// How many seats a probe takes away.
+    probe_cut: Number,
 }
 
 impl Adaptive {
@@ -60,6 +65,7 @@ impl Adaptive {
             next_probe: AtomicU64::new(0),
             probe_gap: AtomicU64::new(nanos(FIRST_GAP)),
             probed_at: Number::new(0.0),
+            probe_cut: Number::new(0.0),
         }
     }
 
@@ -67,7 +73,7 @@ impl Adaptive {
     pub(super) fn seats(&self) -> u32 {
         let probing = self.epoch.load(Ordering::Relaxed) & PROBING != 0;
         let limit = self.limit.read();
-        whole(if probing { self.bounds.hold(limit * PROBE_SHARE) } else { limit })
+        whole(if probing { self.bounds.hold(limit - self.probe_cut.read()) } else { limit })
     }
 
     pub(super) fn learn(&self, overload: bool, sample: &Sample) -> Option<u32> {
@@ -92,6 +98,11 @@ impl Adaptive {
             self.take_floor(window, now);
             return;
         }
+        let streams = window.streams();
+        if streams && self.floor.read() == 0.0 && window.count > 0.0 {
+            // A probe would last until streams end.
+            self.floor.write(window.mean);
+        }
         let floor = self.floor.read();
         let next = self.bounds.hold(self.next_limit(limit, floor, window));
         self.limit.write(next);
@@ -99,8 +110,11 @@ impl Adaptive {
         let gap = self.gap();
         let last = self.next_probe.load(Ordering::Relaxed).saturating_sub(gap);
         let early = next <= self.probed_at.read() && now >= last.saturating_add(gap.min(nanos(SOONEST)));
-        if floor == 0.0 || due || early {
+        // What streams grow to will tell more than a probe that lasts until they end.
+        let growing = streams && next > limit && window.busiest >= limit * NEARLY_ALL;
+        if (floor == 0.0 || due || early) && !growing {
             self.squares.store(0, Ordering::Relaxed);
+            self.probe_cut.write((window.busy() * PROBE_SHARE).min(limit * PROBE_SHARE).max(1.0));
             self.begin(now, PROBING, window.mean, PROBE.max(times(window.mean, PROBE_SERVICE_TIMES)));
         } else if next < limit * NOTABLE_CUT {
             self.begin(now, 0, window.mean, length);
@@ -125,12 +139,15 @@ impl Adaptive {
             self.floor.write(window.mean);
         }
         let spread = self.spread.read();
-        let headroom = 1.0 + limit * SHARE_HEADROOM + limit.sqrt() * (HEADROOM + SPREAD_HEADROOM * spread);
+        let headroom = HEADROOM + limit * SHARE_HEADROOM + limit.sqrt() * SPREAD_HEADROOM * spread;
         let queue = window.count / window.length * (window.mean - floor).max(0.0);
         let change = headroom - queue;
         let idle = window.mean < floor * (NEAR_FLOOR + spread / window.count.max(1.0).sqrt());
-        let next = if idle { limit + change.max(limit * GROWTH) } else { limit + change };
-        if next > limit && window.busiest < limit / 2.0 { limit } else { next.max(limit * STEEPEST_FALL) }
+        // A step lets a window's worth of requests begin: where seats are held for long, no others would for a while.
+        let step = if window.streams() && window.busiest >= limit * NEARLY_ALL { FEWEST_STARTS } else { 0.0 };
+        let next = if idle { limit + change.max(limit * GROWTH).max(step) } else { limit + change };
+        let unused = window.busiest < limit / 2.0;
+        if next > limit && unused { limit } else { next.max(limit * STEEPEST_FALL) }
     }
 
     fn take_floor(&self, window: &Closed, now: u64) {
@@ -161,18 +178,20 @@ const fn times(latency: f64, factor: f64) -> Duration {
     Duration::from_nanos((latency * factor) as u64)
 }
 
-const HEADROOM: f64 = 0.25;
-const SHARE_HEADROOM: f64 = 0.06;
+const HEADROOM: f64 = 0.35;
+const SHARE_HEADROOM: f64 = 0.02;
 const SPREAD_HEADROOM: f64 = 1.2;
 const WIDEST: f64 = 3.0;
 const NEAR_FLOOR: f64 = 1.12;
-const GROWTH: f64 = 0.25;
+const GROWTH: f64 = 0.06;
 const STEEPEST_FALL: f64 = 0.5;
 const NOTABLE_CUT: f64 = 0.95;
 const OVERLOAD_FACTOR: f64 = 0.9;
 const FASTER: f64 = 0.75;
 const ALIKE: f64 = 0.3;
-const PROBE_SHARE: f64 = 0.7;
+const PROBE_SHARE: f64 = 0.3;
+const NEARLY_ALL: f64 = 0.75;
+const FEWEST_STARTS: f64 = 10.0;
 const NOTABLY_LESS: f64 = 0.88;
 const PROBE: Duration = Duration::from_millis(60);
 const PROBE_SERVICE_TIMES: f64 = 3.0;

@@ -112,12 +112,12 @@ impl Model {
         (rng::draw(7, self.draws) >> 32) as u32 as usize
     }
 
-    /// To the less busy of two different ones.
+    /// To the least busy of the next eight, as P2C sends requests that have waited for their seats.
     fn send(&mut self) {
         let count = self.backends.len();
-        let one = self.draw() % count;
-        let two = (one + 1 + self.draw() % (count - 1)) % count;
-        let chosen = if self.backends[two].in_flight < self.backends[one].in_flight { two } else { one };
+        let first = self.draw() % count;
+        let around = (0..count.min(8)).map(|step| (first + step) % count);
+        let chosen = around.min_by_key(|&index| self.backends[index].in_flight).expect("there are some");
         self.backends[chosen].in_flight += 1;
         self.backends[chosen].waiting.push_back(self.now);
         self.work(chosen);

@@ -34,6 +34,18 @@ pub(super) struct Closed {
     pub(super) overloaded: bool,
 }
 
+impl Closed {
+    /// How many requests there were on average whose latency was not over, by Little's law.
+    pub(super) fn busy(&self) -> f64 {
+        self.count * self.mean / self.length
+    }
+
+    /// Whether seats are held much longer than the latency lasts.
+    pub(super) fn streams(&self) -> bool {
+        self.busy() * MUCH_LONGER < self.busiest
+    }
+}
+
 impl Window {
     /// Adds a sample; the window when it is over: after `length`, and with `fewest` samples.
     #[inline]
@@ -88,6 +100,7 @@ impl Window {
     }
 }
 
+const MUCH_LONGER: f64 = 8.0;
 const COUNT: u64 = 0xffff;
 /// Threads that add at the same time do not carry the count over.
 const FULL: u64 = 0xf000;
