@@ -91,7 +91,7 @@ fn simulate(document: &Document, arguments: &Arguments) -> bool {
     let holds = report::tell(document, &outcomes, &verdicts);
     match report::save(document, &outcomes, &verdicts) {
         Ok(folder) => {
-            println!("   {:.1} s; report and plots: {}", began.elapsed().as_secs_f64(), folder.display());
+            println!("   {:.1} s; report: {}", began.elapsed().as_secs_f64(), folder.display());
         }
         Err(error) => {
             println!("   the report cannot be written: {error}");
