@@ -154,11 +154,13 @@ impl Adaptive {
         if window.count > 0.0 {
             let mean = window.mean.max(1.0);
             let (before, probed_at) = (self.floor.read(), self.limit.read());
-            // A like probe: half of the old is kept against noise.
-            let alike = before > 0.0 && (mean / before - 1.0).abs() < ALIKE;
-            self.floor.write(if alike { f64::midpoint(before, mean) } else { mean });
             let square = as_f64(self.squares.load(Ordering::Relaxed)) * 1024.0 * 1024.0 / window.count;
-            self.spread.write((square / (mean * mean) - 1.0).max(0.0).sqrt().min(WIDEST));
+            let spread = (square / (mean * mean) - 1.0).max(0.0).sqrt().min(WIDEST);
+            self.spread.write(spread);
+            // A like probe: half of the old is kept against noise. What is lower by more than noise was not the floor before.
+            let lower = mean < before * (1.0 - NOISE * spread / window.count.sqrt());
+            let alike = before > 0.0 && (mean / before - 1.0).abs() < ALIKE && !lower;
+            self.floor.write(if alike { f64::midpoint(before, mean) } else { mean });
             self.probed_at.write(probed_at * NOTABLY_LESS);
         }
         let gap = self.gap();
@@ -189,6 +191,8 @@ const NOTABLE_CUT: f64 = 0.95;
 const OVERLOAD_FACTOR: f64 = 0.9;
 const FASTER: f64 = 0.75;
 const ALIKE: f64 = 0.3;
+/// In standard errors of the mean.
+const NOISE: f64 = 2.0;
 const PROBE_SHARE: f64 = 0.3;
 const NEARLY_ALL: f64 = 0.75;
 const FEWEST_STARTS: f64 = 10.0;
