@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    fair_queue::{FairQueue, Joining, Level, QueueLimits, Standing, WaiterId},
+    fair_queue::{FairQueue, Joining, Level, QueueLimits, Standing, WaiterId, Wakers},
     seat::Seat,
     seats::Seats,
 };
@@ -169,8 +169,8 @@ impl Admission {
 
     /// Does something to the queue, then settles what follows: who has expired, who gets a free seat. Wakes outside the lock,
     /// because a waker is somebody else's code.
-    fn with_queue<R>(&self, now: Time, act: impl FnOnce(&mut Queue, &mut Vec<Waker>, &Seats) -> R) -> R {
-        let mut wakers = Vec::new();
+    fn with_queue<R>(&self, now: Time, act: impl FnOnce(&mut Queue, &mut Wakers, &Seats) -> R) -> R {
+        let mut wakers = Wakers::new();
         let seats = &self.seats.0;
         let result = {
             let mut queue = self.queue.lock();
@@ -186,7 +186,7 @@ impl Admission {
 
 impl Queue {
     /// Gives free seats to those whose turn it is.
-    fn hand_out(&mut self, seats: &Seats, now: Time, wakers: &mut Vec<Waker>) {
+    fn hand_out(&mut self, seats: &Seats, now: Time, wakers: &mut Wakers) {
         let Self { fair, limits } = self;
         if fair.waiting() > 0 || limits.guarded {
             seats.set_queued(true);
@@ -213,7 +213,7 @@ impl Queue {
         joining: &Joining<'_>,
         seats: &Seats,
         now: Time,
-        wakers: &mut Vec<Waker>,
+        wakers: &mut Wakers,
     ) -> Option<Seat> {
         // It does not wait: a free seat is its own, however late it is.
         let joining = Joining { deadline: Time::from_nanos(u64::MAX), ..*joining };

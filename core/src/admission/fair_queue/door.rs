@@ -1,12 +1,10 @@
 //! The door of the queue: who may join it, and who makes room.
 
-use std::task::Waker;
-
 use super::{
     line::CLASSES,
     node::Level,
     queue::{FairQueue, QueueLimits},
-    waiters::{Newcomer, WaiterId},
+    waiters::{Newcomer, WaiterId, Wakers},
 };
 use crate::{config::QueueOrder, rejection::Rejection, time::Time};
 
@@ -34,7 +32,7 @@ impl FairQueue {
         joining: &Joining<'_>,
         limits: &QueueLimits,
         now: Time,
-        wakers: &mut Vec<Waker>,
+        wakers: &mut Wakers,
     ) -> Result<WaiterId, Rejection> {
         self.check_open(joining, now)?;
         if limits.total == 0 || limits.per_tenant == 0 {
@@ -103,7 +101,7 @@ impl FairQueue {
         line: u32,
         joining: &Joining<'_>,
         limits: &QueueLimits,
-        wakers: &mut Vec<Waker>,
+        wakers: &mut Wakers,
     ) -> Result<(), Rejection> {
         let victim = if self.tree.node(line).waiting >= limits.per_tenant {
             line

@@ -29,5 +29,5 @@ pub(crate) use door::Joining;
 pub(crate) use node::Level;
 pub(super) use queue::FairQueue;
 pub(crate) use queue::QueueLimits;
-pub(super) use waiters::Standing;
 pub(crate) use waiters::WaiterId;
+pub(super) use waiters::{Standing, Wakers};

@@ -8,7 +8,7 @@ use super::{
     line::Discipline,
     node::{Head, Level},
     tree::{ROOT, Tree},
-    waiters::{Standing, WaiterId, Waiters},
+    waiters::{Standing, WaiterId, Waiters, Wakers},
 };
 use crate::{
     admission::{seat::Seat, seats::Taken},
@@ -68,7 +68,7 @@ impl FairQueue {
         &mut self,
         limits: &QueueLimits,
         now: Time,
-        wakers: &mut Vec<Waker>,
+        wakers: &mut Wakers,
     ) -> Option<Next> {
         loop {
             let line = self.tree.next()?;
@@ -128,14 +128,14 @@ impl FairQueue {
 
     /// Turns away everyone whose deadline has passed by a tick (about a millisecond); those in between are turned away when it is
     /// their turn, or when they ask.
-    pub(in crate::admission) fn expire(&mut self, now: Time, wakers: &mut Vec<Waker>) {
+    pub(in crate::admission) fn expire(&mut self, now: Time, wakers: &mut Wakers) {
         while let Some(id) = self.waiters.overdue(now) {
             wakers.extend(self.reject(id, Rejection::TimedOut));
         }
     }
 
     /// Turns away everyone whose deadline has come.
-    pub(in crate::admission) fn expire_exactly(&mut self, now: Time, wakers: &mut Vec<Waker>) {
+    pub(in crate::admission) fn expire_exactly(&mut self, now: Time, wakers: &mut Wakers) {
         self.expire(now, wakers);
         while let Some(id) = self.waiters.due(now) {
             wakers.extend(self.reject(id, Rejection::TimedOut));
@@ -143,7 +143,7 @@ impl FairQueue {
     }
 
     /// Turns away everyone, and whoever still comes: the pool is gone.
-    pub(in crate::admission) fn close(&mut self, rejection: Rejection, wakers: &mut Vec<Waker>) {
+    pub(in crate::admission) fn close(&mut self, rejection: Rejection, wakers: &mut Wakers) {
         self.closed = Some(rejection);
         while let Some(id) = self.waiters.any() {
             wakers.extend(self.reject(id, rejection));

@@ -215,7 +215,7 @@ fn the_expired_are_never_seated_and_leave_without_being_asked() {
     bench.now = soon;
     assert!(bench.next().is_some_and(|(id, ..)| id.0 == 1), "the first is past its time");
     bench.join(Ask { deadline: later, ..ask(1, 1, 1) });
-    let mut wakers = vec![];
+    let mut wakers = Wakers::new();
     bench.queue.expire_exactly(Time::from_nanos(4_999_999), &mut wakers);
     assert_eq!(bench.queue.waiting(), 1);
     bench.queue.expire_exactly(later, &mut wakers);

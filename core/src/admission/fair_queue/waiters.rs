@@ -3,12 +3,16 @@
 use std::{collections::BTreeMap, mem, task::Waker};
 
 use slab::Slab;
+use smallvec::SmallVec;
 
 use crate::{admission::seat::Seat, rejection::Rejection, time::Time};
 
 /// Names a waiter to the queue that it waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WaiterId(pub(super) u32);
+
+/// Whom to wake once the queue's lock is free: mostly nobody or one, so mostly no allocation.
+pub(in crate::admission) type Wakers = SmallVec<[Waker; 4]>;
 
 /// What became of a waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
