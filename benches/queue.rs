@@ -15,8 +15,9 @@ use std::{
 
 use tenantry::{Acquire, Balancer, CapacitySpec, Config, Lease, Outcome, QueueSpec, Request};
 use tenantry_benches::{
+    curves::{Curve, plot_curves},
     ids::{Spread, population, requests},
-    report::{Group, Table, figure, heading, plot, progress, saved},
+    report::{Table, figure, heading, progress, saved},
     stage,
 };
 
@@ -26,28 +27,47 @@ fn main() {
         "ns through the public interface: join (acquire), hand-over (finish), both; median and 99th percentile",
         &["tenants", "backlogged", "endpoints", "join p50", "p99", "hand-over p50", "p99", "both p50", "p99"],
     );
-    let mut groups = vec![];
-    for (tenants, backlogged, endpoints) in SIZES {
-        progress(&format!("{backlogged} of {tenants} tenants backlogged, {endpoints} endpoints"));
-        let mut bench = Bench::new(tenants, backlogged, endpoints);
-        bench.run(STEPS / 10);
-        let (mut joins, mut handovers) = bench.run(STEPS);
-        let mut both: Vec<u64> =
-            joins.iter().zip(&handovers).map(|(join, handover)| join + handover).collect();
-        let mut row = vec![tenants.to_string(), backlogged.to_string(), endpoints.to_string()];
-        for samples in [&mut joins, &mut handovers, &mut both] {
-            samples.sort_unstable();
-            row.extend([50, 99].map(|percent| figure(Some(percentile(samples, percent)))));
-        }
-        let bars = [("join", &joins), ("hand-over", &handovers), ("both", &both)];
-        let bars = bars.map(|(name, samples)| (name.to_owned(), percentile(samples, 50)));
-        groups.push(Group::new(format!("{backlogged} × {endpoints}"), bars.into()));
-        table.push(row);
-    }
+    let by_backlog =
+        BY_BACKLOG.map(|backlogged| measure(&mut table, (backlogged * 10).min(MOST), backlogged, 3));
+    let by_endpoints = BY_ENDPOINTS.map(|endpoints| measure(&mut table, MOST, MOST / 10, endpoints));
     table.print(&["The budget of issue 3: both ≤ 1000 at the median and ≤ 2000 at p99, with 100 000 of a million backlogged."]);
     table.save("queue");
-    plot("queue", "joining and handing over, by backlogged tenants × endpoints", &groups);
+    let title = "joining the queue and handing a seat over";
+    plot_curves("queue-by-backlog", title, "backlogged tenants", &curves(&BY_BACKLOG, &by_backlog));
+    plot_curves(
+        "queue-by-endpoints",
+        title,
+        "endpoints, with 100 000 backlogged",
+        &curves(&BY_ENDPOINTS, &by_endpoints),
+    );
     saved();
+}
+
+/// One size: median and 99th percentile of joining, of handing over, and of both.
+fn measure(table: &mut Table, tenants: usize, backlogged: usize, endpoints: usize) -> [f64; 6] {
+    progress(&format!("{backlogged} of {tenants} tenants backlogged, {endpoints} endpoints"));
+    let mut bench = Bench::new(tenants, backlogged, endpoints);
+    bench.run(STEPS / 10);
+    let (mut joins, mut handovers) = bench.run(STEPS);
+    let mut both: Vec<u64> = joins.iter().zip(&handovers).map(|(join, handover)| join + handover).collect();
+    for samples in [&mut joins, &mut handovers, &mut both] {
+        samples.sort_unstable();
+    }
+    let figures = [(&joins, 50), (&joins, 99), (&handovers, 50), (&handovers, 99), (&both, 50), (&both, 99)]
+        .map(|(samples, percent)| percentile(samples, percent));
+    let sizes = [tenants, backlogged, endpoints].map(|size| size.to_string());
+    table.push(sizes.into_iter().chain(figures.map(|nanos| figure(Some(nanos)))).collect());
+    figures
+}
+
+/// A line for each figure, by size.
+fn curves<const N: usize>(sizes: &[usize; N], figures: &[[f64; 6]; N]) -> Vec<Curve> {
+    let curve = |(name, at): (&str, usize)| {
+        #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2⁵³")]
+        let point = |(&size, figures): (&usize, &[f64; 6])| (size as f64, figures[at]);
+        Curve::new(name, sizes.iter().zip(figures).map(point).collect())
+    };
+    [("both, p99", 5), ("both, median", 4), ("join, median", 0), ("hand-over, median", 2)].map(curve).into()
 }
 
 struct Bench {
@@ -151,11 +171,7 @@ fn shuffle(ids: &mut [String]) {
 
 const SEATS: u32 = 64;
 const STEPS: usize = 400_000;
-const SIZES: [(usize, usize, usize); 6] = [
-    (1_000, 100, 3),
-    (10_000, 1_000, 3),
-    (100_000, 10_000, 3),
-    (1_000_000, 100_000, 3),
-    (1_000_000, 100_000, 10_000),
-    (1_000_000, 500_000, 3),
-];
+/// One request in ten tenants' waits, up to a million tenants.
+const BY_BACKLOG: [usize; 6] = [100, 1_000, 10_000, 30_000, 100_000, 500_000];
+const BY_ENDPOINTS: [usize; 4] = [3, 100, 1_000, 10_000];
+const MOST: usize = 1_000_000;

@@ -4,6 +4,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a bench ends where its set-up fails")]
 
 pub mod assembled;
+pub mod curves;
 pub mod floor;
 pub mod harness;
 pub mod ids;

@@ -121,13 +121,14 @@ impl Group {
 ///
 /// If the file cannot be written.
 pub fn plot(name: &str, title: &str, groups: &[Group]) {
-    let path = folder().join(name).with_extension("svg");
+    let path = svg(name);
     let area = SVGBackend::new(&path, (1200, 640)).into_drawing_area();
     draw(&area, title, groups).expect("the target folder can be written");
 }
 
-type Area<'a> = plotters::drawing::DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type DrawError<'a> = DrawingAreaErrorKind<<SVGBackend<'a> as plotters::prelude::DrawingBackend>::ErrorType>;
+pub(crate) type Area<'a> = plotters::drawing::DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+pub(crate) type DrawError<'a> =
+    DrawingAreaErrorKind<<SVGBackend<'a> as plotters::prelude::DrawingBackend>::ErrorType>;
 
 fn draw<'a>(area: &Area<'a>, title: &str, groups: &[Group]) -> Result<(), DrawError<'a>> {
     let Some(first) = groups.first() else { return Ok(()) };
@@ -169,6 +170,11 @@ fn margins(bar: usize, bars: usize, groups: usize) -> (u32, u32) {
     let group = 1_080 / pixels(groups.max(1));
     let slot = group.saturating_sub(16) / pixels(bars.max(1));
     (8 + slot * pixels(bar), 8 + slot * pixels(bars - 1 - bar))
+}
+
+/// Where a plot goes.
+pub(crate) fn svg(name: &str) -> PathBuf {
+    folder().join(name).with_extension("svg")
 }
 
 /// `bench` in the target folder, made if need be.
