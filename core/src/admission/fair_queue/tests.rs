@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{
     door::Joining,
     queue::{FairQueue, QueueLimits},
-    waiters::{Standing, WaiterId},
+    waiters::{Standing, WaiterId, Wakers},
     *,
 };
 use crate::{
@@ -67,7 +67,7 @@ impl Bench {
         let Ask { tenant, weight, cost, class, deadline } = ask;
         let tenant = &level(tenant, weight);
         let joining = Joining { above, tenant, cost, width: 1, class, deadline };
-        let id = self.queue.join(&joining, &self.limits, self.now, &mut vec![])?;
+        let id = self.queue.join(&joining, &self.limits, self.now, &mut Wakers::new())?;
         self.waiting.push((id, ask.tenant));
         Ok(id)
     }
@@ -78,7 +78,7 @@ impl Bench {
 
     /// Dispatches the next: who it is, whose, and its seat.
     fn next(&mut self) -> Option<(WaiterId, u64, Seat)> {
-        let next = self.queue.next(&self.limits, self.now, &mut vec![])?;
+        let next = self.queue.next(&self.limits, self.now, &mut Wakers::new())?;
         self.queue.seat(next, Taken { turn: 0, width: next.width }, self.now);
         let seated = |id: WaiterId| match self.queue.waiters.get(id.0).standing {
             Standing::Seated(seat) => Some(seat),
