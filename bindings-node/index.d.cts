@@ -252,6 +252,8 @@ export interface TenantStats {
   id: string
   inFlight: number
   waiting: number
+  /** Requests of tenants beneath it, with a seat or waiting, where it limits them; 0 where it has no limits. */
+  beneath: number
   completed: number
   rejected: number
 }

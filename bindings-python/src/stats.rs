@@ -17,7 +17,14 @@ pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, 
 
 fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let fields = (stats.id(), stats.in_flight(), stats.waiting(), stats.completed(), stats.rejected());
+    let fields = (
+        stats.id(),
+        stats.in_flight(),
+        stats.waiting(),
+        stats.beneath(),
+        stats.completed(),
+        stats.rejected(),
+    );
     class(py, &CLASS, "TenantStats")?.call1(fields)
 }
 

@@ -18,6 +18,7 @@ pub struct TenantStats {
     pub(crate) id: String,
     pub(crate) in_flight: u32,
     pub(crate) waiting: u32,
+    pub(crate) beneath: u32,
     pub(crate) completed: u64,
     pub(crate) rejected: u64,
 }
@@ -94,6 +95,13 @@ impl TenantStats {
     #[must_use]
     pub const fn waiting(&self) -> u32 {
         self.waiting
+    }
+
+    /// Requests of tenants beneath it, with a seat or waiting for one, where it limits them: they count under its `max_in_flight`.
+    /// 0 where it has no limits.
+    #[must_use]
+    pub const fn beneath(&self) -> u32 {
+        self.beneath
     }
 
     /// Requests finished, of any outcome, since the tenant came.

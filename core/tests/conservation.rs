@@ -17,7 +17,7 @@ use std::{
 use proptest::prelude::*;
 use tenantry::{
     Acquire, Balancer, CapacitySpec, Config, Lease, ManualClock, Outcome, PoolSpec, QueueSpec, Rate, Request,
-    Stats, StrategySpec, TenantSpec, UnknownTenants,
+    Stats, StrategySpec, TenantSpec, TenantStats, UnknownTenants,
 };
 
 const TENANTS: [&str; 6] = ["a", "b", "c", "made-1", "made-2", "made-3"];
@@ -37,8 +37,18 @@ fn config(variant: u32) -> Config {
     };
     let spec = TenantSpec::new().with_weight(1 + variant % 9).with_max_in_flight(5);
     let limited = spec.clone().with_rate(Rate::cost(1_000, Duration::from_millis(1)).with_burst(50));
+    // The tree changes with the configuration: limits above come, go and are another parent's.
+    let team = TenantSpec::new().with_max_in_flight(6).with_rate(Rate::cost(2_000, Duration::from_millis(1)));
+    let parent = |spec: TenantSpec| match variant % 3 {
+        0 => spec.with_parent("team"),
+        1 => spec.with_parent("other"),
+        _ => spec,
+    };
+    let (limited, spec) = (parent(limited), parent(spec));
     let base = Config::new()
         .with_seed(9)
+        .with_tenant("team", team.clone().with_parent("other"))
+        .with_tenant("other", team)
         .with_pool("api", pool([4, 2, LARGEST_CAPACITY, 1][variant as usize % 4], &["x", "y", "z"]))
         .with_tenant("a", limited.clone())
         .with_tenant("b", spec);
@@ -55,7 +65,8 @@ fn assert_at_rest(stats: &Stats) {
         assert_eq!((pool.in_flight(), pool.waiting()), (0, 0), "{stats:?}");
         assert!(pool.endpoints().iter().all(|endpoint| endpoint.in_flight() == 0), "{stats:?}");
     }
-    assert!(stats.tenants().iter().all(|tenant| tenant.in_flight() + tenant.waiting() == 0), "{stats:?}");
+    let inside = |tenant: &TenantStats| tenant.in_flight() + tenant.waiting() + tenant.beneath();
+    assert!(stats.tenants().iter().all(|tenant| inside(tenant) == 0), "{stats:?}");
 }
 
 /// A full pass of every tenant, one after the other: what was lost would show as a refusal.

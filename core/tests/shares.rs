@@ -219,8 +219,6 @@ fn the_tree_is_checked() {
     assert!(unknown.contains("tenants.a.parent") && unknown.contains("nobody"), "{unknown}");
     let circle = message(config(1, &[("a", child("b")), ("b", child("a"))]));
     assert!(circle.contains("circle"), "{circle}");
-    let limited = config(1, &[("a", child("b")), ("b", TenantSpec::new().with_max_in_flight(3))]);
-    assert!(message(limited).contains("tenants.b.max_in_flight"));
     let lendable = SeatsSpec::none().with_lendable(Amount::Seats(1));
     assert!(message(config(1, &[("a", TenantSpec::new().with_seats(lendable))])).contains("lendable"));
     let share = SeatsSpec::none().with_guaranteed(Amount::Seats(5)).with_max(Amount::Seats(3));

@@ -15,6 +15,8 @@ class TenantStats:
     """Requests with a seat."""
     waiting: int
     """Requests waiting for one."""
+    beneath: int
+    """Requests of tenants beneath it, with a seat or waiting, where it limits them; 0 where it has no limits."""
     completed: int
     """Requests finished, of any outcome, since the tenant came."""
     rejected: int

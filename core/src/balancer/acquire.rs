@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     Balancer,
-    lease::{Charged, Held, Lease},
+    charged::Charged,
+    lease::{Held, Lease},
 };
 use crate::{
     admission::{Admission, Seat, WaiterId},
-    limit::Quota,
     outcome::Outcome,
     pool::{Picked, PoolId},
     rejection::Rejection,
@@ -49,14 +49,12 @@ pub(super) struct Pending {
     pub(super) waiter: WaiterId,
     pub(super) deadline: Time,
     pub(super) admission: Arc<Admission>,
-    /// What the charge was taken from, whatever updates do meanwhile.
-    pub(super) quotas: Arc<[Quota]>,
     pub(super) charged: Charged,
     pub(super) pool: PoolId,
 }
 
 impl Pending {
-    pub(super) const fn held(&self, picked: Picked, seat: Seat, now: Time) -> Held {
+    pub(super) fn held(self, picked: Picked, seat: Seat, now: Time) -> Held {
         Held {
             picked,
             seat,
@@ -101,7 +99,7 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
             Stage::Ready(_) | Stage::Done => None,
         };
         let resolved = match (mem::replace(&mut this.stage, Stage::Done), arrived) {
-            (Stage::Waiting(pending), Some((seat, now))) => handle.state().arrive(&pending, seat, now),
+            (Stage::Waiting(pending), Some((seat, now))) => handle.state().arrive(pending, seat, now),
             (Stage::Ready(resolved), _) => resolved,
             (Stage::Waiting(_) | Stage::Done, _) => Err(Rejection::TimedOut),
         };
@@ -112,14 +110,15 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
 
 impl super::state::State {
     /// A wait has ended, with a seat or without one.
-    fn arrive(&self, pending: &Pending, seat: Result<Seat, Rejection>, now: Time) -> Result<Held, Rejection> {
-        match seat.and_then(|seat| self.pick_for(pending, seat, now)) {
-            Ok(held) => {
+    fn arrive(&self, pending: Pending, seat: Result<Seat, Rejection>, now: Time) -> Result<Held, Rejection> {
+        let picked = seat.and_then(|seat| Ok((self.pick_for(&pending, seat, now)?, seat)));
+        match picked {
+            Ok((picked, seat)) => {
                 self.slab.get(pending.charged.found.slot).stop_waiting();
-                Ok(held)
+                Ok(pending.held(picked, seat, now))
             }
             Err(rejection) => {
-                self.give_up(pending, Some(rejection), now);
+                self.give_up(&pending, Some(rejection), now);
                 Err(rejection)
             }
         }

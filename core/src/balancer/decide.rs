@@ -4,24 +4,25 @@ use std::sync::Arc;
 
 use super::{
     acquire::{Pending, Stage},
-    lease::{Charged, Held},
+    charged::{Charged, NotIn},
+    lease::Held,
     snapshot::{Service, Snapshot},
     state::State,
 };
 use crate::{
     admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
-    limit::{self, Charge, Refusal},
     pool::{Picked, PoolId},
     rejection::Rejection,
     request::Request,
-    tenant::{Entry, EntryError, Found, IdKey, Tenant, Terms},
+    tenant::{Found, IdKey, Terms},
     time::Time,
 };
 
 /// A request that has passed its tenant's limits and is charged to them.
 struct Visit<'a> {
-    tenant: &'a Tenant,
+    state: &'a State,
+    snapshot: &'a Snapshot,
     terms: &'a Terms,
     /// Now, as quotas count it.
     uptime: Time,
@@ -75,14 +76,12 @@ impl State {
     }
 
     /// The fourth step of a request that has waited for its seat: the pick is made from what is in force now.
-    pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Held, Rejection> {
+    pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Picked, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
             service.pool.pick(seat.turn, true, now).ok_or_else(|| service.pool.why_none())
         });
-        picked
-            .map(|picked| pending.held(picked, seat, now))
-            .inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
+        picked.inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
@@ -102,24 +101,12 @@ impl State {
                 tenant.reject();
                 return Err(Rejection::PoolForbidden);
             }
-            match tenant.enter(found.generation, terms.max_in_flight()) {
-                Ok(()) => {
-                    let uptime = self.uptime(now);
-                    let charge = charge(tenant, terms, request.units(), uptime)?;
-                    let (edition, quotas) = (snapshot.directory.edition(), terms.quotas_number());
-                    return Ok(Visit {
-                        tenant,
-                        terms,
-                        uptime,
-                        charged: Charged { found, edition, quotas, charge },
-                    });
-                }
-                Err(EntryError::Full) => {
-                    tenant.reject();
-                    return Err(Rejection::TooManyInFlight { limit: terms.max_in_flight() });
-                }
-                // An update gave the slot away between finding and entering: look again.
-                Err(EntryError::Stale) => {}
+            let uptime = self.uptime(now);
+            match self.charge(&snapshot.directory, found, request.units(), uptime) {
+                Ok(charged) => return Ok(Visit { state: self, snapshot, terms, uptime, charged }),
+                Err(NotIn::Refused(rejection)) => return Err(rejection),
+                // An update gave the slot away between finding and entering.
+                Err(NotIn::Stale) => {}
             }
         }
     }
@@ -156,24 +143,7 @@ impl State {
     }
 }
 
-/// Charges the tenant's quotas; a refused request leaves again.
-#[inline]
-fn charge(tenant: &Tenant, terms: &Terms, cost: u64, now: Time) -> Result<Charge, Rejection> {
-    limit::charge(tenant.buckets(), terms.quotas(), cost, now).map_err(|refusal| {
-        tenant.reject();
-        tenant.leave();
-        match refusal {
-            Refusal::Wait(retry_after) => Rejection::RateLimited { retry_after },
-            Refusal::TooCostly(limit) => Rejection::CostTooHigh { limit },
-        }
-    })
-}
-
 impl Visit<'_> {
-    const fn entry(&self) -> Entry {
-        Entry { slot: self.charged.found.slot, generation: self.charged.found.generation }
-    }
-
     /// Step three of a request that does not wait.
     #[inline(always)]
     fn try_admit(&self, service: &Service, request: &Request<'_>, now: Time) -> Option<Seat> {
@@ -197,7 +167,7 @@ impl Visit<'_> {
     fn joining<R>(&self, request: &Request<'_>, deadline: Time, join: impl FnOnce(&Joining<'_>) -> R) -> R {
         join(&Joining {
             above: self.terms.above(),
-            tenant: &self.terms.level(self.entry().key()),
+            tenant: &self.terms.level(self.charged.found.entry().key()),
             cost: request.units(),
             width: request.width(),
             class: request.class(),
@@ -215,17 +185,16 @@ impl Visit<'_> {
     }
 
     #[inline(always)]
-    const fn held(self, picked: Picked, seat: Seat, pool: PoolId, now: Time) -> Held {
+    fn held(self, picked: Picked, seat: Seat, pool: PoolId, now: Time) -> Held {
         Held { picked, seat, charged: self.charged, started: now, pool, open: true, answered: false }
     }
 
     fn wait(self, service: &Service, waiter: crate::admission::WaiterId, deadline: Time) -> Pending {
-        self.tenant.start_waiting();
+        self.state.slab.get(self.charged.found.slot).start_waiting();
         Pending {
             waiter,
             deadline,
             admission: Arc::clone(&service.admission),
-            quotas: Arc::clone(self.terms.quotas()),
             charged: self.charged,
             pool: service.pool.id(),
         }
@@ -234,9 +203,9 @@ impl Visit<'_> {
     /// Takes the charge back: a refused request consumes nothing.
     #[cold]
     fn turn_away(&self, rejection: Rejection) -> Rejection {
-        limit::undo(self.tenant.buckets(), self.terms.quotas(), &self.charged.charge, self.uptime);
-        self.tenant.reject();
-        self.tenant.leave();
+        self.state.undo(self.snapshot, &self.charged, self.uptime);
+        self.state.slab.get(self.charged.found.slot).reject();
+        self.state.leave(&self.charged);
         rejection
     }
 }

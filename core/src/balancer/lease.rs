@@ -2,10 +2,13 @@
 
 use std::{borrow::Borrow, fmt};
 
-use super::Balancer;
+use super::{Balancer, charged::Charged};
 use crate::{
-    admission::Seat, endpoint::Endpoint, limit::Charge, outcome::Outcome, pool::Picked, pool::PoolId,
-    tenant::Found, time::Time,
+    admission::Seat,
+    endpoint::Endpoint,
+    outcome::Outcome,
+    pool::{Picked, PoolId},
+    time::Time,
 };
 
 /// A seat and the picked endpoint, until it is finished or dropped.
@@ -45,17 +48,6 @@ pub(super) struct Held {
     pub(super) open: bool,
     /// Whether the first byte has come, and its latency is learnt.
     pub(super) answered: bool,
-}
-
-/// A request inside its tenant, and what it is charged with.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Charged {
-    pub(super) found: Found,
-    /// The edition of the directory that `found` is from.
-    pub(super) edition: u64,
-    /// The number of the quotas that it is charged to.
-    pub(super) quotas: u32,
-    pub(super) charge: Charge,
 }
 
 impl<H: Borrow<Balancer>> Lease<H> {

@@ -3,6 +3,7 @@
 //! [`decide`] is the way in (identify, limit, admit, pick), [`settle`] the way out; [`update`] swaps the snapshot that both read.
 
 mod acquire;
+mod charged;
 mod decide;
 mod handle;
 mod lease;

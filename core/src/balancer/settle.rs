@@ -2,15 +2,9 @@
 
 use std::mem;
 
-use super::{
-    acquire::Pending,
-    lease::{Charged, Held},
-    snapshot::Snapshot,
-    state::State,
-};
+use super::{acquire::Pending, lease::Held, state::State};
 use crate::{
     admission::Spent,
-    limit,
     outcome::{Outcome, OutcomeKind},
     rejection::Rejection,
     time::Time,
@@ -27,13 +21,12 @@ impl State {
         let now = self.clock.now();
         self.published.read(|snapshot| {
             let Some(Held { picked, seat, charged, started, pool, answered, .. }) = held else { return };
-            let (seat, spent) = (*seat, charged.spent(outcome));
+            let (seat, spent) = (*seat, Spent { charged: charged.cost(), actual: charged.actual(outcome) });
             if let Some(actual) = outcome.cost() {
-                self.settle_cost(snapshot, charged, actual, now);
+                self.settle_cost(snapshot, charged, actual, self.uptime(now));
             }
-            let tenant = self.slab.get(charged.found.slot);
-            tenant.complete();
-            tenant.leave();
+            self.slab.get(charged.found.slot).complete();
+            self.leave(charged);
             let Some(service) = snapshot.service_of(*pool) else { return };
             // A success that has told its first byte has told its latency.
             let told = *answered && outcome.kind() == OutcomeKind::Success;
@@ -74,40 +67,11 @@ impl State {
     /// Ends a wait that leads nowhere: the charge is taken back.
     pub(super) fn give_up(&self, pending: &Pending, rejection: Option<Rejection>, now: Time) {
         let tenant = self.slab.get(pending.charged.found.slot);
-        limit::undo(tenant.buckets(), &pending.quotas, &pending.charged.charge, self.uptime(now));
+        self.published.read(|snapshot| self.undo(snapshot, &pending.charged, self.uptime(now)));
         if rejection.is_some() {
             tenant.reject();
         }
         tenant.stop_waiting();
-        tenant.leave();
-    }
-
-    #[cold]
-    fn settle_cost(&self, snapshot: &Snapshot, charged: &Charged, actual: u64, now: Time) {
-        let (directory, slot) = (&snapshot.directory, charged.found.slot);
-        let terms = if directory.edition() == charged.edition {
-            Some(directory.terms(&charged.found))
-        } else {
-            directory.terms_of_slot(slot, &self.hasher, &self.slab)
-        };
-        let Some(terms) = terms else { return };
-        // Under other quotas than it was charged to, debt is owed at the new rates, and nothing is given back at them.
-        let same = terms.quotas_number() == charged.quotas;
-        let actual = if same { actual } else { actual.max(charged.charge.cost()) };
-        limit::settle(
-            self.slab.get(slot).buckets(),
-            terms.quotas(),
-            &charged.charge,
-            actual,
-            self.uptime(now),
-        );
-    }
-}
-
-impl Charged {
-    /// What the queue charged, and what to put right there.
-    fn spent(&self, outcome: &Outcome) -> Spent {
-        let charged = self.charge.cost();
-        Spent { charged, actual: outcome.cost().unwrap_or(charged) }
+        self.leave(&pending.charged);
     }
 }

@@ -61,6 +61,7 @@ impl State {
             id,
             in_flight: tenant.inside().saturating_sub(waiting),
             waiting,
+            beneath: tenant.beneath(),
             completed: tenant.completed(),
             rejected: tenant.rejected(),
         }

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, ConfigError, PoolSpec, TenantSpec, UnknownTenants},
     pool::{Pool, PoolId},
     rejection::Rejection,
-    tenant::{Directory, Entry, Lineages, Listing, QuotaLists, Terms},
+    tenant::{Directory, Entry, Lineages, Listed, Listing, QuotaLists, Terms},
 };
 
 impl State {
@@ -28,7 +28,7 @@ impl State {
         register.lineages.note(config);
         let Register { lineages, quota_lists, .. } = &mut *register;
         let listing = list_tenants(config, id_of, lineages, quota_lists);
-        let built = Directory::build(&listing, &previous.directory, &mut register.tenants, &self.slab);
+        let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab);
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
         let by_name =
@@ -85,7 +85,7 @@ impl State {
         let place = |(id, _): (&String, _)| {
             let found = directory.find(&self.hasher.key(id)?, &self.slab)?;
             let terms = directory.terms(&found);
-            let key = Entry { slot: found.slot, generation: found.generation }.key();
+            let key = found.entry().key();
             Some((Arc::clone(terms.above()), terms.level(key)))
         };
         reserving.filter_map(place).collect()
@@ -115,15 +115,18 @@ fn list_tenants<'a>(
     lineages: &Lineages,
     known: &mut QuotaLists,
 ) -> Listing<'a> {
-    let mut terms = |id, spec| Terms::new(spec, lineages.of(id, spec, config), &id_of, known);
+    let mut listed = |id: Option<&'a str>, spec: &'a TenantSpec| Listed {
+        id: id.unwrap_or_default(),
+        terms: Terms::new(spec, lineages.of(id, spec, config), &id_of, known),
+        parent: spec.parent(),
+    };
     let made = match config.unknown_tenants() {
         UnknownTenants::Template { name, max } => {
-            config.templates().get(name).map(|spec| (terms(None, spec), *max))
+            config.templates().get(name).map(|spec| (listed(None, spec), *max))
         }
         UnknownTenants::Reject => None,
     };
-    let tenants =
-        config.tenants().iter().map(|(id, spec)| (id.as_str(), terms(Some(id.as_str()), spec))).collect();
+    let tenants = config.tenants().iter().map(|(id, spec)| listed(Some(id), spec)).collect();
     Listing { tenants, made }
 }
 

@@ -45,5 +45,5 @@ pub use root::{Config, UnknownTenants};
 pub(crate) use root::{OTHER, OVERFLOW, RESERVED};
 pub use seats::{Amount, SeatsSpec};
 pub use strategy::StrategySpec;
-pub(crate) use tenant::LONGEST_ID;
 pub use tenant::TenantSpec;
+pub(crate) use tenant::{LONGEST_ID, MOST_INSIDE};

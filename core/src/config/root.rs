@@ -177,22 +177,13 @@ impl Config {
         let templates = self.templates.iter().map(|(name, spec)| (format!("templates.{}", key(name)), spec));
         for (path, spec) in tenants.chain(templates) {
             let Some(parent) = spec.parent() else { continue };
-            let Some(above) = self.tenants.get(parent) else {
+            if !self.tenants.contains_key(parent) {
                 let fix = format!("name one of the tenants, or add a table [tenants.{}]", key(parent));
                 return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
-            };
+            }
             if self.parents_of(spec).take(DEEPEST).count() == DEEPEST {
                 let fix = format!("let the tree be at most {DEEPEST} tenants deep, without a circle");
                 return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
-            }
-            let limit = match above {
-                TenantSpec { rates, .. } if !rates.is_empty() => Some("rate"),
-                TenantSpec { max_in_flight: Some(_), .. } => Some("max_in_flight"),
-                _ => None,
-            };
-            if let Some(limit) = limit {
-                let fix = "give limits to the children: a parent has a weight and seats only";
-                return Err(ConfigError::new(format!("tenants.{}.{limit}", key(parent)), "", fix));
             }
         }
         self.validate_reservations()

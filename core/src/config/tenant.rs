@@ -44,14 +44,15 @@ impl TenantSpec {
         self
     }
 
-    /// One rate quota more; at most 4. A request must pass all of them.
+    /// One rate quota more; at most 4. A request must pass all of them, and all of its parents'.
     #[must_use]
     pub fn with_rate(mut self, rate: Rate) -> Self {
         self.rates.push(rate);
         self
     }
 
-    /// The most requests inside at once, waiting or in flight. Default: no cap of its own.
+    /// The most requests inside at once, waiting or in flight, together with those of tenants beneath it. At most, and by default,
+    /// 1 048 575.
     #[must_use]
     pub const fn with_max_in_flight(mut self, requests: u32) -> Self {
         self.max_in_flight = Some(requests);
@@ -125,6 +126,10 @@ impl TenantSpec {
             let fix = "give at least 1; to keep a tenant out, leave it out";
             return Err(ConfigError::new(format!("{path}.max_in_flight"), 0, fix));
         }
+        if let Some(most) = self.max_in_flight.filter(|&most| most > MOST_INSIDE) {
+            let fix = format!("give at most {MOST_INSIDE}: no tenant may have more inside");
+            return Err(ConfigError::new(format!("{path}.max_in_flight"), most, fix));
+        }
         if self.rates.len() > MAX_QUOTAS {
             let fix = format!("give at most {MAX_QUOTAS} rates");
             return Err(ConfigError::new(format!("{path}.rate"), format!("{} rates", self.rates.len()), fix));
@@ -183,4 +188,6 @@ fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
 /// The longest tenant id, in bytes.
 pub(crate) const LONGEST_ID: usize = 255;
 const HEAVIEST: u32 = 1_000_000;
+/// The most requests that one tenant may have inside: what its state has bits for.
+pub(crate) const MOST_INSIDE: u32 = (1 << 20) - 1;
 const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 86_400);

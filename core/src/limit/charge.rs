@@ -35,6 +35,25 @@ pub(crate) enum Refusal {
     TooCostly(u64),
 }
 
+impl Refusal {
+    /// What two refusals together say: never, if one does; else the longer wait.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::TooCostly(one), Self::TooCostly(other)) => Self::TooCostly(one.min(other)),
+            (never @ Self::TooCostly(_), _) | (_, never @ Self::TooCostly(_)) => never,
+            (Self::Wait(one), Self::Wait(other)) => Self::Wait(one.max(other)),
+        }
+    }
+}
+
+/// What [`charge`] would answer, without charging.
+///
+/// # Errors
+/// The same.
+pub(crate) fn look(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Result<(), Refusal> {
+    look_before(buckets, quotas, cost, quota::ticks_at(now))
+}
+
 /// Takes `cost` from every quota, or nothing from any.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ mod gcra;
 mod quota;
 
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{Buckets, Charge, Refusal, charge, settle, undo};
+pub(crate) use charge::{Buckets, Charge, Refusal, charge, look, settle, undo};
 pub(crate) use quota::{Quota, Unit};
 
 /// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.

@@ -3,33 +3,27 @@
 //! An open-addressed table of one word per tenant, at most half full, so a lookup reads one word and then the tenant's own
 //! line. Every update builds a new directory; only tenants made from the template are added to one in use.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
+use super::{
+    Entry, IdHasher, Registry, Slab, Tenant, Terms,
+    id::{IdKey, IdWords},
 };
-
-use super::{IdHasher, Registry, Slab, Tenant, Terms, id::IdKey, id::IdWords};
-use crate::{
-    limit::{self, Quota},
-    sync::{AtomicU32, AtomicU64, Ordering},
-    time::Time,
-};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Ids to slots and terms.
 #[derive(Debug)]
 pub(crate) struct Directory {
     /// `tag << 48 | terms << 24 | slot + 1`; 0 is empty.
     index: Box<[AtomicU64]>,
-    terms: Box<[Terms]>,
-    unknown: Unknown,
-    made: AtomicU32,
+    pub(super) terms: Box<[Terms]>,
+    pub(super) unknown: Unknown,
+    pub(super) made: AtomicU32,
     /// Counts updates: the number of some terms means something within one edition only.
-    edition: u64,
+    pub(super) edition: u64,
 }
 
 /// What happens to unknown ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unknown {
+pub(super) enum Unknown {
     Refused,
     /// Made on these terms, at most so many; past that they share the overflow slot.
     Made {
@@ -45,14 +39,6 @@ pub(crate) struct Found {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
     terms: u32,
-}
-
-/// What a directory is built from.
-pub(crate) struct Listing<'a> {
-    /// Configured tenants: id and terms.
-    pub(crate) tenants: Vec<(&'a str, Terms)>,
-    /// The terms of made tenants and how many may be made, if any.
-    pub(crate) made: Option<(Terms, u32)>,
 }
 
 impl Directory {
@@ -93,6 +79,12 @@ impl Directory {
 
     pub(crate) const fn edition(&self) -> u64 {
         self.edition
+    }
+
+    /// The terms of a slot's occupant, if it is in this directory.
+    pub(crate) fn terms_of(&self, entry: Entry, hasher: &IdHasher, slab: &Slab) -> Option<&Terms> {
+        let here = slab.get(entry.slot).generation() == entry.generation;
+        here.then(|| self.terms_of_slot(entry.slot, hasher, slab)).flatten()
     }
 
     /// The terms of whoever has a slot now, if it is in this directory.
@@ -147,7 +139,7 @@ impl Directory {
     }
 
     /// Slots and terms of everyone but the overflow tenant.
-    fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, u32)> {
         let entries = self.index.iter().map(|entry| entry.load(Ordering::Acquire));
         entries.filter(|&entry| entry != 0).map(|entry| (slot_of(entry), terms_of(entry)))
     }
@@ -156,63 +148,14 @@ impl Directory {
         matches!(self.unknown, Unknown::Made { overflow, .. } if overflow == slot)
     }
 
-    /// Builds the next directory. Tenants of `previous` that are still wanted keep their state; the others' slots retire.
-    /// `None` when there are more tenants than slots.
-    pub(crate) fn build(
-        listing: &Listing<'_>,
-        previous: &Self,
-        registry: &mut Registry,
-        slab: &Slab,
-    ) -> Option<(Self, Vec<QuotaChange>)> {
-        let mut terms = TermsTable::default();
-        let mut changes = Changes::default();
-        let made_at_most = listing.made.as_ref().map_or(0, |(_, most)| *most as usize);
-        let mut next = Self::sized(listing.tenants.len() + made_at_most);
-        let mut kept = HashSet::new();
-        for (id, wanted) in &listing.tenants {
-            let key = registry.hasher().key(id)?;
-            let slot = match previous.find(&key, slab) {
-                Some(found) => changes.note(found.slot, previous.terms(&found), wanted),
-                None => registry.allocate(id, &key.words, slab)?,
-            };
-            next.insert(key.hash, slot, terms.number(wanted));
-            kept.insert(slot);
-        }
-        if let Some((made_terms, most)) = &listing.made {
-            let number = terms.number(made_terms);
-            let overflow = match previous.unknown {
-                Unknown::Made { overflow, terms, .. } => {
-                    changes.note(overflow, &previous.terms[terms as usize], made_terms)
-                }
-                Unknown::Refused => registry.allocate("", &IdWords::OVERFLOW, slab)?,
-            };
-            kept.insert(overflow);
-            next.unknown = Unknown::Made { terms: number, most: *most, overflow };
-            for (slot, old) in previous.entries() {
-                if next.made.load(Ordering::Relaxed) < *most && kept.insert(slot) {
-                    let key = registry.hasher().key_of(slab.get(slot).words());
-                    next.insert(
-                        key.hash,
-                        changes.note(slot, &previous.terms[old as usize], made_terms),
-                        number,
-                    );
-                    next.made.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-        registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
-        next.terms = terms.list.into();
-        next.edition = previous.edition + 1;
-        Some((next, changes.0))
-    }
-
-    fn sized(tenants: usize) -> Self {
+    /// An empty one with room for so many.
+    pub(super) fn sized(tenants: usize) -> Self {
         let places = if tenants == 0 { 0 } else { (tenants * 2).next_power_of_two() };
         Self { index: (0..places).map(|_| AtomicU64::new(0)).collect(), ..Self::empty() }
     }
 
     /// Only under the registry's lock, or before it is published.
-    fn insert(&self, hash: u64, slot: u32, terms: u32) {
+    pub(super) fn insert(&self, hash: u64, slot: u32, terms: u32) {
         let entry = (hash >> TAG_SHIFT << TAG_SHIFT) | u64::from(terms) << TERMS_SHIFT | u64::from(slot + 1);
         let mut place = self.home(hash).expect("the table was sized for its tenants");
         while self.index[place].load(Ordering::Relaxed) != 0 {
@@ -229,50 +172,9 @@ impl Directory {
     }
 }
 
-/// A tenant whose quotas an update changes.
-#[derive(Debug)]
-pub(crate) struct QuotaChange {
-    slot: u32,
-    old: Arc<[Quota]>,
-    new: Arc<[Quota]>,
-}
-
-impl QuotaChange {
-    /// Carries what was used over to the new quotas.
-    pub(crate) fn apply(&self, slab: &Slab, now: Time) {
-        limit::carry_over(slab.get(self.slot).buckets(), &self.old, &self.new, now);
-    }
-}
-
-#[derive(Default)]
-struct Changes(Vec<QuotaChange>);
-
-impl Changes {
-    /// Notes whether a kept tenant's quotas change; returns its slot.
-    fn note(&mut self, slot: u32, old: &Terms, new: &Terms) -> u32 {
-        if old.quotas_number() != new.quotas_number() {
-            self.0.push(QuotaChange { slot, old: Arc::clone(old.quotas()), new: Arc::clone(new.quotas()) });
-        }
-        slot
-    }
-}
-
-/// Equal terms once.
-#[derive(Default)]
-struct TermsTable {
-    numbers: HashMap<Terms, u32>,
-    list: Vec<Terms>,
-}
-
-impl TermsTable {
-    fn number(&mut self, terms: &Terms) -> u32 {
-        if let Some(&number) = self.numbers.get(terms) {
-            return number;
-        }
-        let number = u32::try_from(self.list.len()).expect("validated: at most MOST_SLOTS tenants");
-        self.numbers.insert(terms.clone(), number);
-        self.list.push(terms.clone());
-        number
+impl Found {
+    pub(crate) const fn entry(&self) -> Entry {
+        Entry { slot: self.slot, generation: self.generation }
     }
 }
 

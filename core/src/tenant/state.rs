@@ -2,6 +2,7 @@
 
 use super::id::{IdWords, WORDS};
 use crate::{
+    config::MOST_INSIDE,
     limit::Buckets,
     sync::{AtomicU64, Ordering},
 };
@@ -10,8 +11,8 @@ use crate::{
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(crate) struct Tenant {
-    /// `vacant << 63 | generation << 32 | requests inside (waiting or in flight)`. A slot with requests inside is never given to
-    /// another, and into a vacant one nobody comes.
+    /// `vacant << 63 | generation << 40 | requests of tenants beneath it << 20 | own requests inside (waiting or in flight)`. A slot
+    /// with requests inside is never given to another, and into a vacant one nobody comes.
     occupancy: AtomicU64,
     id: [AtomicU64; WORDS],
     /// Of which the first shares the first cache line.
@@ -22,7 +23,7 @@ pub(crate) struct Tenant {
 }
 
 /// A request that is inside: it keeps its tenant's slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
@@ -59,25 +60,38 @@ impl Tenant {
             return None;
         }
         let same = self.id.iter().zip(words.0).all(|(mine, word)| mine.load(Ordering::Relaxed) == word);
-        same.then_some((occupancy >> 32) as u32)
+        same.then_some((occupancy >> GENERATION) as u32)
     }
 
-    /// One more request inside, unless there are `most` already.
+    /// One more request inside, unless there are `most` already, its own and those beneath it together.
     ///
     /// # Errors
     /// [`EntryError`]; then nothing has changed.
     #[inline]
     pub(crate) fn enter(&self, generation: u32, most: u32) -> Result<(), EntryError> {
+        self.enter_as(OWN, generation, most)
+    }
+
+    /// One more request of a tenant beneath it, by the same bound.
+    ///
+    /// # Errors
+    /// [`EntryError`]; then nothing has changed.
+    pub(crate) fn enter_beneath(&self, generation: u32, most: u32) -> Result<(), EntryError> {
+        self.enter_as(BENEATH, generation, most)
+    }
+
+    #[inline]
+    fn enter_as(&self, one: u64, generation: u32, most: u32) -> Result<(), EntryError> {
         let mut occupancy = self.occupancy.load(Ordering::Relaxed);
         loop {
-            if (occupancy >> 32) as u32 != generation {
+            if (occupancy >> GENERATION) as u32 != generation {
                 return Err(EntryError::Stale);
             }
-            if inside(occupancy) >= most {
+            if own(occupancy) + beneath(occupancy) >= most.min(MOST_INSIDE) {
                 return Err(EntryError::Full);
             }
             // Acquire pairs with `vacate`: whoever comes in sees the slot as its occupant left it.
-            let next = occupancy + 1;
+            let next = occupancy + one;
             match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Acquire, Ordering::Relaxed)
             {
                 Ok(_) => return Ok(()),
@@ -90,7 +104,12 @@ impl Tenant {
     #[inline]
     pub(crate) fn leave(&self) {
         // Release: all that the request did to this state comes before the slot can be given away.
-        self.occupancy.fetch_sub(1, Ordering::Release);
+        self.occupancy.fetch_sub(OWN, Ordering::Release);
+    }
+
+    /// One request less of a tenant beneath it.
+    pub(crate) fn leave_beneath(&self) {
+        self.occupancy.fetch_sub(BENEATH, Ordering::Release);
     }
 
     pub(crate) const fn buckets(&self) -> &Buckets {
@@ -118,9 +137,19 @@ impl Tenant {
         self.tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
     }
 
-    /// Requests inside: waiting or in flight.
+    /// Its own requests inside: waiting or in flight.
     pub(crate) fn inside(&self) -> u32 {
-        inside(self.occupancy.load(Ordering::Relaxed))
+        own(self.occupancy.load(Ordering::Relaxed))
+    }
+
+    /// Requests inside of tenants beneath it, as far as it limits them.
+    pub(crate) fn beneath(&self) -> u32 {
+        beneath(self.occupancy.load(Ordering::Relaxed))
+    }
+
+    /// Which of its slot's occupants it is.
+    pub(super) fn generation(&self) -> u32 {
+        (self.occupancy.load(Ordering::Relaxed) >> GENERATION) as u32
     }
 
     pub(crate) fn waiting(&self) -> u32 {
@@ -143,7 +172,7 @@ impl Tenant {
     pub(super) fn vacate(&self) -> bool {
         let occupancy = self.occupancy.load(Ordering::Relaxed);
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
-        inside(occupancy) == 0
+        own(occupancy) + beneath(occupancy) == 0
             && self
                 .occupancy
                 .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
@@ -160,18 +189,27 @@ impl Tenant {
         }
         self.completed.store(0, Ordering::Relaxed);
         self.tallies.store(0, Ordering::Relaxed);
-        let generation = (self.occupancy.load(Ordering::Relaxed) & !VACANT) >> 32;
+        let generation = (self.occupancy.load(Ordering::Relaxed) & !VACANT) >> GENERATION;
         // Release: who sees the new generation sees all of the above.
-        self.occupancy.store(((generation + 1) << 32) & !VACANT, Ordering::Release);
+        self.occupancy.store(((generation + 1) << GENERATION) & !VACANT, Ordering::Release);
     }
 }
 
 const ONE_WAITING: u64 = 1 << 40;
+const OWN: u64 = 1;
+const BENEATH: u64 = 1 << 20;
+const GENERATION: u32 = 40;
 const VACANT: u64 = 1 << 63;
+const _: () = assert!(MOST_INSIDE as u64 == BENEATH - 1, "what each of the two counts has bits for");
 
 #[inline]
-const fn inside(occupancy: u64) -> u32 {
-    (occupancy & 0xffff_ffff) as u32
+const fn own(occupancy: u64) -> u32 {
+    (occupancy & 0xf_ffff) as u32
+}
+
+#[inline]
+const fn beneath(occupancy: u64) -> u32 {
+    ((occupancy >> 20) & 0xf_ffff) as u32
 }
 
 #[cfg(all(test, not(loom)))]
@@ -199,6 +237,23 @@ mod tests {
         let generation = tenant.matches(&new).expect("it is there");
         assert_eq!(tenant.enter(generation, 1), Ok(()));
         assert_eq!(tenant.enter(generation, 1), Err(EntryError::Full));
+    }
+
+    #[test]
+    fn those_beneath_count_under_the_bound_and_keep_the_slot() {
+        let (tenant, id) = (Tenant::default(), IdWords([1; WORDS]));
+        tenant.occupy(&id);
+        let generation = tenant.matches(&id).expect("it is there");
+        assert_eq!(tenant.enter(generation, 2), Ok(()));
+        assert_eq!(tenant.enter_beneath(generation, 2), Ok(()));
+        assert_eq!((tenant.inside(), tenant.beneath()), (1, 1));
+        assert_eq!(tenant.enter(generation, 2), Err(EntryError::Full));
+        assert_eq!(tenant.enter_beneath(generation, 2), Err(EntryError::Full));
+        tenant.leave();
+        assert!(!tenant.vacate(), "somebody beneath is inside");
+        tenant.leave_beneath();
+        assert!(tenant.vacate());
+        assert_eq!(tenant.enter_beneath(generation, 2), Err(EntryError::Stale));
     }
 }
 

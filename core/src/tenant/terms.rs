@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::lineage::Lineage;
+use super::{lineage::Lineage, state::Entry};
 use crate::{
     admission::Level,
     config::{RateUnit, SeatsSpec, TenantSpec},
@@ -17,13 +17,27 @@ pub(crate) struct Terms {
     seats: SeatsSpec,
     /// The parents' places in the tree of shares, the topmost first.
     above: Arc<[Level]>,
+    limits: Limits,
+    /// The parents that have limits, the nearest first.
+    ancestors: Arc<[Ancestor]>,
+    /// `None`: every pool.
+    pools: Option<Box<[PoolId]>>,
+}
+
+/// How much somebody may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Limits {
     max_in_flight: u32,
-    /// Shared, so that a request that waits can be undone by the quotas it was charged to.
     quotas: Arc<[Quota]>,
     /// Equal for equal quotas, in every edition.
     quotas_number: u32,
-    /// `None`: every pool.
-    pools: Option<Box<[PoolId]>>,
+}
+
+/// A parent whose limits count for everybody beneath it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ancestor {
+    pub(crate) entry: Entry,
+    pub(crate) limits: Limits,
 }
 
 impl Terms {
@@ -47,9 +61,8 @@ impl Terms {
             weight: lineage.weight,
             seats: lineage.seats,
             above: lineage.above,
-            max_in_flight: spec.max_in_flight().unwrap_or(NO_CAP),
-            quotas,
-            quotas_number,
+            limits: Limits { max_in_flight: spec.max_in_flight().unwrap_or(NO_CAP), quotas, quotas_number },
+            ancestors: [].into(),
             pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
         }
     }
@@ -64,6 +77,29 @@ impl Terms {
         &self.above
     }
 
+    /// Its own limits.
+    #[inline]
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The parents that have limits, the nearest first.
+    #[inline]
+    pub(crate) fn ancestors(&self) -> &[Ancestor] {
+        &self.ancestors
+    }
+
+    pub(super) fn set_ancestors(&mut self, ancestors: Arc<[Ancestor]>) {
+        self.ancestors = ancestors;
+    }
+
+    #[inline]
+    pub(crate) fn may_use(&self, pool: PoolId) -> bool {
+        self.pools.as_ref().is_none_or(|pools| pools.contains(&pool))
+    }
+}
+
+impl Limits {
     /// The most requests inside; [`u32::MAX`] when there is no cap.
     #[inline]
     pub(crate) const fn max_in_flight(&self) -> u32 {
@@ -81,9 +117,15 @@ impl Terms {
         self.quotas_number
     }
 
-    #[inline]
-    pub(crate) fn may_use(&self, pool: PoolId) -> bool {
-        self.pools.as_ref().is_none_or(|pools| pools.contains(&pool))
+    fn is_none(&self) -> bool {
+        self.max_in_flight == NO_CAP && self.quotas.is_empty()
+    }
+}
+
+impl Ancestor {
+    /// A parent, if it has limits.
+    pub(super) fn of(entry: Entry, terms: &Terms) -> Option<Self> {
+        (!terms.limits.is_none()).then(|| Self { entry, limits: terms.limits.clone() })
     }
 }
 

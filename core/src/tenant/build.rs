@@ -1,0 +1,181 @@
+//! Building the next directory: who is kept, who is new, and which parents' limits count for whom.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use super::{
+    Directory, Entry, Registry, Slab, Terms,
+    directory::Unknown,
+    id::{IdKey, IdWords},
+    terms::Ancestor,
+};
+use crate::{
+    limit::{self, Quota},
+    sync::Ordering,
+    time::Time,
+};
+
+/// What a directory is built from.
+pub(crate) struct Listing<'a> {
+    pub(crate) tenants: Vec<Listed<'a>>,
+    /// The terms of made tenants and how many may be made, if any.
+    pub(crate) made: Option<(Listed<'a>, u32)>,
+}
+
+/// A tenant as it is configured, or the template of made ones.
+pub(crate) struct Listed<'a> {
+    /// Empty for the template.
+    pub(crate) id: &'a str,
+    pub(crate) terms: Terms,
+    pub(crate) parent: Option<&'a str>,
+}
+
+impl Directory {
+    /// Builds the next directory. Tenants of `previous` that are still wanted keep their state; the others' slots retire.
+    /// `None` when there are more tenants than slots.
+    pub(crate) fn build(
+        listing: Listing<'_>,
+        previous: &Self,
+        registry: &mut Registry,
+        slab: &Slab,
+    ) -> Option<(Self, Vec<QuotaChange>)> {
+        let mut changes = Changes::default();
+        let made_at_most = listing.made.as_ref().map_or(0, |(_, most)| *most as usize);
+        let mut next = Self::sized(listing.tenants.len() + made_at_most);
+        // Slots first: a parent's is part of its children's terms.
+        let mut placed: Vec<(IdKey, u32)> = Vec::with_capacity(listing.tenants.len());
+        for listed in &listing.tenants {
+            let key = registry.hasher().key(listed.id)?;
+            let slot = match previous.find(&key, slab) {
+                Some(found) => changes.note(found.slot, previous.terms(&found), &listed.terms),
+                None => registry.allocate(listed.id, &key.words, slab)?,
+            };
+            placed.push((key, slot));
+        }
+        let mut kept: HashSet<u32> = placed.iter().map(|&(_, slot)| slot).collect();
+        let mut ancestry = Ancestry::of(&listing, &placed, slab);
+        let mut terms = TermsTable::default();
+        for (listed, (key, slot)) in listing.tenants.into_iter().zip(placed) {
+            next.insert(key.hash, slot, terms.number(ancestry.complete(listed)));
+        }
+        if let Some((template, most)) = listing.made {
+            let made_terms = ancestry.complete(template);
+            let overflow = match previous.unknown {
+                Unknown::Made { overflow, terms, .. } => {
+                    changes.note(overflow, &previous.terms[terms as usize], &made_terms)
+                }
+                Unknown::Refused => registry.allocate("", &IdWords::OVERFLOW, slab)?,
+            };
+            kept.insert(overflow);
+            let number = terms.number(made_terms.clone());
+            next.unknown = Unknown::Made { terms: number, most, overflow };
+            for (slot, old) in previous.entries() {
+                if next.made.load(Ordering::Relaxed) < most && kept.insert(slot) {
+                    let key = registry.hasher().key_of(slab.get(slot).words());
+                    let slot = changes.note(slot, &previous.terms[old as usize], &made_terms);
+                    next.insert(key.hash, slot, number);
+                    next.made.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+        registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
+        next.terms = terms.list.into();
+        next.edition = previous.edition + 1;
+        Some((next, changes.0))
+    }
+}
+
+/// The parents of one listing: each with its limits, if it has any, and its own parent.
+struct Ancestry<'a> {
+    parents: HashMap<&'a str, (Option<Ancestor>, Option<&'a str>)>,
+    /// The limited parents from a parent up to the root, itself the first: built once for all of its children.
+    ways: HashMap<&'a str, Arc<[Ancestor]>>,
+}
+
+impl<'a> Ancestry<'a> {
+    fn of(listing: &Listing<'a>, placed: &[(IdKey, u32)], slab: &Slab) -> Self {
+        let template = listing.made.iter().map(|(template, _)| template);
+        let named: HashSet<&str> =
+            listing.tenants.iter().chain(template).filter_map(|listed| listed.parent).collect();
+        let parents = listing.tenants.iter().zip(placed).filter(|(listed, _)| named.contains(listed.id));
+        let parent = |(listed, &(_, slot)): (&Listed<'a>, &(IdKey, u32))| {
+            let entry = Entry { slot, generation: slab.get(slot).generation() };
+            (listed.id, (Ancestor::of(entry, &listed.terms), listed.parent))
+        };
+        Self { parents: parents.map(parent).collect(), ways: HashMap::new() }
+    }
+
+    /// A tenant's terms with the limits above it.
+    fn complete(&mut self, listed: Listed<'a>) -> Terms {
+        let mut terms = listed.terms;
+        if let Some(parent) = listed.parent {
+            terms.set_ancestors(self.way(parent));
+        }
+        terms
+    }
+
+    fn way(&mut self, parent: &'a str) -> Arc<[Ancestor]> {
+        if let Some(known) = self.ways.get(parent) {
+            return Arc::clone(known);
+        }
+        let (own, next) =
+            self.parents.get(parent).cloned().expect("validated: a parent is one of the tenants");
+        let above = next.map(|next| self.way(next)).unwrap_or_default();
+        let way = match own {
+            Some(own) => std::iter::once(own).chain(above.iter().cloned()).collect(),
+            None => above,
+        };
+        self.ways.insert(parent, Arc::clone(&way));
+        way
+    }
+}
+
+/// A tenant whose quotas an update changes.
+#[derive(Debug)]
+pub(crate) struct QuotaChange {
+    slot: u32,
+    old: Arc<[Quota]>,
+    new: Arc<[Quota]>,
+}
+
+impl QuotaChange {
+    /// Carries what was used over to the new quotas.
+    pub(crate) fn apply(&self, slab: &Slab, now: Time) {
+        limit::carry_over(slab.get(self.slot).buckets(), &self.old, &self.new, now);
+    }
+}
+
+#[derive(Default)]
+struct Changes(Vec<QuotaChange>);
+
+impl Changes {
+    /// Notes whether a kept tenant's quotas change; returns its slot.
+    fn note(&mut self, slot: u32, old: &Terms, new: &Terms) -> u32 {
+        let (old, new) = (old.limits(), new.limits());
+        if old.quotas_number() != new.quotas_number() {
+            self.0.push(QuotaChange { slot, old: Arc::clone(old.quotas()), new: Arc::clone(new.quotas()) });
+        }
+        slot
+    }
+}
+
+/// Equal terms once.
+#[derive(Default)]
+struct TermsTable {
+    numbers: HashMap<Terms, u32>,
+    list: Vec<Terms>,
+}
+
+impl TermsTable {
+    fn number(&mut self, terms: Terms) -> u32 {
+        if let Some(&number) = self.numbers.get(&terms) {
+            return number;
+        }
+        let number = u32::try_from(self.list.len()).expect("validated: at most MOST_SLOTS tenants");
+        self.list.push(terms.clone());
+        self.numbers.insert(terms, number);
+        number
+    }
+}
