@@ -17,8 +17,9 @@ use super::{
 };
 use crate::{
     admission::{Admission, Seat, WaiterId},
+    endpoint::InFlight,
     outcome::Outcome,
-    pool::{Picked, PoolId},
+    pool::PoolId,
     rejection::Rejection,
     time::Time,
 };
@@ -54,9 +55,9 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn held(self, picked: Picked, seat: Seat, now: Time) -> Held {
+    pub(super) fn held(self, picked: InFlight, seat: Seat, now: Time) -> Held {
         Held {
-            picked,
+            picked: Some(picked),
             seat,
             charged: self.charged,
             started: now,

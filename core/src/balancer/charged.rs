@@ -3,12 +3,14 @@
 //! A refusal touches nothing: every cap is tried before any quota, and every quota is looked at before any is charged. Only when
 //! another thread takes the last of something in between is it taken back.
 
+use smallvec::SmallVec;
+
 use super::{snapshot::Snapshot, state::State};
 use crate::{
     limit::{self, Charge, Refusal},
     outcome::Outcome,
     rejection::Rejection,
-    tenant::{Ancestor, Directory, Entry, EntryError, Found, Limits, Terms},
+    tenant::{Ancestor, Entry, EntryError, Found, Limits, Tenant, Terms},
     time::Time,
 };
 
@@ -21,8 +23,8 @@ pub(super) struct Charged {
     /// The number of the quotas that it is charged to.
     quotas: u32,
     charge: Charge,
-    /// Parents that have limits.
-    above: Aboves,
+    /// The nearest parent that has limits.
+    above: Option<Box<Above>>,
 }
 
 /// The same request beneath a parent.
@@ -31,9 +33,20 @@ struct Above {
     entry: Entry,
     quotas: u32,
     charge: Charge,
+    /// The next one up. A list, so that a lease without such parents carries one word for them.
+    next: Option<Box<Self>>,
 }
 
-type Aboves = Option<Box<[Above]>>;
+/// The parents that a request is inside of, the nearest first.
+type Inside<'a> = SmallVec<[&'a Ancestor; 4]>;
+
+/// Whom a request comes in as.
+#[derive(Clone, Copy)]
+pub(super) struct Visitor<'a> {
+    pub(super) found: Found,
+    pub(super) tenant: &'a Tenant,
+    pub(super) terms: &'a Terms,
+}
 
 /// Why a request does not come in.
 pub(super) enum NotIn {
@@ -47,12 +60,12 @@ impl State {
     #[inline(always)]
     pub(super) fn charge(
         &self,
-        directory: &Directory,
-        found: Found,
+        visitor: &Visitor<'_>,
+        edition: u64,
         cost: u64,
         now: Time,
     ) -> Result<Charged, NotIn> {
-        let (tenant, terms) = (self.slab.get(found.slot), directory.terms(&found));
+        let Visitor { found, tenant, terms } = *visitor;
         let limits = terms.limits();
         tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
             EntryError::Stale => NotIn::Stale,
@@ -61,32 +74,32 @@ impl State {
                 NotIn::Refused(Rejection::TooManyInFlight { limit: limits.max_in_flight() })
             }
         })?;
-        let charged = if terms.ancestors().is_empty() {
-            limit::charge(tenant.buckets(), limits.quotas(), cost, now)
-                .map(|charge| (charge, None))
-                .map_err(refused)
+        let mut above = None;
+        let charge = if terms.ancestors().is_empty() {
+            limit::charge(tenant.buckets(), limits.quotas(), cost, now).map_err(refused)
         } else {
-            self.charge_all(&found, terms, cost, now)
+            self.charge_all(visitor, &mut above, cost, now)
         };
-        let (charge, above) = charged.map_err(|rejection| {
+        let charge = charge.map_err(|rejection| {
             tenant.reject();
             tenant.leave();
             NotIn::Refused(rejection)
         })?;
-        Ok(Charged { found, edition: directory.edition(), quotas: limits.quotas_number(), charge, above })
+        Ok(Charged { found, edition, quotas: limits.quotas_number(), charge, above })
     }
 
     /// Charges the tenant and every limited parent.
     #[inline(never)]
     fn charge_all(
         &self,
-        found: &Found,
-        terms: &Terms,
+        visitor: &Visitor<'_>,
+        above: &mut Option<Box<Above>>,
         cost: u64,
         now: Time,
-    ) -> Result<(Charge, Aboves), Rejection> {
+    ) -> Result<Charge, Rejection> {
+        let terms = visitor.terms;
         let inside = self.enter_above(terms.ancestors())?;
-        let own = (found.entry(), terms.limits());
+        let own = (visitor.found.entry(), terms.limits());
         let levels = || std::iter::once(own).chain(inside.iter().map(|above| (above.entry, &above.limits)));
         let buckets = |entry: Entry| self.slab.get(entry.slot).buckets();
         let looked = levels()
@@ -95,7 +108,7 @@ impl State {
             self.leave_above(inside.iter().map(|above| above.entry));
             return Err(refused(refusal));
         }
-        let mut charges: Vec<Charge> = Vec::with_capacity(1 + inside.len());
+        let mut charges: SmallVec<[Charge; 4]> = SmallVec::new();
         for (entry, limits) in levels() {
             match limit::charge(buckets(entry), limits.quotas(), cost, now) {
                 Ok(charge) => charges.push(charge),
@@ -110,17 +123,17 @@ impl State {
         }
         let mut charges = charges.into_iter();
         let own = charges.next().expect("the tenant's own is the first");
-        let above = |(ancestor, charge): (&&Ancestor, Charge)| Above {
-            entry: ancestor.entry,
-            quotas: ancestor.limits.quotas_number(),
-            charge,
+        let link = |next, (ancestor, charge): (&&Ancestor, Charge)| {
+            let quotas = ancestor.limits.quotas_number();
+            Some(Box::new(Above { entry: ancestor.entry, quotas, charge, next }))
         };
-        Ok((own, Some(inside.iter().zip(charges).map(above).collect())))
+        *above = inside.iter().zip(charges).rev().fold(None, link);
+        Ok(own)
     }
 
     /// Lets a request into the parents, or into none of them. One that an update has removed meanwhile limits nobody any more.
-    fn enter_above<'a>(&self, ancestors: &'a [Ancestor]) -> Result<Vec<&'a Ancestor>, Rejection> {
-        let mut inside = Vec::with_capacity(ancestors.len());
+    fn enter_above<'a>(&self, ancestors: &'a [Ancestor]) -> Result<Inside<'a>, Rejection> {
+        let mut inside = Inside::new();
         for ancestor in ancestors {
             let Entry { slot, generation } = ancestor.entry;
             let limit = ancestor.limits.max_in_flight();
@@ -142,10 +155,10 @@ impl State {
 
     /// The request goes, its charge stays.
     #[inline]
-    pub(super) fn leave(&self, charged: &Charged) {
-        self.slab.get(charged.found.slot).leave();
-        if let Some(above) = &charged.above {
-            self.leave_above(above.iter().map(|above| above.entry));
+    pub(super) fn leave(&self, tenant: &Tenant, charged: &Charged) {
+        tenant.leave();
+        if charged.above.is_some() {
+            self.leave_above(charged.above().map(|above| above.entry));
         }
     }
 
@@ -188,7 +201,7 @@ impl State {
             }
         };
         let own = (charged.found.entry(), charged.quotas, &charged.charge);
-        let above = charged.above.iter().flatten().map(|above| (above.entry, above.quotas, &above.charge));
+        let above = charged.above().map(|above| (above.entry, above.quotas, &above.charge));
         for (entry, quotas, charge) in std::iter::once(own).chain(above) {
             if let Some(terms) = terms(entry) {
                 visit(entry, terms.limits(), (quotas, charge));
@@ -198,6 +211,11 @@ impl State {
 }
 
 impl Charged {
+    /// The limited parents, the nearest first.
+    fn above(&self) -> impl Iterator<Item = &Above> {
+        std::iter::successors(self.above.as_deref(), |above| above.next.as_deref())
+    }
+
     /// The cost that was charged.
     pub(super) const fn cost(&self) -> u64 {
         self.charge.cost()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     acquire::{Pending, Stage},
-    charged::{Charged, NotIn},
+    charged::{Charged, NotIn, Visitor},
     lease::Held,
     snapshot::{Service, Snapshot},
     state::State,
@@ -12,10 +12,11 @@ use super::{
 use crate::{
     admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
-    pool::{Picked, PoolId},
+    endpoint::InFlight,
+    pool::PoolId,
     rejection::Rejection,
     request::Request,
-    tenant::{Found, IdKey, Terms},
+    tenant::{Found, IdKey, Tenant, Terms},
     time::Time,
 };
 
@@ -23,6 +24,7 @@ use crate::{
 struct Visit<'a> {
     state: &'a State,
     snapshot: &'a Snapshot,
+    tenant: &'a Tenant,
     terms: &'a Terms,
     /// Now, as quotas count it.
     uptime: Time,
@@ -76,7 +78,7 @@ impl State {
     }
 
     /// The fourth step of a request that has waited for its seat: the pick is made from what is in force now.
-    pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<Picked, Rejection> {
+    pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<InFlight, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
             service.pool.pick(seat.turn, true, now).ok_or_else(|| service.pool.why_none())
@@ -101,9 +103,9 @@ impl State {
                 tenant.reject();
                 return Err(Rejection::PoolForbidden);
             }
-            let uptime = self.uptime(now);
-            match self.charge(&snapshot.directory, found, request.units(), uptime) {
-                Ok(charged) => return Ok(Visit { state: self, snapshot, terms, uptime, charged }),
+            let (visitor, uptime) = (Visitor { found, tenant, terms }, self.uptime(now));
+            match self.charge(&visitor, snapshot.directory.edition(), request.units(), uptime) {
+                Ok(charged) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
                 // An update gave the slot away between finding and entering.
                 Err(NotIn::Stale) => {}
@@ -177,7 +179,7 @@ impl Visit<'_> {
 
     /// Step four.
     #[inline(always)]
-    fn pick(&self, service: &Service, seat: Seat, now: Time) -> Result<Picked, Rejection> {
+    fn pick(&self, service: &Service, seat: Seat, now: Time) -> Result<InFlight, Rejection> {
         service.pool.pick(seat.turn, false, now).ok_or_else(|| {
             service.admission.release(seat, Spent::NOTHING, now);
             self.turn_away(service.pool.why_none())
@@ -185,12 +187,20 @@ impl Visit<'_> {
     }
 
     #[inline(always)]
-    fn held(self, picked: Picked, seat: Seat, pool: PoolId, now: Time) -> Held {
-        Held { picked, seat, charged: self.charged, started: now, pool, open: true, answered: false }
+    fn held(self, picked: InFlight, seat: Seat, pool: PoolId, now: Time) -> Held {
+        Held {
+            picked: Some(picked),
+            seat,
+            charged: self.charged,
+            started: now,
+            pool,
+            open: true,
+            answered: false,
+        }
     }
 
     fn wait(self, service: &Service, waiter: crate::admission::WaiterId, deadline: Time) -> Pending {
-        self.state.slab.get(self.charged.found.slot).start_waiting();
+        self.tenant.start_waiting();
         Pending {
             waiter,
             deadline,
@@ -204,8 +214,8 @@ impl Visit<'_> {
     #[cold]
     fn turn_away(&self, rejection: Rejection) -> Rejection {
         self.state.undo(self.snapshot, &self.charged, self.uptime);
-        self.state.slab.get(self.charged.found.slot).reject();
-        self.state.leave(&self.charged);
+        self.tenant.reject();
+        self.state.leave(self.tenant, &self.charged);
         rejection
     }
 }

@@ -5,9 +5,9 @@ use std::{borrow::Borrow, fmt};
 use super::{Balancer, charged::Charged};
 use crate::{
     admission::Seat,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, InFlight},
     outcome::Outcome,
-    pool::{Picked, PoolId},
+    pool::PoolId,
     time::Time,
 };
 
@@ -39,7 +39,8 @@ pub struct Lease<H: Borrow<Balancer> = Balancer> {
 /// What a lease holds.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub(super) picked: Picked,
+    /// Until the request is no longer in flight.
+    pub(super) picked: Option<InFlight>,
     pub(super) seat: Seat,
     pub(super) charged: Charged,
     pub(super) started: Time,
@@ -69,7 +70,7 @@ impl<H: Borrow<Balancer>> Lease<H> {
     /// Where the request is to go.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
-        self.held().picked.at.endpoint()
+        self.picked().endpoint()
     }
 
     /// When the endpoint was picked.
@@ -110,13 +111,17 @@ impl<H: Borrow<Balancer>> Lease<H> {
     }
 
     fn held(&self) -> &Held {
-        self.held.as_ref().expect("only `finish` and `drop` settle it, and both end the lease")
+        self.held.as_ref().expect("a lease always holds something")
+    }
+
+    fn picked(&self) -> &InFlight {
+        self.held().picked.as_ref().expect("only `finish` and `drop` settle it, and both end the lease")
     }
 }
 
 impl<H: Borrow<Balancer>> Drop for Lease<H> {
     fn drop(&mut self) {
-        if self.held.is_some() {
+        if self.held.as_ref().is_some_and(|held| held.open) {
             self.handle.borrow().state().settle(&mut self.held, &Outcome::cancelled());
         }
     }

@@ -20,13 +20,16 @@ impl State {
         }
         let now = self.clock.now();
         self.published.read(|snapshot| {
-            let Some(Held { picked, seat, charged, started, pool, answered, .. }) = held else { return };
+            let Some(Held { picked: at, seat, charged, started, pool, answered, .. }) = held else { return };
+            let Some(picked) = at else { return };
             let (seat, spent) = (*seat, Spent { charged: charged.cost(), actual: charged.actual(outcome) });
             if let Some(actual) = outcome.cost() {
                 self.settle_cost(snapshot, charged, actual, self.uptime(now));
             }
-            self.slab.get(charged.found.slot).complete();
-            self.leave(charged);
+            let tenant = self.slab.get(charged.found.slot);
+            tenant.complete();
+            self.leave(tenant, charged);
+            // Where the pool is gone, the seat is gone with it.
             let Some(service) = snapshot.service_of(*pool) else { return };
             // A success that has told its first byte has told its latency.
             let told = *answered && outcome.kind() == OutcomeKind::Success;
@@ -35,7 +38,7 @@ impl State {
             let moved = service.pool.bound_moves();
             service.pool.learn(picked, outcome, measured, now);
             // No longer in flight when the next request is picked for.
-            *held = None;
+            *at = None;
             let learnt =
                 measured.is_some_and(|measured| service.learn_capacity(outcome.kind(), measured, now));
             // Before the seat is handed on: where the bound falls, there is no room for who would get it.
@@ -44,8 +47,6 @@ impl State {
             }
             service.admission.release(seat, spent, now);
         });
-        // Where the pool is gone, the seat is gone with it.
-        *held = None;
     }
 
     /// The answer begins: its latency is known, while the seat stays taken.
@@ -57,7 +58,8 @@ impl State {
         self.published.read(|snapshot| {
             let Some(service) = snapshot.service_of(held.pool) else { return };
             let latency = now.since(held.started);
-            service.pool.learn_first_byte(&held.picked, latency, now);
+            let Some(picked) = &held.picked else { return };
+            service.pool.learn_first_byte(picked, latency, now);
             if service.learn_capacity(OutcomeKind::Success, latency, now) {
                 service.set_seats(now);
             }
@@ -72,6 +74,6 @@ impl State {
             tenant.reject();
         }
         tenant.stop_waiting();
-        self.leave(&pending.charged);
+        self.leave(tenant, &pending.charged);
     }
 }

@@ -66,7 +66,7 @@ impl Member {
     #[inline]
     pub(crate) fn try_enter(&self) -> Option<InFlight> {
         let counted = self.cap != NO_CAP;
-        (!counted || self.try_count()).then(|| InFlight { endpoint: self.enter(), counted })
+        (!counted || self.try_count()).then(|| InFlight { endpoint: self.enter(), counted, trial: false })
     }
 
     #[cold]
@@ -116,12 +116,22 @@ pub(crate) struct InFlight {
     endpoint: Arc<Endpoint>,
     /// Whether the endpoint's cap counts it, too.
     counted: bool,
+    /// Whether it is the one that probation allows.
+    trial: bool,
 }
 
 impl InFlight {
     #[inline]
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    pub(crate) const fn is_trial(&self) -> bool {
+        self.trial
+    }
+
+    pub(crate) const fn set_trial(&mut self, trial: bool) {
+        self.trial = trial;
     }
 }
 

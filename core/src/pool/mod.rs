@@ -5,4 +5,3 @@ mod health;
 mod pick;
 
 pub(crate) use build::{Pool, PoolId};
-pub(crate) use pick::Picked;

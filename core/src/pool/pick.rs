@@ -13,18 +13,10 @@ use crate::{
     time::Time,
 };
 
-/// A picked endpoint: in flight from here until this is dropped.
-#[derive(Debug)]
-pub(crate) struct Picked {
-    pub(crate) at: InFlight,
-    /// Whether this request is the one that probation allows.
-    pub(crate) trial: bool,
-}
-
 impl Pool {
     /// Picks for the `number`-th request of this pool. Takes no lock and allocates nothing.
     #[inline]
-    pub(crate) fn pick(&self, number: u32, saturated: bool, now: Time) -> Option<Picked> {
+    pub(crate) fn pick(&self, number: u32, saturated: bool, now: Time) -> Option<InFlight> {
         let unhealthy = self.health.unhealthy() as usize;
         if unhealthy > 0 || self.capped {
             return self.pick_with_care(number, saturated, self.is_judged(unhealthy), now);
@@ -32,13 +24,12 @@ impl Pool {
         let candidates = Candidates::new(&self.members, false, self.decay, now);
         let draw = rng::draw(self.seed, u64::from(number));
         let index = self.strategy.pick(&candidates, &Turn { number, draw, saturated })?;
-        let at = self.members[index].try_enter()?;
-        Some(Picked { at, trial: false })
+        self.members[index].try_enter()
     }
 
     /// The pick where health or caps leave endpoints out.
     #[cold]
-    fn pick_with_care(&self, number: u32, saturated: bool, judged: bool, now: Time) -> Option<Picked> {
+    fn pick_with_care(&self, number: u32, saturated: bool, judged: bool, now: Time) -> Option<InFlight> {
         let candidates = Candidates::new(&self.members, judged, self.decay, now);
         for attempt in 0..ATTEMPTS {
             let draw = rng::draw(self.seed ^ attempt, u64::from(number));
@@ -47,20 +38,20 @@ impl Pool {
             };
             let member = &self.members[index];
             // Another request may just have taken the last place. Again.
-            let Some(at) = member.try_enter() else { continue };
+            let Some(mut picked) = member.try_enter() else { continue };
             let outlier = member.endpoint().outlier();
             // Also in a panic: else nobody would ever return from one.
             let trial = outlier.claim_trial(now);
             // Usable when looked at, and neither healthy nor ours now: another request took the one trial. Again.
             if !judged || trial || outlier.is_healthy() {
-                return Some(Picked { at, trial });
+                picked.set_trial(trial);
+                return Some(picked);
             }
         }
         let usable = (0..self.members.len()).filter(|&index| candidates.is_usable(index));
         // It has a seat, so there is room somewhere: perhaps, since a moment ago, at an ejected endpoint only.
         let anybody = (0..self.members.len()).filter(|_| self.capped);
-        let at = usable.chain(anybody).find_map(|index| self.members[index].try_enter())?;
-        Some(Picked { at, trial: false })
+        usable.chain(anybody).find_map(|index| self.members[index].try_enter())
     }
 
     /// How many requests there may be in flight: what the endpoints' caps allow, and those at endpoints that are left out or removed, or
@@ -107,14 +98,14 @@ impl Pool {
     }
 
     /// Learns from one finished request; without a latency where its first byte has told it.
-    pub(crate) fn learn(&self, picked: &Picked, outcome: &Outcome, measured: Option<Duration>, now: Time) {
-        picked.at.endpoint().learn(outcome, measured, self.decay, now);
-        self.judge(picked.at.endpoint(), picked.trial, outcome, now);
+    pub(crate) fn learn(&self, picked: &InFlight, outcome: &Outcome, measured: Option<Duration>, now: Time) {
+        picked.endpoint().learn(outcome, measured, self.decay, now);
+        self.judge(picked.endpoint(), picked.is_trial(), outcome, now);
     }
 
     /// Learns how long an answer took to begin.
-    pub(crate) fn learn_first_byte(&self, picked: &Picked, latency: Duration, now: Time) {
-        picked.at.endpoint().learn_latency(&Outcome::success(), latency, self.decay, now);
+    pub(crate) fn learn_first_byte(&self, picked: &InFlight, latency: Duration, now: Time) {
+        picked.endpoint().learn_latency(&Outcome::success(), latency, self.decay, now);
     }
 
     /// Whether health decides: not in a panic, when so few are healthy that the others, ejected or not, are better than
