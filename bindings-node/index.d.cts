@@ -21,7 +21,7 @@ export type Period = string
 /** The configuration document: the same keys as in TOML, YAML, JSON and Python. An unknown key is an error. */
 export interface Config {
   /** What happens to tenants that are not named: refused (the default), or made from a template. */
-  unknown_tenants?: 'reject' | { template: string; max?: number }
+  unknown_tenants?: 'reject' | { template: string; max?: number; idle?: string }
   /** The seed of every random choice. Default: drawn from the system. */
   seed?: number
   pools?: Record<string, PoolConfig>

@@ -191,6 +191,24 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[tenants.'']\nweight = 1", "tenants", r#""""#, "1 to 255 bytes"),
     ("[tenants.'a.b c']\nweight = 0", "tenants.\"a.b c\".weight", "0", "from 1"),
     ("unknown_tenants = 'allow'", "unknown_tenants", r#""allow""#, "\"reject\""),
+    (
+        "unknown_tenants = { template = 'free', idle = '0s' }\n[templates.free]",
+        "unknown_tenants.idle",
+        r#""0ns""#,
+        "from 1ms to 24d",
+    ),
+    (
+        "unknown_tenants = { template = 'free', idle = '25d' }\n[templates.free]",
+        "unknown_tenants.idle",
+        r#""2160000s""#,
+        "from 1ms to 24d",
+    ),
+    (
+        "unknown_tenants = { template = 'free', idle = 'soon' }",
+        "unknown_tenants.idle",
+        r#""soon""#,
+        "units: ns",
+    ),
     ("unknown_tenants = { template = 'free' }", "unknown_tenants.template", r#""free""#, "[templates.free]"),
     (
         "unknown_tenants = { template = 'free', max = 0 }\n[templates.free]",

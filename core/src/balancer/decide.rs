@@ -16,7 +16,7 @@ use crate::{
     pool::PoolId,
     rejection::Rejection,
     request::Request,
-    tenant::{Found, IdKey, Tenant, Terms},
+    tenant::{Found, IdKey, Lookup, Tenant, Terms},
     time::Time,
 };
 
@@ -97,7 +97,7 @@ impl State {
         now: Time,
     ) -> Result<Visit<'a>, Rejection> {
         loop {
-            let found = self.identify(snapshot, request.tenant())?;
+            let found = self.identify(snapshot, request.tenant(), now)?;
             let (tenant, terms) = (self.slab.get(found.slot), snapshot.directory.terms(&found));
             if !terms.may_use(service.pool.id()) {
                 tenant.reject();
@@ -114,31 +114,45 @@ impl State {
     }
 
     #[inline]
-    fn identify(&self, snapshot: &Snapshot, id: &str) -> Result<Found, Rejection> {
+    fn identify(&self, snapshot: &Snapshot, id: &str, now: Time) -> Result<Found, Rejection> {
         let key = self.hasher.key(id).ok_or(Rejection::UnknownTenant)?;
         match snapshot.directory.find(&key, &self.slab) {
             Some(found) => Ok(found),
-            None => self.identify_unknown(snapshot, id, &key),
+            None => self.identify_unknown(snapshot, (id, &key), now),
         }
     }
 
     /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.
     #[cold]
-    fn identify_unknown(&self, snapshot: &Snapshot, id: &str, key: &IdKey) -> Result<Found, Rejection> {
+    fn identify_unknown(
+        &self,
+        snapshot: &Snapshot,
+        (id, key): (&str, &IdKey),
+        now: Time,
+    ) -> Result<Found, Rejection> {
         if snapshot.directory.refuses_unknown() || RESERVED.contains(&id) {
             return Err(Rejection::UnknownTenant);
         }
-        if let Some(overflow) = snapshot.directory.overflow(&self.slab) {
-            return Ok(overflow);
-        }
-        let mut register = self.registry.lock();
+        let now = self.uptime(now);
+        let mut register = match snapshot.directory.overflow(&self.slab) {
+            None => self.registry.lock(),
+            // As many are made as may be. Room is looked for where that may help and costs nobody a wait.
+            Some(overflow) => match snapshot.directory.find_again(key, &self.slab) {
+                Lookup::Found(found) => return Ok(found),
+                Lookup::Unsure => self.registry.lock(),
+                Lookup::Absent if snapshot.directory.is_sweep_futile(now) => return Ok(overflow),
+                Lookup::Absent => match self.registry.try_lock() {
+                    Some(register) => register,
+                    None => return Ok(overflow),
+                },
+            },
+        };
         // Under the lock: another thread may just have made it, and a tenant made in an old directory would be lost.
         let newest = self.published.load();
         let directory = &newest.directory;
         directory
             .find(key, &self.slab)
-            .or_else(|| directory.overflow(&self.slab))
-            .or_else(|| directory.make(id, key, &mut register.tenants, &self.slab))
+            .or_else(|| directory.make((id, key), &mut register.tenants, &self.slab, now))
             // An update may have come meanwhile: this decision goes by the snapshot that it began with.
             .and_then(|found| snapshot.directory.on_made_terms(found))
             .ok_or(Rejection::UnknownTenant)

@@ -15,7 +15,11 @@ impl State {
         let mut pools: Vec<PoolStats> =
             snapshot.services.iter().map(|service| pool_stats(service, now)).collect();
         pools.sort_by(|one, other| one.name.cmp(&other.name));
-        let mut slots: Vec<u32> = snapshot.directory.slots().collect();
+        // Under the lock, so that no eviction moves anybody meanwhile.
+        let mut slots: Vec<u32> = {
+            let _nobody_moves = self.registry.lock();
+            snapshot.directory.slots().collect()
+        };
         slots.sort_by_cached_key(|&slot| {
             let tenant = self.slab.get(slot);
             std::cmp::Reverse((
@@ -44,7 +48,7 @@ impl State {
 
     pub(super) fn stats_of_tenant(&self, id: &str) -> Option<TenantStats> {
         let snapshot = self.published.load();
-        let found = snapshot.directory.find(&self.hasher.key(id)?, &self.slab)?;
+        let found = snapshot.directory.find_surely(&self.hasher.key(id)?, &self.slab)?;
         Some(self.tenant_stats(found.slot, id.to_owned()))
     }
 

@@ -14,7 +14,7 @@ use crate::{
     config::{Config, ConfigError, PoolSpec, TenantSpec, UnknownTenants},
     pool::{Pool, PoolId},
     rejection::Rejection,
-    tenant::{Directory, Entry, Lineages, Listed, Listing, QuotaLists, Terms},
+    tenant::{Directory, Entry, Lineages, Listed, Listing, MadeSpec, QuotaLists, Terms},
 };
 
 impl State {
@@ -26,16 +26,16 @@ impl State {
         let services = build_services(config, &previous, &mut register);
         let id_of = |name: &str| services.iter().find(|s| s.pool.name() == name).map(|s| s.pool.id());
         register.lineages.note(config);
+        let uptime = self.uptime(self.clock.now());
         let Register { lineages, quota_lists, .. } = &mut *register;
         let listing = list_tenants(config, id_of, lineages, quota_lists);
-        let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab);
+        let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab, uptime);
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
         let by_name =
             services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place)).collect();
         let next = Arc::new(Snapshot { directory, services, by_name });
         // Nothing refuses any more: from here on it is all of it.
-        let uptime = self.uptime(self.clock.now());
         changes.iter().for_each(|change| change.apply(&self.slab, uptime));
         next.services.iter().for_each(|service| service.pool.take_over());
         self.published.publish(Arc::clone(&next));
@@ -121,9 +121,11 @@ fn list_tenants<'a>(
         parent: spec.parent(),
     };
     let made = match config.unknown_tenants() {
-        UnknownTenants::Template { name, max } => {
-            config.templates().get(name).map(|spec| (listed(None, spec), *max))
-        }
+        UnknownTenants::Template { name, max, idle } => config.templates().get(name).map(|spec| MadeSpec {
+            template: listed(None, spec),
+            most: *max,
+            idle: *idle,
+        }),
         UnknownTenants::Reject => None,
     };
     let tenants = config.tenants().iter().map(|(id, spec)| listed(Some(id), spec)).collect();

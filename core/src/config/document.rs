@@ -229,14 +229,20 @@ impl ShortForm for Rate {
 pub(super) struct UnknownTable {
     template: String,
     max: Option<u32>,
+    idle: Option<Period>,
 }
 
 impl ShortForm for UnknownTenants {
     type Table = UnknownTable;
-    const EXPECTED: &'static str = "\"reject\", or a table { template = \"free\", max = 100000 }";
+    const EXPECTED: &'static str =
+        "\"reject\", or a table { template = \"free\", max = 100000, idle = \"10m\" }";
 
     fn from_table(table: UnknownTable) -> Result<Self, String> {
-        Ok(Self::template(table.template, table.max.unwrap_or(DEFAULT_MADE)))
+        let unknown = Self::template(table.template, table.max.unwrap_or(DEFAULT_MADE));
+        Ok(match table.idle {
+            Some(Period(idle)) => unknown.with_idle(idle),
+            None => unknown,
+        })
     }
 
     fn from_text(text: &str) -> Result<Self, String> {

@@ -1,6 +1,6 @@
 //! The whole configuration.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     ConfigError, LONGEST_ID, PoolSpec, TenantSpec,
@@ -20,14 +20,26 @@ pub enum UnknownTenants {
         name: String,
         /// The most that are made. Default 100 000.
         max: u32,
+        /// A made tenant that asks for nothing for so long, with nothing in flight and its quotas full again, is evicted: its place goes
+        /// to a newcomer. Default 10 minutes.
+        idle: Duration,
     },
 }
 
 impl UnknownTenants {
-    /// Made from the template `name`, at most `max`.
+    /// Made from the template `name`, at most `max`, evicted after 10 minutes of idleness.
     #[must_use]
     pub fn template(name: impl Into<String>, max: u32) -> Self {
-        Self::Template { name: name.into(), max }
+        Self::Template { name: name.into(), max, idle: IDLE }
+    }
+
+    /// For how long a made tenant may be idle, from 1 ms to 24 days. Default 10 minutes.
+    #[must_use]
+    pub fn with_idle(self, idle: Duration) -> Self {
+        match self {
+            Self::Template { name, max, .. } => Self::Template { name, max, idle },
+            Self::Reject => Self::Reject,
+        }
     }
 }
 
@@ -212,7 +224,7 @@ impl Config {
     }
 
     fn validate_unknown_tenants(&self) -> Result<(), ConfigError> {
-        let UnknownTenants::Template { name, max } = &self.unknown_tenants else { return Ok(()) };
+        let UnknownTenants::Template { name, max, idle } = &self.unknown_tenants else { return Ok(()) };
         if !self.templates.contains_key(name) {
             let known: Vec<&str> = self.templates.keys().map(String::as_str).collect();
             let fix = match known[..] {
@@ -224,6 +236,10 @@ impl Config {
         if *max == 0 || *max > MOST_MADE {
             let fix = format!("give a bound from 1 to {MOST_MADE}, or write \"reject\"");
             return Err(ConfigError::new("unknown_tenants.max", max, fix));
+        }
+        if *idle < Duration::from_millis(1) || *idle > LONGEST_IDLE {
+            let fix = "give a time from 1ms to 24d";
+            return Err(ConfigError::new("unknown_tenants.idle", quoted(&format!("{idle:?}")), fix));
         }
         if self.tenants.len() + *max as usize > MOST_TENANTS {
             let fix = format!("give a bound that leaves at most {MOST_TENANTS} tenants, made and configured");
@@ -250,5 +266,8 @@ pub(crate) const RESERVED: [&str; 2] = [OVERFLOW, OTHER];
 /// Tenants from the topmost parent down.
 const DEEPEST: usize = 8;
 const MOST_MADE: u32 = 10_000_000;
+const IDLE: Duration = Duration::from_secs(600);
+/// Within what 32 bits of milliseconds tell apart.
+const LONGEST_IDLE: Duration = Duration::from_secs(24 * 86_400);
 /// Well below the slots that there are, so that an update never runs out of them half-way.
 const MOST_TENANTS: usize = 12_000_000;

@@ -13,7 +13,10 @@
 //! TAT may fall by `min(w, until − g − now)` and no more. This is all of `w` when the request is refused on the spot, and as long as
 //! the bucket is far from full; where it is less, too little is admitted, never too much.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::{
+    sync::{AtomicU64, Ordering},
+    time::Time,
+};
 
 /// One quota's state.
 #[derive(Debug, Default)]
@@ -81,6 +84,11 @@ impl Bucket {
         let owing = |seen: u64| Some(seen.max(now).saturating_add(ticks).min(FAR.max(seen)));
         // Infallible: `owing` never refuses.
         let _ = self.tat.fetch_update(Ordering::AcqRel, Ordering::Acquire, owing);
+    }
+
+    /// Whether nothing is missing.
+    pub(crate) fn is_full(&self, now: Time) -> bool {
+        self.full_at() <= super::quota::ticks_at(now)
     }
 
     /// The moment at which it is full again.

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -20,8 +21,14 @@ use crate::{
 /// What a directory is built from.
 pub(crate) struct Listing<'a> {
     pub(crate) tenants: Vec<Listed<'a>>,
-    /// The terms of made tenants and how many may be made, if any.
-    pub(crate) made: Option<(Listed<'a>, u32)>,
+    pub(crate) made: Option<MadeSpec<'a>>,
+}
+
+/// How tenants are made, and for how long they may be idle.
+pub(crate) struct MadeSpec<'a> {
+    pub(crate) template: Listed<'a>,
+    pub(crate) most: u32,
+    pub(crate) idle: Duration,
 }
 
 /// A tenant as it is configured, or the template of made ones.
@@ -40,9 +47,10 @@ impl Directory {
         previous: &Self,
         registry: &mut Registry,
         slab: &Slab,
+        now: Time,
     ) -> Option<(Self, Vec<QuotaChange>)> {
         let mut changes = Changes::default();
-        let made_at_most = listing.made.as_ref().map_or(0, |(_, most)| *most as usize);
+        let made_at_most = listing.made.as_ref().map_or(0, |made| made.most as usize);
         let mut next = Self::sized(listing.tenants.len() + made_at_most);
         // Slots first: a parent's is part of its children's terms.
         let mut placed: Vec<(IdKey, u32)> = Vec::with_capacity(listing.tenants.len());
@@ -60,7 +68,8 @@ impl Directory {
         for (listed, (key, slot)) in listing.tenants.into_iter().zip(placed) {
             next.insert(key.hash, slot, terms.number(ancestry.complete(listed)));
         }
-        if let Some((template, most)) = listing.made {
+        registry.clock.clear();
+        if let Some(MadeSpec { template, most, idle }) = listing.made {
             let made_terms = ancestry.complete(template);
             let overflow = match previous.unknown {
                 Unknown::Made { overflow, terms, .. } => {
@@ -70,13 +79,14 @@ impl Directory {
             };
             kept.insert(overflow);
             let number = terms.number(made_terms.clone());
-            next.unknown = Unknown::Made { terms: number, most, overflow };
+            next.unknown = Unknown::Made { terms: number, most, overflow, idle };
             for (slot, old) in previous.entries() {
                 if next.made.load(Ordering::Relaxed) < most && kept.insert(slot) {
                     let key = registry.hasher().key_of(slab.get(slot).words());
                     let slot = changes.note(slot, &previous.terms[old as usize], &made_terms);
                     next.insert(key.hash, slot, number);
                     next.made.fetch_add(1, Ordering::Relaxed);
+                    registry.clock.add(slot, slab, now);
                 }
             }
         }
@@ -96,7 +106,7 @@ struct Ancestry<'a> {
 
 impl<'a> Ancestry<'a> {
     fn of(listing: &Listing<'a>, placed: &[(IdKey, u32)], slab: &Slab) -> Self {
-        let template = listing.made.iter().map(|(template, _)| template);
+        let template = listing.made.iter().map(|made| &made.template);
         let named: HashSet<&str> =
             listing.tenants.iter().chain(template).filter_map(|listed| listed.parent).collect();
         let parents = listing.tenants.iter().zip(placed).filter(|(listed, _)| named.contains(listed.id));

@@ -1,13 +1,18 @@
 //! The directory: which slot and which terms an id has, as one snapshot sees it.
 //!
 //! An open-addressed table of one word per tenant, at most half full, so a lookup reads one word and then the tenant's own
-//! line. Every update builds a new directory; only tenants made from the template are added to one in use.
+//! line. Every update builds a new directory; only tenants made from the template are added to one in use, and evicted from it.
+
+use std::time::Duration;
 
 use super::{
     Entry, IdHasher, Registry, Slab, Tenant, Terms,
     id::{IdKey, IdWords},
 };
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::{
+    sync::{AtomicU32, AtomicU64, Ordering},
+    time::Time,
+};
 
 /// Ids to slots and terms.
 #[derive(Debug)]
@@ -19,18 +24,32 @@ pub(crate) struct Directory {
     pub(super) made: AtomicU32,
     /// Counts updates: the number of some terms means something within one edition only.
     pub(super) edition: u64,
+    /// Counts removals twice, as one begins and as it ends: while it is odd, entries move.
+    moves: AtomicU32,
+    /// In nanoseconds of uptime.
+    pub(super) sweep_from: AtomicU64,
 }
 
 /// What happens to unknown ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unknown {
     Refused,
-    /// Made on these terms, at most so many; past that they share the overflow slot.
+    /// Made on these terms, at most so many, and evicted when idle for so long; past that they share the overflow slot.
     Made {
         terms: u32,
         most: u32,
         overflow: u32,
+        idle: Duration,
     },
+}
+
+/// What a second look at the index says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lookup {
+    Found(Found),
+    Absent,
+    /// Only the registry's lock tells.
+    Unsure,
 }
 
 /// A tenant as found.
@@ -49,6 +68,8 @@ impl Directory {
             unknown: Unknown::Refused,
             made: AtomicU32::new(0),
             edition: 0,
+            moves: AtomicU32::new(0),
+            sweep_from: AtomicU64::new(0),
         }
     }
 
@@ -72,6 +93,29 @@ impl Directory {
         }
     }
 
+    /// Looks an id up that [`find`](Self::find) has just missed: an eviction may have moved its entry meanwhile.
+    #[cold]
+    pub(crate) fn find_again(&self, key: &IdKey, slab: &Slab) -> Lookup {
+        let before = self.moves.load(Ordering::Acquire);
+        if let Some(found) = self.find(key, slab) {
+            return Lookup::Found(found);
+        }
+        // Whoever saw any of a removal's stores sees its first count, too.
+        let moved = before % 2 == 1 || self.moves.load(Ordering::Relaxed) != before;
+        if moved { Lookup::Unsure } else { Lookup::Absent }
+    }
+
+    /// Looks an id up where nothing else follows a miss.
+    pub(crate) fn find_surely(&self, key: &IdKey, slab: &Slab) -> Option<Found> {
+        loop {
+            match self.find_again(key, slab) {
+                Lookup::Found(found) => return Some(found),
+                Lookup::Absent => return None,
+                Lookup::Unsure => std::hint::spin_loop(),
+            }
+        }
+    }
+
     #[inline]
     pub(crate) fn terms(&self, found: &Found) -> &Terms {
         &self.terms[found.terms as usize]
@@ -91,7 +135,9 @@ impl Directory {
     pub(crate) fn terms_of_slot(&self, slot: u32, hasher: &IdHasher, slab: &Slab) -> Option<&Terms> {
         match self.unknown {
             Unknown::Made { terms, overflow, .. } if overflow == slot => Some(&self.terms[terms as usize]),
-            _ => self.find(&hasher.key_of(slab.get(slot).words()), slab).map(|found| self.terms(&found)),
+            _ => {
+                self.find_surely(&hasher.key_of(slab.get(slot).words()), slab).map(|found| self.terms(&found))
+            }
         }
     }
 
@@ -103,7 +149,7 @@ impl Directory {
     /// The tenant that newcomers share, once no more may be made.
     pub(crate) fn overflow(&self, slab: &Slab) -> Option<Found> {
         match self.unknown {
-            Unknown::Made { terms, most, overflow } if self.made.load(Ordering::Relaxed) >= most => {
+            Unknown::Made { terms, most, overflow, .. } if self.made.load(Ordering::Relaxed) >= most => {
                 let generation = slab.get(overflow).matches(&IdWords::OVERFLOW)?;
                 Some(Found { slot: overflow, generation, terms })
             }
@@ -119,12 +165,24 @@ impl Directory {
         }
     }
 
-    /// Makes a tenant for an unknown id. The registry's lock is held, so nobody else makes one now.
-    pub(crate) fn make(&self, id: &str, key: &IdKey, registry: &mut Registry, slab: &Slab) -> Option<Found> {
+    /// Makes a tenant for an unknown id, or says who newcomers share once no more may be made. The registry's lock is held, so nobody
+    /// else makes one now.
+    pub(crate) fn make(
+        &self,
+        (id, key): (&str, &IdKey),
+        registry: &mut Registry,
+        slab: &Slab,
+        now: Time,
+    ) -> Option<Found> {
         let Unknown::Made { terms, .. } = self.unknown else { return None };
+        self.sweep(registry, slab, now);
+        if let Some(overflow) = self.overflow(slab) {
+            return Some(overflow);
+        }
         let slot = registry.allocate(id, &key.words, slab)?;
         self.insert(key.hash, slot, terms);
         self.made.fetch_add(1, Ordering::Relaxed);
+        registry.clock.add(slot, slab, now);
         let generation = slab.get(slot).matches(&key.words)?;
         Some(Found { slot, generation, terms })
     }
@@ -164,6 +222,32 @@ impl Directory {
         self.index[place].store(entry, Ordering::Release);
     }
 
+    /// Takes a made tenant out and closes the gap: entries behind it move up. Only under the registry's lock.
+    pub(super) fn remove(&self, slot: u32, registry: &Registry, slab: &Slab) {
+        let home = |slot: u32| self.home(registry.hasher().key_of(slab.get(slot).words()).hash);
+        let behind = |place: usize| (place + 1) & (self.index.len() - 1);
+        let entry = |place: usize| self.index[place].load(Ordering::Relaxed);
+        let Some(mut gap) = home(slot) else { return };
+        while slot_of(entry(gap)) != slot {
+            gap = behind(gap);
+        }
+        self.moves.fetch_add(1, Ordering::Relaxed);
+        let mut place = behind(gap);
+        while entry(place) != 0 {
+            let wanted = home(slot_of(entry(place))).expect("the table is not empty");
+            let away = |from: usize| place.wrapping_sub(from) & (self.index.len() - 1);
+            if away(wanted) >= away(gap) {
+                // Release: who sees it moved, or its old place empty, sees that something moves.
+                self.index[gap].store(entry(place), Ordering::Release);
+                gap = place;
+            }
+            place = behind(place);
+        }
+        self.index[gap].store(0, Ordering::Release);
+        self.moves.fetch_add(1, Ordering::Release);
+        self.made.fetch_sub(1, Ordering::Relaxed);
+    }
+
     #[inline]
     fn home(&self, hash: u64) -> Option<usize> {
         let mask = self.index.len().checked_sub(1)?;
@@ -199,3 +283,45 @@ const TAG_SHIFT: u32 = 48;
 const TERMS_SHIFT: u32 = 24;
 /// The most tenants, configured and made together, and the most different terms: what an entry has bits for.
 pub(crate) const MOST_SLOTS: u32 = (1 << 24) - 1;
+
+#[cfg(all(test, loom))]
+mod models {
+    use loom::{sync::Arc, thread};
+
+    use super::*;
+
+    /// Whoever stays is found, or the look says that it is unsure, while the entry before is removed and theirs moves up.
+    #[test]
+    fn an_eviction_hides_nobody_else() {
+        let hasher = IdHasher::new();
+        // Two ids that want the same place of four.
+        let key = { let hasher = hasher.clone(); move |n| hasher.key_of(IdWords([n, 0, 0, 0, 1 << 56])) };
+        let same_place = |n: &u64| key(*n).hash % 4 == 0;
+        let mut ids = (1..).filter(same_place);
+        let (going, staying) = (ids.next().expect("one in four"), ids.next().expect("one in four"));
+        loom::model(move || {
+            let (going, staying) = (key(going), key(staying));
+            let slab = Slab::default();
+            let mut registry = Registry::new(hasher.clone());
+            let directory = Directory::sized(2);
+            let slots = [going, staying].map(|key| {
+                let slot = registry.allocate("x", &key.words, &slab).expect("there is room");
+                directory.insert(key.hash, slot, 0);
+                slot
+            });
+            let shared = Arc::new((directory, slab));
+            let looker = {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || {
+                    let looked = shared.0.find_again(&staying, &shared.1);
+                    assert_ne!(looked, Lookup::Absent, "it is there all the time");
+                })
+            };
+            assert!(shared.1.get(slots[0]).vacate());
+            shared.0.remove(slots[0], &registry, &shared.1);
+            looker.join().expect("the thread does not panic");
+            assert!(matches!(shared.0.find_again(&staying, &shared.1), Lookup::Found(_)));
+            assert_eq!(shared.0.find_again(&going, &shared.1), Lookup::Absent);
+        });
+    }
+}

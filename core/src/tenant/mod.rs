@@ -2,6 +2,7 @@
 
 mod build;
 mod directory;
+mod eviction;
 mod id;
 mod lineage;
 mod registry;
@@ -9,8 +10,8 @@ mod slab;
 mod state;
 mod terms;
 
-pub(crate) use build::{Listed, Listing};
-pub(crate) use directory::{Directory, Found};
+pub(crate) use build::{Listed, Listing, MadeSpec};
+pub(crate) use directory::{Directory, Found, Lookup};
 pub(crate) use id::{IdHasher, IdKey};
 pub(crate) use lineage::Lineages;
 pub(crate) use registry::Registry;

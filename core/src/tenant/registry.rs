@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{
     Slab,
     directory::MOST_SLOTS,
+    eviction::Clock,
     id::{IdHasher, IdWords},
 };
 
@@ -19,11 +20,19 @@ pub(crate) struct Registry {
     retired: Vec<u32>,
     /// Ids that do not fit a slot's words.
     long_names: HashMap<u32, Box<str>>,
+    pub(super) clock: Clock,
 }
 
 impl Registry {
     pub(crate) fn new(hasher: IdHasher) -> Self {
-        Self { hasher, fresh: 0, free: vec![], retired: vec![], long_names: HashMap::new() }
+        Self {
+            hasher,
+            fresh: 0,
+            free: vec![],
+            retired: vec![],
+            long_names: HashMap::new(),
+            clock: Clock::default(),
+        }
     }
 
     pub(super) const fn hasher(&self) -> &IdHasher {
@@ -55,6 +64,12 @@ impl Registry {
     pub(super) fn retire(&mut self, slots: impl Iterator<Item = u32>, slab: &Slab) {
         self.retired.extend(slots);
         self.reclaim(slab);
+    }
+
+    /// A vacated slot: free.
+    pub(super) fn release(&mut self, slot: u32) {
+        self.long_names.remove(&slot);
+        self.free.push(slot);
     }
 
     pub(super) fn long_name(&self, slot: u32) -> Option<String> {

@@ -168,15 +168,31 @@ impl Tenant {
         IdWords(std::array::from_fn(|index| self.id[index].load(Ordering::Relaxed)))
     }
 
+    /// Whether it has requests inside, its own or beneath it.
+    pub(super) fn is_occupied(&self) -> bool {
+        let occupancy = self.occupancy.load(Ordering::Relaxed);
+        own(occupancy) + beneath(occupancy) > 0
+    }
+
     /// Ends an occupant's time, unless it has requests inside.
     pub(super) fn vacate(&self) -> bool {
+        self.vacate_if(|_| true)
+    }
+
+    /// Ends an occupant's time if that is right: asked when nobody can come in any more.
+    pub(super) fn vacate_if(&self, is_right: impl FnOnce(&Self) -> bool) -> bool {
         let occupancy = self.occupancy.load(Ordering::Relaxed);
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
-        own(occupancy) + beneath(occupancy) == 0
+        let vacated = own(occupancy) + beneath(occupancy) == 0
             && self
                 .occupancy
                 .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
-                .is_ok()
+                .is_ok();
+        let right = vacated && is_right(self);
+        if vacated && !right {
+            self.occupancy.store(occupancy, Ordering::Release);
+        }
+        right
     }
 
     /// Sets a vacant slot up for an id, in the next generation.

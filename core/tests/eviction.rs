@@ -1,0 +1,180 @@
+//! Made tenants that have gone idle give their places to newcomers, and that never refills a quota (invariants 5 and 10).
+
+use std::{collections::HashMap, thread, time::Duration};
+
+use proptest::prelude::*;
+use tenantry::{
+    Balancer, CapacitySpec, Config, ManualClock, Outcome, PoolSpec, Rate, Rejection, Request, TenantSpec,
+    UnknownTenants,
+};
+
+const IDLE: Duration = Duration::from_secs(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config(most: u32, template: TenantSpec) -> Config {
+    Config::new()
+        .with_seed(1)
+        .with_pool("api", PoolSpec::new(["x"]).with_capacity(CapacitySpec::fixed(10_000)))
+        .with_template("free", template)
+        .with_unknown_tenants(UnknownTenants::template("free", most).with_idle(IDLE))
+}
+
+fn balancer(most: u32, template: TenantSpec) -> (Balancer, ManualClock) {
+    let clock = ManualClock::new();
+    (Balancer::with_clock(config(most, template), clock.clone()).expect("usable"), clock)
+}
+
+fn ask(balancer: &Balancer, id: &str) -> Option<Rejection> {
+    balancer.try_acquire(&Request::new(id)).map(drop).err()
+}
+
+/// Whether it is a tenant of its own now.
+fn is_made(balancer: &Balancer, id: &str) -> bool {
+    balancer.tenant_stats(id).is_some()
+}
+
+#[test]
+fn the_idle_make_room_for_newcomers_and_nobody_else_does() {
+    let (balancer, clock) = balancer(2, TenantSpec::new());
+    assert_eq!([ask(&balancer, "a"), ask(&balancer, "b"), ask(&balancer, "c")], [None; 3]);
+    assert!(is_made(&balancer, "a") && is_made(&balancer, "b") && !is_made(&balancer, "c"));
+    clock.advance(IDLE / 2);
+    ask(&balancer, "a");
+    clock.advance(IDLE / 2);
+    // One look notices who has asked meanwhile, and who has not for long enough.
+    ask(&balancer, "c");
+    assert!(is_made(&balancer, "a") && !is_made(&balancer, "b") && is_made(&balancer, "c"));
+}
+
+#[test]
+fn whoever_has_something_inside_stays() {
+    let (balancer, clock) = balancer(1, TenantSpec::new());
+    let lease = balancer.try_acquire(&Request::new("a")).expect("free");
+    for _ in 0..4 {
+        clock.advance(IDLE * 2);
+        ask(&balancer, "b");
+        assert!(is_made(&balancer, "a") && !is_made(&balancer, "b"));
+    }
+    lease.finish(Outcome::success());
+    // The first look sees that something has happened, the second that nothing has since.
+    for _ in 0..2 {
+        clock.advance(IDLE);
+        ask(&balancer, "b");
+    }
+    assert!(!is_made(&balancer, "a") && is_made(&balancer, "b"));
+}
+
+#[test]
+fn debt_is_kept_until_it_has_drained() {
+    let (balancer, clock) = balancer(1, TenantSpec::new().with_rate(Rate::cost(1, SECOND).with_burst(5)));
+    let lease = balancer.try_acquire(&Request::new("a")).expect("free");
+    lease.finish(Outcome::success().with_cost(100));
+    clock.advance(Duration::from_secs(99));
+    ask(&balancer, "b");
+    assert!(is_made(&balancer, "a"), "one unit of its debt is left");
+    assert_eq!(ask(&balancer, "a"), None, "four of five are there");
+    clock.advance(Duration::from_secs(99));
+    ask(&balancer, "b");
+    clock.advance(Duration::from_secs(99));
+    ask(&balancer, "b");
+    assert!(!is_made(&balancer, "a") && is_made(&balancer, "b"));
+}
+
+#[test]
+fn they_are_evicted_also_while_there_is_room() {
+    let (balancer, clock) = balancer(1_000, TenantSpec::new());
+    for burst in 0..20 {
+        for n in 0..50 {
+            ask(&balancer, &format!("{burst}-{n}"));
+        }
+        clock.advance(IDLE);
+    }
+    let made = (0..20).flat_map(|burst| (0..50).map(move |n| format!("{burst}-{n}")));
+    let made = made.filter(|id| is_made(&balancer, id)).count();
+    assert!(made <= 250, "{made} of 1000 that came are still there");
+}
+
+#[test]
+fn an_update_keeps_the_made_ones_and_they_can_still_be_evicted() {
+    let (balancer, clock) = balancer(3, TenantSpec::new());
+    ask(&balancer, "a");
+    ask(&balancer, &"a-long-id-".repeat(20));
+    balancer.reconfigure(config(3, TenantSpec::new().with_weight(2))).expect("usable");
+    assert!(is_made(&balancer, "a"));
+    clock.advance(IDLE * 2);
+    ask(&balancer, "b");
+    assert!(!is_made(&balancer, "a") && is_made(&balancer, "b"));
+    assert!(!is_made(&balancer, &"a-long-id-".repeat(20)));
+    let listed: Vec<String> =
+        balancer.stats().tenants().iter().map(|tenant| tenant.id().to_owned()).collect();
+    assert_eq!(listed.iter().filter(|id| *id != "(overflow)").collect::<Vec<_>>(), ["b"], "{listed:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Whatever comes and goes: as a tenant of its own nobody ever gets more than burst + rate · t, and the bound on made tenants
+    /// holds. With so few places, ids collide and entries move all the time.
+    #[test]
+    fn eviction_never_refills(
+        most in 1_u32..6,
+        steps in prop::collection::vec((0_usize..12, 0_u64..4_000, 0_u64..9), 1..300),
+    ) {
+        let spec = TenantSpec::new().with_rate(Rate::cost(2, SECOND).with_burst(20));
+        let (balancer, clock) = balancer(most, spec);
+        let ids: Vec<String> = (0..12).map(|n| format!("id-{n}")).collect();
+        let mut log: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+        let mut now = 0;
+        for (which, gap, cost) in steps {
+            clock.advance(Duration::from_millis(gap));
+            now += gap;
+            let passed = balancer.try_acquire(&Request::new(&ids[which]).cost(cost.max(1)));
+            let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
+            if settled && is_made(&balancer, &ids[which]) {
+                let used = log.entry(which).or_default();
+                // What it declared had to fit; what it really cost is owed, and counts from here on.
+                for first in 0..used.len() {
+                    let ran: u64 = used[first..].iter().map(|(_, cost)| cost).sum::<u64>() + cost.max(1);
+                    let elapsed = now - used[first].0;
+                    prop_assert!(ran * 1_000 <= 20_000 + 2 * elapsed, "{ran} in {elapsed} ms");
+                }
+                used.push((now, cost * 3));
+            }
+            let made = ids.iter().filter(|id| is_made(&balancer, id)).count();
+            prop_assert!(made <= most as usize, "{made} of {most}");
+        }
+    }
+}
+
+/// Several threads make and evict; one tenant that always has something inside is found every time.
+#[test]
+fn threads_make_and_evict_and_lose_nobody() {
+    let (balancer, clock) = balancer(8, TenantSpec::new());
+    let regular = balancer.try_acquire(&Request::new("regular")).expect("free");
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let (balancer, clock) = (&balancer, &clock);
+            scope.spawn(move || {
+                for step in 0..20_000_u32 {
+                    let id = format!("id-{}", step.wrapping_mul(2_654_435_761 + thread) >> 27);
+                    drop(balancer.try_acquire(&Request::new(&id)));
+                    clock.advance(IDLE / 10);
+                }
+            });
+        }
+        for _ in 0..20_000 {
+            drop(balancer.try_acquire(&Request::new("regular")));
+            assert!(is_made(&balancer, "regular"));
+        }
+    });
+    let regular_stats = balancer.tenant_stats("regular").expect("it has something inside");
+    assert_eq!(
+        (regular_stats.in_flight(), regular_stats.completed()),
+        (1, 20_000),
+        "none went to the overflow"
+    );
+    drop(regular);
+    let stats = balancer.stats();
+    assert!(stats.tenants().len() <= 9, "{stats:?}");
+    assert!(stats.tenants().iter().all(|tenant| tenant.in_flight() == 0), "{stats:?}");
+}
