@@ -32,6 +32,7 @@ fn main() {
     let by_endpoints = BY_ENDPOINTS.map(|endpoints| measure(&mut table, MOST, MOST / 10, endpoints));
     table.print(&["The budget of issue 3: both ≤ 1000 at the median and ≤ 2000 at p99, with 100 000 of a million backlogged."]);
     table.save("queue");
+    crowd();
     let title = "joining the queue and handing a seat over";
     plot_curves("queue-by-backlog", title, "backlogged tenants", &curves(&BY_BACKLOG, &by_backlog));
     plot_curves(
@@ -77,6 +78,8 @@ struct Bench {
     wakers: Vec<Waker>,
     waiting: Vec<Option<Acquire>>,
     running: Vec<Lease>,
+    /// Who got the last seat.
+    served: usize,
 }
 
 /// Says which request was woken.
@@ -105,13 +108,12 @@ impl Bench {
         ids.truncate(backlogged);
         shuffle(&mut ids);
         let woken = Arc::new(Mutex::new(vec![]));
-        let slot = |index| Waker::from(Arc::new(Slot { index, woken: Arc::clone(&woken) }));
-        let wakers = (0..ids.len()).map(slot).collect();
-        let running =
-            (0..SEATS).map(|_| balancer.try_acquire_owned(&Request::new(&ids[0])).expect("a seat is free"));
+        let running = (0..SEATS)
+            .map(|_| balancer.try_acquire_owned(&Request::new(&population[0])).expect("a seat is free"));
         let running = running.collect();
         let waiting = (0..ids.len()).map(|_| None).collect();
-        let mut bench = Self { balancer, ids, woken, wakers, waiting, running };
+        let mut bench = Self { balancer, ids, woken, wakers: vec![], waiting, running, served: 0 };
+        bench.wakers = (0..bench.ids.len()).map(|index| bench.waker(index)).collect();
         for index in 0..bench.ids.len() {
             bench.join(index);
         }
@@ -132,25 +134,66 @@ impl Bench {
         took
     }
 
-    fn run(&mut self, steps: usize) -> (Vec<u64>, Vec<u64>) {
-        let nanos = |took: Duration| u64::try_from(took.as_nanos()).expect("short");
-        let (mut joins, mut handovers) = (vec![], vec![]);
-        for step in 0..steps {
-            let lease = self.running.swap_remove(step % self.running.len());
-            let start = Instant::now();
-            lease.finish(Outcome::success());
-            handovers.push(nanos(start.elapsed()));
-            let index =
-                self.woken.lock().expect("nobody panics with it").pop().expect("somebody got the seat");
+    fn waker(&self, index: usize) -> Waker {
+        Waker::from(Arc::new(Slot { index, woken: Arc::clone(&self.woken) }))
+    }
+
+    /// A lease ends; whoever gets its seat takes it. How long ending it took.
+    fn hand_over(&mut self, lease: Lease) -> Duration {
+        let start = Instant::now();
+        lease.finish(Outcome::success());
+        let took = start.elapsed();
+        while let Some(index) = self.woken.lock().expect("nobody panics with it").pop() {
             let mut acquire = self.waiting[index].take().expect("it waited");
             match Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(Ok(lease)) => self.running.push(lease),
                 other => unreachable!("it was given a seat: {other:?}"),
             }
-            joins.push(nanos(self.join(index)));
+            self.served = index;
+        }
+        took
+    }
+
+    fn run(&mut self, steps: usize) -> (Vec<u64>, Vec<u64>) {
+        let (mut joins, mut handovers) = (vec![], vec![]);
+        for step in 0..steps {
+            let lease = self.running.swap_remove(step % self.running.len());
+            handovers.push(nanos(self.hand_over(lease)));
+            joins.push(nanos(self.join(self.served)));
         }
         (joins, handovers)
     }
+}
+
+/// A crowd of tenants that ask once each, all at once, and go: the longest that any one operation took, since all others wait for it.
+fn crowd() {
+    let names = ["tenants", "join p50", "p99", "longest", "hand-over p50", "p99", "longest"];
+    let mut table = Table::new("ns of one operation while a crowd comes and goes", &names);
+    for size in CROWDS {
+        progress(&format!("a crowd of {size}"));
+        let mut bench = Bench::new(size, 0, 3);
+        bench.ids = population(size);
+        shuffle(&mut bench.ids);
+        bench.wakers = (0..size).map(|index| bench.waker(index)).collect();
+        bench.waiting = (0..size).map(|_| None).collect();
+        let mut joins: Vec<_> = (0..size).map(|index| nanos(bench.join(index))).collect();
+        let mut handovers = vec![];
+        while let Some(lease) = bench.running.pop() {
+            handovers.push(nanos(bench.hand_over(lease)));
+        }
+        let mut row = vec![size.to_string()];
+        for samples in [&mut joins, &mut handovers] {
+            samples.sort_unstable();
+            row.extend([50, 99, 100].map(|percent| figure(Some(percentile(samples, percent)))));
+        }
+        table.push(row);
+    }
+    table.print(&["The longest of a hundred thousand includes whatever else the machine did."]);
+    table.save("queue-crowd");
+}
+
+fn nanos(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).expect("short")
 }
 
 fn percentile(sorted: &[u64], percent: usize) -> f64 {
@@ -175,3 +218,4 @@ const STEPS: usize = 400_000;
 const BY_BACKLOG: [usize; 6] = [100, 1_000, 10_000, 30_000, 100_000, 500_000];
 const BY_ENDPOINTS: [usize; 4] = [3, 100, 1_000, 10_000];
 const MOST: usize = 1_000_000;
+const CROWDS: [usize; 3] = [1_000, 10_000, 100_000];

@@ -192,11 +192,12 @@ impl Queue {
             seats.set_queued(true);
         }
         fair.set_capacity(seats.capacity());
+        fair.tidy();
         while fair.waiting() > 0 && seats.taken() < seats.capacity() {
             let Some(next) = fair.next(limits, now, wakers) else { break };
             let (taken, capacity) = (seats.taken(), seats.capacity());
             // Wider than what there can ever be for it: it runs when nobody else does.
-            let most = if taken == 0 { capacity - next.reserve } else { capacity };
+            let most = if taken == 0 { capacity.saturating_sub(next.reserve) } else { capacity };
             let width = next.width.min(most);
             let fits = taken.saturating_add(width).saturating_add(next.reserve) <= capacity;
             let Some(taken) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else { break };

@@ -295,7 +295,10 @@ mod models {
     fn an_eviction_hides_nobody_else() {
         let hasher = IdHasher::new();
         // Two ids that want the same place of four.
-        let key = { let hasher = hasher.clone(); move |n| hasher.key_of(IdWords([n, 0, 0, 0, 1 << 56])) };
+        let key = {
+            let hasher = hasher.clone();
+            move |n| hasher.key_of(IdWords([n, 0, 0, 0, 1 << 56]))
+        };
         let same_place = |n: &u64| key(*n).hash % 4 == 0;
         let mut ids = (1..).filter(same_place);
         let (going, staying) = (ids.next().expect("one in four"), ids.next().expect("one in four"));

@@ -45,6 +45,8 @@ pub(super) struct Node {
     pub(super) head: Head,
     /// Whether it is in play: somebody waits, and it may have the seats.
     pub(super) in_play: bool,
+    /// Whether it is idle and kept for its tag, which virtual time has not reached.
+    pub(super) kept: bool,
     pub(super) share: Share,
     pub(super) kind: Kind,
 }
@@ -70,8 +72,10 @@ pub(super) struct Head {
 #[derive(Debug)]
 pub(super) struct Group {
     pub(super) virtual_time: u128,
-    /// Who is next: start tags of those in play, and finish tags still ahead of those who have gone.
+    /// Who is next: start tags of those in play.
     pub(super) heads: Tournament<Turn>,
+    /// Whose tag virtual time reaches next, of those who have gone.
+    pub(super) gone: Tournament<Finish>,
     /// Who is furthest over its share.
     pub(super) excess: Tournament<Excess>,
     /// Node by place.
@@ -89,6 +93,10 @@ pub(super) struct Group {
 /// `not claiming a guarantee << 127 | tag`, then arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn(u128, u64);
+
+/// A finish tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Finish(pub(super) u128);
 
 /// Backlog over weight, upside down: the least is the furthest over its share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +119,7 @@ impl Node {
             epoch: 0,
             head: Head::default(),
             in_play: false,
+            kept: false,
             share: Share::none(),
             kind,
         }
@@ -211,6 +220,7 @@ impl Group {
         Self {
             virtual_time: 0,
             heads: Tournament::new(),
+            gone: Tournament::new(),
             excess: Tournament::new(),
             children: vec![],
             free: vec![],
@@ -225,6 +235,7 @@ impl Group {
     pub(super) fn enter(&mut self, child: u32) -> usize {
         let place = self.free.pop().unwrap_or_else(|| {
             self.heads.grow();
+            self.gone.grow();
             self.excess.grow();
             self.children.push(child);
             self.children.len() - 1
@@ -236,6 +247,7 @@ impl Group {
 
     pub(super) fn leave(&mut self, place: usize) {
         self.heads.set(place, Turn::ABSENT);
+        self.gone.set(place, Finish::ABSENT);
         self.excess.set(place, Excess::ABSENT);
         self.free.push(place);
         self.residents -= 1;
@@ -243,22 +255,9 @@ impl Group {
 }
 
 impl Turn {
-    /// A place held for a tag that virtual time has not reached: nobody waits there.
-    pub(super) const fn held(finish: u128) -> Self {
-        Self(finish | NOT_CLAIMING, 0)
-    }
-
-    pub(super) const fn is_held(self) -> bool {
-        self.1 == 0
-    }
-
     /// When its head came.
     pub(super) const fn arrival(self) -> u64 {
         self.1
-    }
-
-    pub(super) const fn tag(self) -> u128 {
-        self.0 & !NOT_CLAIMING
     }
 
     pub(super) const fn claims(self) -> bool {
@@ -268,6 +267,10 @@ impl Turn {
 
 impl Key for Turn {
     const ABSENT: Self = Self(u128::MAX, u64::MAX);
+}
+
+impl Key for Finish {
+    const ABSENT: Self = Self(u128::MAX);
 }
 
 impl Key for Excess {

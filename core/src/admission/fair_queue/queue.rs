@@ -181,6 +181,11 @@ impl FairQueue {
         (standing, waker)
     }
 
+    /// Forgets some of those who have gone.
+    pub(in crate::admission) fn tidy(&mut self) {
+        self.tree.tidy();
+    }
+
     /// Another capacity: shares of it change.
     pub(in crate::admission) fn set_capacity(&mut self, capacity: u32) {
         self.tree.set_capacity(capacity);

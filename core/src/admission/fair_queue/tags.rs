@@ -1,7 +1,7 @@
 //! Start-time fair queueing itself: what arrivals, dispatches and corrections do to tags and turns, level by level.
 
 use super::{
-    node::{Excess, Head, Node, Turn},
+    node::{Excess, Finish, Head, Kind, Node, Turn},
     tournament::Key,
     tree::{ROOT, Tree},
 };
@@ -119,61 +119,76 @@ impl Tree {
         if known.in_play && !was_in_play {
             known.start = virtual_time.max(known.finish);
         }
-        let in_play = known.in_play;
-        let gone = known.is_idle();
-        let ahead = known.finish > virtual_time;
-        let turn = match (in_play, gone && ahead) {
-            (true, _) => known.turn(),
-            (false, true) => Turn::held(known.finish),
-            (false, false) => Turn::ABSENT,
-        };
-        let place = known.place;
+        let (in_play, idle) = (known.in_play, known.is_idle());
+        let turn = if in_play { known.turn() } else { Turn::ABSENT };
+        let was_kept = known.kept;
+        known.kept = idle && known.finish > virtual_time;
+        let (place, kept, finish) = (known.place, known.kept, Finish(known.finish));
         let group = self.node_mut(parent).group_mut();
         group.in_play = group.in_play + u32::from(in_play) - u32::from(was_in_play);
         group.heads.set(place, turn);
-        if gone && !ahead {
+        if kept || was_kept {
+            group.gone.set(place, if kept { finish } else { Finish::ABSENT });
+        }
+        if idle && !kept {
             self.forget(node);
         }
     }
 
-    /// Sees who is next in a group. Whoever has gone with a tag before that one's has used its claim up: virtual time may as well
-    /// be there.
+    /// Sees who is next in a group.
     fn raise_head(&mut self, node: u32) {
-        while self.node(node).group().in_play > 0 {
-            let group = self.node(node).group();
-            let (place, turn) = group.heads.least().expect("somebody is in play");
-            let child = group.children[place];
-            if !turn.is_held() {
-                let head = Head { arrival: turn.arrival(), claims: turn.claims(), ..self.node(child).head };
-                self.node_mut(node).head = head;
-                return;
-            }
-            let group = self.node_mut(node).group_mut();
-            group.virtual_time = group.virtual_time.max(turn.tag());
-            self.drop_held(child);
+        let group = self.node(node).group();
+        if let Some((place, turn)) = group.heads.least() {
+            let head = self.node(group.children[place]).head;
+            self.node_mut(node).head = Head { arrival: turn.arrival(), claims: turn.claims(), ..head };
         }
-    }
-
-    /// Takes a held tag out of the round, and the node with it unless somebody is at its door.
-    fn drop_held(&mut self, node: u32) {
-        let Node { parent, place, .. } = *self.node(node);
-        if self.node(node).is_idle() {
-            self.forget(node);
-        } else {
-            self.node_mut(parent).group_mut().heads.set(place, Turn::ABSENT);
-        }
+        self.forget_gone(node, AT_ONCE);
     }
 
     /// Nobody waits in a group any more: its busy period is over, and all start again from zero.
     fn rest(&mut self, node: u32) {
-        while let Some((place, _)) = self.node(node).group().heads.least() {
-            let child = self.node(node).group().children[place];
-            self.drop_held(child);
-        }
         let group = self.node_mut(node).group_mut();
         group.virtual_time = 0;
         group.epoch = group.epoch.wrapping_add(1);
         group.pace.reset();
+        if !self.forget_gone(node, AT_ONCE_AT_REST) {
+            self.untidy.push(node);
+        }
+    }
+
+    /// Forgets some of those who were kept for a tag that means nothing any more: virtual time has reached it, or a new busy period has
+    /// begun. Never more than `most` at once, so that no request pays for a crowd that has gone. Says whether that was all.
+    fn forget_gone(&mut self, node: u32, most: usize) -> bool {
+        for _ in 0..most {
+            let group = self.node(node).group();
+            let Some((place, Finish(finish))) = group.gone.least() else { return true };
+            let child = group.children[place];
+            let (virtual_time, epoch) = (group.virtual_time, group.epoch);
+            let known = self.node_mut(child);
+            if known.epoch == epoch && finish > virtual_time {
+                return true;
+            }
+            known.kept = false;
+            if known.is_idle() {
+                self.forget(child);
+            } else {
+                // Somebody is at its door.
+                self.node_mut(node).group_mut().gone.set(place, Finish::ABSENT);
+            }
+        }
+        self.node(node).group().gone.least().is_none()
+    }
+
+    /// Goes on forgetting in a group that is at rest.
+    pub(super) fn tidy(&mut self) {
+        let Some(&node) = self.untidy.last() else { return };
+        let is_group = self.nodes.get(node as usize).is_some_and(|node| matches!(node.kind, Kind::Group(_)));
+        if !is_group || self.forget_gone(node, AT_ONCE) {
+            self.untidy.pop();
+            if node != ROOT {
+                self.refresh_if_there(node);
+            }
+        }
     }
 
     pub(super) fn note_excess(&mut self, node: u32) {
@@ -192,16 +207,17 @@ impl Tree {
             let Some(child) = self.nodes.get_mut(child as usize).filter(here) else { continue };
             child.start = child.start.saturating_sub(passed);
             child.finish = child.finish.saturating_sub(passed);
-            let (start, finish) = (child.turn(), Turn::held(child.finish));
-            let heads = &mut self.node_mut(node).group_mut().heads;
-            match heads.get(place) {
-                Turn::ABSENT => {}
-                held if held.is_held() => heads.set(place, finish),
-                _ => heads.set(place, start),
-            }
+            let turn = child.in_play.then(|| child.turn());
+            let finish = child.kept.then_some(Finish(child.finish));
+            let group = self.node_mut(node).group_mut();
+            group.heads.set(place, turn.unwrap_or(Turn::ABSENT));
+            group.gone.set(place, finish.unwrap_or(Finish::ABSENT));
         }
     }
 }
 
+/// More than one request can leave behind.
+const AT_ONCE: usize = 2;
+const AT_ONCE_AT_REST: usize = 16;
 /// Far from the 2¹²⁷ that tags may reach: one request adds at most 2⁹⁶.
 const REBASE_AT: u128 = 1 << 120;

@@ -179,6 +179,42 @@ fn requests_of_no_cost_crowd_nobody_out() {
     assert!(join(3, 1).is_ok(), "the tenant with eight waiting makes room");
 }
 
+/// A crowd whose tenants ask once each leaves as many tags behind. No request pays for forgetting all of them.
+#[test]
+fn a_crowd_that_has_gone_is_forgotten_a_few_at_a_time() {
+    let mut bench = Bench::new();
+    for tenant in 1..=2_000 {
+        bench.join(ask(tenant, 1, 1));
+    }
+    // Each of another team, so that it goes on resting when nobody asks there any more.
+    let team = [level(1 << 63, 1)];
+    for tenant in 3_001..=3_500 {
+        bench.try_join(ask(tenant, 1, 1), &team).expect("there is room");
+    }
+    let mut seats = vec![];
+    while let Some((_, _, seat)) = bench.next() {
+        seats.push(seat);
+    }
+    let mut most = bench.queue.tree.nodes.len();
+    let mut forgot = |bench: &Bench| {
+        let nodes = std::mem::replace(&mut most, bench.queue.tree.nodes.len());
+        assert!(nodes.saturating_sub(most) <= 40, "{nodes} nodes became {most} at once");
+    };
+    for seat in seats {
+        bench.queue.release(seat, 1, 1);
+        forgot(&bench);
+    }
+    // A busy period whose virtual time runs past all that was left.
+    for _ in 0..4_000 {
+        bench.join(ask(9_999, 1, 1));
+        let (_, _, seat) = bench.next().expect("it is its turn");
+        bench.queue.release(seat, 1, 1);
+        bench.queue.tidy();
+        forgot(&bench);
+    }
+    assert!(bench.is_empty(), "{} nodes are left", bench.queue.tree.nodes.len());
+}
+
 #[test]
 fn whoever_leaves_charges_nothing() {
     let mut bench = Bench::new();

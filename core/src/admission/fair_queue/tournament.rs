@@ -48,10 +48,6 @@ impl<K: Key> Tournament<K> {
         }
     }
 
-    pub(super) fn get(&self, place: usize) -> K {
-        self.keys[place]
-    }
-
     /// The place of the least key, and the key; `None` when there is no key.
     pub(super) fn least(&self) -> Option<(usize, K)> {
         let winner = self.winners.last()?.first()?;

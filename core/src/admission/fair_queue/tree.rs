@@ -21,6 +21,8 @@ pub(super) struct Tree {
     pub(super) held_back: u64,
     /// Nodes whose share depends on the capacity.
     pub(super) shared: Vec<u32>,
+    /// Groups at rest in which some who have gone are still to be forgotten.
+    pub(super) untidy: Vec<u32>,
 }
 
 impl Tree {
@@ -28,7 +30,7 @@ impl Tree {
         let root = Level { key: 0, weight: 1, seats: crate::config::SeatsSpec::none() };
         let mut nodes = Slab::new();
         nodes.insert(Node::new(&root, ROOT, 0, Kind::Group(Box::new(Group::new()))));
-        Self { nodes, by_key: HashMap::default(), capacity: 0, held_back: 0, shared: vec![] }
+        Self { nodes, by_key: HashMap::default(), capacity: 0, held_back: 0, shared: vec![], untidy: vec![] }
     }
 
     pub(super) fn node(&self, node: u32) -> &Node {
@@ -78,10 +80,7 @@ impl Tree {
     pub(super) fn next(&self) -> Option<u32> {
         let mut node = ROOT;
         while let Kind::Group(group) = &self.node(node).kind {
-            let (place, turn) = group.heads.least()?;
-            if turn.is_held() {
-                return None;
-            }
+            let (place, _) = group.heads.least()?;
             node = group.children[place];
         }
         Some(node)
