@@ -93,7 +93,7 @@ fn tenant_rows(outcomes: &[Outcome]) -> Rows {
         let Some(window) = outcome.window(MEASURED) else { continue };
         for (at, tenant) in std::iter::once("*".to_owned()).chain(busiest(outcome, window)).enumerate() {
             let figure = |metric: Metric| {
-                metric.show(outcome.figure(&Selector { window: MEASURED, tenant: &tenant, metric }))
+                metric.show(outcome.figure(&Selector::of_tenant(MEASURED, &tenant, metric)))
             };
             let label = if at == 0 { outcome.label() } else { "" };
             let name = if at == 0 { "all" } else { &tenant };
@@ -163,7 +163,7 @@ fn tenants_csv(outcomes: &[Outcome]) -> String {
 fn tenant_line(outcome: &Outcome, window: &WindowOutcome, at: usize) -> String {
     let (tenant, weight) = &outcome.tenants[at];
     let tally = &window.tallies[at];
-    let figure = |metric| outcome.figure(&Selector { window: &window.name, tenant, metric });
+    let figure = |metric| outcome.figure(&Selector::of_tenant(&window.name, tenant, metric));
     let codes: Vec<_> = tally.rejected.iter().map(|(code, count)| format!("{code}={count}")).collect();
     let mut line = format!("{},{},{tenant},{weight},", outcome.variant, window.name);
     let counts =
