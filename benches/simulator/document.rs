@@ -194,7 +194,10 @@ mod tests {
             (("", "[[expect]]\nmetric = \"p99\"\ntenant = \"x\"\nat_most = 1"), "expect[0].tenant"),
             (("", "[[expect]]\nmetric = \"p99\"\nvariant = \"x\"\nat_most = 1"), "expect[0].variant"),
             (("", "[[expect]]\nmetric = \"p99\"\nload = \"x\"\nat_most = 1"), "expect[0].load"),
-            (("", "[[expect]]\nmetric = \"p99\"\nload = \"t\"\ntenant = \"t\"\nat_most = 1"), "expect[0].load"),
+            (
+                ("", "[[expect]]\nmetric = \"p99\"\nload = \"t\"\ntenant = \"t\"\nat_most = 1"),
+                "expect[0].load",
+            ),
             (("", "[[expect]]\nmetric = \"jain\"\nload = \"t\"\nat_least = 1"), "expect[0].load"),
             (("", "[[expect]]\nmetric = \"p99\""), "expect[0]"),
         ];

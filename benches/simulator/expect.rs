@@ -120,6 +120,14 @@ impl Expect {
         self.what.as_ref().map_or_else(|| figure.clone(), |what| format!("{what}: {figure}"))
     }
 
+    /// The variants whose figures it compares.
+    pub(crate) fn speaks_of<'a>(&self, outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
+        let references = [&self.at_least_of, &self.at_most_of].into_iter().flatten();
+        let referred = references
+            .filter_map(|reference| referred(&reference.variant, &self.selector_of(reference), outcomes));
+        outcomes.iter().filter(|outcome| outcome.variant == self.variant).chain(referred).collect()
+    }
+
     /// What it speaks of must be there.
     pub(crate) fn check(&self, plans: &[(String, Plan)]) -> Result<(), ScenarioError> {
         if self.at_least.is_none()

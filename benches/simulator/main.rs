@@ -12,6 +12,7 @@ mod events;
 mod expect;
 mod metrics;
 mod plan;
+mod plots;
 mod population;
 mod record;
 mod report;
@@ -22,6 +23,7 @@ mod scenario;
 mod server;
 mod serving;
 mod span;
+mod tree;
 
 use std::{
     fs,

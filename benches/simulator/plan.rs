@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tenantry::{Config, Format, SeatsSpec, TenantSpec, UnknownTenants};
+use tenantry::{Config, Format, SeatsSpec, TenantSpec};
 
 use super::{
     checks::{FlowTerms, PoolTerms},
     document::{ScenarioError, merge},
     population::{Population, Sampler},
     scenario::{FaultKind, LoadSpec, Scenario, ServerSpec},
+    tree::{Tree, spec_of},
 };
 
 /// A scenario, ready to run.
@@ -51,6 +52,7 @@ pub(crate) struct LoadPlan {
 pub(crate) struct Edition {
     pub(crate) config: Config,
     pub(crate) flows: Vec<FlowTerms>,
+    pub(crate) tree: Tree,
     pub(crate) pools: Vec<PoolTerms>,
 }
 
@@ -100,6 +102,7 @@ impl Edition {
         };
         Self {
             flows: tenants.iter().map(flow).collect(),
+            tree: Tree::new(&config, tenants),
             pools: pools.iter().enumerate().map(terms).collect(),
             config,
         }
@@ -119,14 +122,6 @@ impl FlowTerms {
             bound_holds: spec.seats() == SeatsSpec::none(),
         }
     }
-}
-
-fn spec_of<'a>(config: &'a Config, tenant: &str) -> Option<&'a TenantSpec> {
-    let template = || match config.unknown_tenants() {
-        UnknownTenants::Template { name, .. } => config.templates().get(name),
-        _ => None,
-    };
-    config.tenants().get(tenant).or_else(template)
 }
 
 /// An endpoint's own cap.

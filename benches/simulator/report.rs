@@ -10,6 +10,7 @@ use super::{
     document::Document,
     expect::{Expect, Verdict},
     metrics::{Metric, Selector},
+    plots::{self, Plot},
     results::{Outcome, WindowOutcome},
     scenario::MEASURED,
 };
@@ -53,7 +54,8 @@ pub(crate) fn save(
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("tenants.csv"), tenants_csv(outcomes))?;
     fs::write(folder.join("series.csv"), series_csv(outcomes))?;
-    fs::write(folder.join("report.md"), page(document, outcomes, verdicts))?;
+    let plots = plots::save(document, outcomes, &folder)?;
+    fs::write(folder.join("report.md"), page(document, outcomes, verdicts, &plots))?;
     Ok(folder.canonicalize().unwrap_or(folder))
 }
 
@@ -92,9 +94,8 @@ fn tenant_rows(outcomes: &[Outcome]) -> Rows {
     for outcome in outcomes {
         let Some(window) = outcome.window(MEASURED) else { continue };
         for (at, tenant) in std::iter::once("*".to_owned()).chain(busiest(outcome, window)).enumerate() {
-            let figure = |metric: Metric| {
-                metric.show(outcome.figure(&Selector::of_tenant(MEASURED, &tenant, metric)))
-            };
+            let figure =
+                |metric: Metric| metric.show(outcome.figure(&Selector::of_tenant(MEASURED, &tenant, metric)));
             let label = if at == 0 { outcome.label() } else { "" };
             let name = if at == 0 { "all" } else { &tenant };
             let mut row = vec![label.to_owned(), name.to_owned()];
@@ -231,7 +232,12 @@ fn quantile_ms(sorted: &[u32], percent: usize) -> String {
     sorted.get(at).map_or_else(String::new, |&micros| format!("{:.3}", f64::from(micros) / 1e3))
 }
 
-fn page(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) -> String {
+fn page(
+    document: &Document,
+    outcomes: &[Outcome],
+    verdicts: &[(&Expect, Verdict)],
+    plots: &[Plot],
+) -> String {
     let scenario = &document.plans[0].1.scenario;
     let mut text = format!("# {}\n\n{}\n\n{}\n", document.name, scenario.title, scenario.about.trim());
     if !verdicts.is_empty() {
@@ -248,6 +254,9 @@ fn page(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict
         );
     }
     let _ = write!(text, "\n## Found\n\n{}", markdown(&tenant_rows(outcomes)));
+    for Plot { file, title } in plots {
+        let _ = writeln!(text, "\n![{title}]({file})");
+    }
     text.push_str("\n## Invariants\n\n| variant | requests | steps | breaches | worst drift, of the fair-share bound |\n|---|---|---|---|---|\n");
     for outcome in outcomes {
         let Outcome { requests, steps, breach_count, worst_drift, .. } = outcome;
