@@ -112,7 +112,7 @@ impl Expect {
     fn statement(&self) -> String {
         let within =
             |name: &str, default: &str| if name == default { String::new() } else { format!(" [{name}]") };
-        let of = self.load.as_deref().or((self.tenant != "*").then_some(&self.tenant));
+        let of = self.load.as_deref().or_else(|| (self.tenant != "*").then_some(&self.tenant));
         let of = of.map_or_else(String::new, |name| format!(" of {name}"));
         let variant = within(&self.variant, "");
         let window = within(&self.window, MEASURED);

@@ -15,9 +15,10 @@ use super::{
     scenario::MEASURED,
 };
 
-/// Prints the tables; says whether all that was expected holds.
-pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) -> bool {
-    print!("{}", table(&tenant_rows(outcomes)));
+/// Prints the tables.
+pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) {
+    let Rows { head, rows } = tenant_rows(outcomes);
+    print!("{}", table(&head, &rows));
     println!();
     for outcome in outcomes {
         for breach in &outcome.breaches {
@@ -41,25 +42,25 @@ pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expe
             verdict.bounds
         );
     }
-    broken == 0 && verdicts.iter().all(|(_, verdict)| verdict.holds)
 }
 
-/// Writes everything to `<target>/simulator/<scenario>/`.
+/// Writes everything to `<target>/simulator/<scenario>/`; gives the plots that it drew.
 pub(crate) fn save(
     document: &Document,
     outcomes: &[Outcome],
     verdicts: &[(&Expect, Verdict)],
-) -> io::Result<PathBuf> {
+) -> io::Result<Vec<Plot>> {
     let folder = folder().join(&document.name);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("tenants.csv"), tenants_csv(outcomes))?;
     fs::write(folder.join("series.csv"), series_csv(outcomes))?;
     let plots = plots::save(document, outcomes, &folder)?;
     fs::write(folder.join("report.md"), page(document, outcomes, verdicts, &plots))?;
-    Ok(folder.canonicalize().unwrap_or(folder))
+    Ok(plots)
 }
 
-fn folder() -> PathBuf {
+/// Where everything goes.
+pub(crate) fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR");
     target
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
@@ -125,12 +126,13 @@ fn busiest(outcome: &Outcome, window: &WindowOutcome) -> Vec<String> {
     order.into_iter().take(MOST_SHOWN).map(|at| outcome.tenants[at].0.clone()).collect()
 }
 
-fn table(Rows { head, rows }: &Rows) -> String {
-    let width =
-        |column: usize| rows.iter().chain([head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+/// For the terminal.
+pub(crate) fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    let all = || std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
+    let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let mut text = String::new();
-    for row in std::iter::once(head).chain(rows) {
+    for row in all() {
         let cell = |(at, cell): (usize, &String)| {
             let width = widths[at];
             if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }

@@ -9,7 +9,7 @@ use std::{fs, io, path::Path};
 
 use super::{
     document::Document,
-    metrics::{count, number},
+    metrics::{Metric, count, number},
     results::{Outcome, WindowOutcome},
     scenario::{MEASURED, Scenario},
     tree::Tree,
@@ -40,6 +40,8 @@ pub(crate) fn save(document: &Document, outcomes: &[Outcome], folder: &Path) -> 
         figures.push(("shares".to_owned(), shares(document, base, &plan.editions[0].tree)));
     }
     figures.push(("percentiles".to_owned(), percentiles(&lines)));
+    let telling = telling(document);
+    figures.sort_by_key(|(name, _)| name != telling);
     let mut plots = vec![];
     for (name, mut figure) in figures {
         figure.title = format!("{}: {}", document.name, figure.title);
@@ -48,6 +50,15 @@ pub(crate) fn save(document: &Document, outcomes: &[Outcome], folder: &Path) -> 
         plots.push(Plot { file, title: figure.title });
     }
     Ok(plots)
+}
+
+/// The plot that shows what a scenario states first.
+fn telling(document: &Document) -> &'static str {
+    match document.expect.first().map(|expect| expect.metric) {
+        Some(Metric::Share | Metric::Jain) if document.plans[0].1.tenants.len() > 1 => "shares",
+        Some(Metric::Goodput | Metric::CostGoodput) => "goodput",
+        _ => "latency",
+    }
 }
 
 /// Median and 99th percentile, one above the other.
@@ -118,7 +129,7 @@ fn seats(base: &Outcome, pool: usize, scenario: &Scenario) -> Figure {
 fn shares(document: &Document, base: &Outcome, tree: &Tree) -> Figure {
     let stated = |window: &&WindowOutcome| {
         let mut of_base = document.expect.iter().filter(|expect| expect.variant.is_empty());
-        of_base.any(|expect| expect.window == window.name && expect.metric == crate::metrics::Metric::Share)
+        of_base.any(|expect| expect.window == window.name && expect.metric == Metric::Share)
     };
     let mut windows: Vec<_> = base.windows.iter().filter(stated).take(2).collect();
     if windows.is_empty() {
