@@ -7,6 +7,7 @@ mod checks;
 mod client;
 mod distribution;
 mod document;
+mod edition;
 mod engine;
 mod events;
 mod expect;

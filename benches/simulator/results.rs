@@ -54,7 +54,7 @@ pub(crate) struct Series {
 impl Outcome {
     /// The runs of one plan, in the order of their seeds.
     pub(crate) fn new(variant: &str, plan: &Plan, runs: Vec<Run>) -> Self {
-        let weight = |at: usize| plan.editions[0].flows[at].weight;
+        let weight = |at: usize| plan.editions[0].tree.nodes()[at].weight;
         let mut outcome = Self {
             variant: variant.to_owned(),
             tenants: (0..).zip(&plan.tenants).map(|(at, name)| (name.clone(), weight(at))).collect(),

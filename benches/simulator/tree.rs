@@ -1,12 +1,13 @@
 //! The tree of shares as a configuration writes it: the tenants that ask, and the groups above them.
 
-use tenantry::{Config, SeatsSpec, TenantSpec, UnknownTenants};
+use tenantry::{Amount, Config, TenantSpec, UnknownTenants};
 
 /// Tenants and groups, each with its weight among its siblings.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tree {
     /// The tenants that ask, in their order; then the groups.
     nodes: Vec<Node>,
+    tenants: usize,
 }
 
 /// A tenant, or a group of those beneath one parent.
@@ -16,14 +17,17 @@ pub(crate) struct Node {
     pub(crate) weight: f64,
     /// The group that it is in; `None` is the top.
     pub(crate) parent: Option<usize>,
-    /// Whoever has seats of its own is served by another rule than by its weight alone.
+    /// Whoever has seats of its own, itself or somebody beneath it, is served by another rule than by its weight alone.
     pub(crate) by_weight: bool,
+    /// The most seats that it may have.
+    pub(crate) max_seats: Option<Amount>,
 }
 
 impl Tree {
     /// Where these tenants stand. A parent's own requests stand beside its children's with weight 1.
     pub(crate) fn new(config: &Config, tenants: &[String]) -> Self {
-        let mut tree = Self { nodes: tenants.iter().map(|name| Node::new(name, None)).collect() };
+        let nodes = tenants.iter().map(|name| Node::new(name, None)).collect();
+        let mut tree = Self { nodes, tenants: tenants.len() };
         for (at, name) in tenants.iter().enumerate() {
             let Some(spec) = spec_of(config, name) else { continue };
             if is_parent(config, name) {
@@ -33,6 +37,10 @@ impl Tree {
                 let parent = spec.parent().map(|parent| tree.group(config, parent));
                 tree.nodes[at] = Node { parent, ..Node::new(name, Some(spec)) };
             }
+        }
+        for node in (0..tree.nodes.len()).filter(|&node| !tree.nodes[node].by_weight).collect::<Vec<_>>() {
+            let above: Vec<_> = tree.upwards(node).collect();
+            above.into_iter().for_each(|node| tree.nodes[node].by_weight = false);
         }
         tree
     }
@@ -49,8 +57,14 @@ impl Tree {
         self.nodes.len() - 1
     }
 
+    /// Tenants, in their order, and groups.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// How many of the nodes are tenants.
+    pub(crate) const fn tenants(&self) -> usize {
+        self.tenants
     }
 
     /// A node and the groups above it, itself first.
@@ -103,7 +117,8 @@ impl Node {
             name: name.to_owned(),
             weight: spec.map_or(1.0, |spec| f64::from(spec.weight())),
             parent: None,
-            by_weight: spec.is_none_or(|spec| spec.seats() == SeatsSpec::none()),
+            by_weight: spec.is_none_or(|spec| spec.seats().is_none()),
+            max_seats: spec.and_then(|spec| spec.seats().max()),
         }
     }
 }
@@ -120,6 +135,35 @@ pub(crate) fn spec_of<'a>(config: &'a Config, tenant: &str) -> Option<&'a Tenant
 fn is_parent(config: &Config, tenant: &str) -> bool {
     let specs = config.tenants().values().chain(config.templates().values());
     specs.filter_map(TenantSpec::parent).any(|parent| parent == tenant)
+}
+
+#[cfg(test)]
+impl Tree {
+    /// Tenants of these weights beside each other, named by their numbers.
+    pub(crate) fn of_weights(weights: &[u32]) -> Self {
+        let nodes = weights.iter().enumerate();
+        let node =
+            |(at, &weight): (usize, &u32)| Node { weight: weight.into(), ..Node::new(&at.to_string(), None) };
+        Self { nodes: nodes.map(node).collect(), tenants: weights.len() }
+    }
+
+    /// These of the tenants as one group of weight 1.
+    pub(crate) fn with_group(mut self, tenants: &[usize]) -> Self {
+        let group = self.nodes.len();
+        self.nodes.push(Node::new("group", None));
+        tenants.iter().for_each(|&tenant| self.nodes[tenant].parent = Some(group));
+        self
+    }
+
+    /// As if a tenant's weight were another.
+    pub(crate) fn set_weight(&mut self, node: usize, weight: f64) {
+        self.nodes[node].weight = weight;
+    }
+
+    /// As if a tenant's most seats were others.
+    pub(crate) fn set_max_seats(&mut self, node: usize, most: Amount) {
+        self.nodes[node].max_seats = Some(most);
+    }
 }
 
 #[cfg(test)]
