@@ -16,6 +16,7 @@ use super::{
     checks::Party,
     engine::Engine,
     events::Event,
+    metrics::number,
     plan::LoadPlan,
     record::{End, Ended},
     rng::Rng,
@@ -125,14 +126,33 @@ impl Engine<'_> {
         match outcome {
             Poll::Pending => self.begin_wait(id),
             Poll::Ready(Ok(lease)) => self.admit(id, lease),
-            Poll::Ready(Err(rejection)) => self.end(id, End::Rejected(rejection.code())),
+            Poll::Ready(Err(rejection)) => {
+                self.check_refusal(self.party(id));
+                self.refuse(id, rejection);
+            }
         }
+    }
+
+    /// A request is rejected, at the door or later.
+    fn refuse(&mut self, id: usize, rejection: Rejection) {
+        let party = self.party(id);
+        let (_, tenant, cost) = self.facts(id);
+        let found = match rejection {
+            Rejection::RateLimited { retry_after } => {
+                self.books.rates.refused(tenant, cost, retry_after, self.now)
+            }
+            Rejection::QueueFull => self.books.limits.turned_away(party, self.charge(id)),
+            _ => None,
+        };
+        self.books.found.extend(found);
+        self.end(id, End::Rejected(rejection.code()));
     }
 
     fn begin_wait(&mut self, id: usize) {
         let party = self.party(id);
         self.books.book.waits(party);
         self.books.fairness[party.pool].waits(party.tenant);
+        self.books.limits.waits(party, self.charge(id));
         if self.books.book.waiting_of(party.tenant) == 1 {
             self.record.backlog(party.tenant, true, self.now);
         }
@@ -147,6 +167,7 @@ impl Engine<'_> {
         let party = self.party(id);
         self.books.book.waits_no_more(party);
         self.books.fairness[party.pool].waits_no_more(party.tenant);
+        self.books.limits.waits_no_more(party, self.charge(id));
         if self.books.book.waiting_of(party.tenant) == 0 {
             self.record.backlog(party.tenant, false, self.now);
         }
@@ -180,7 +201,7 @@ impl Engine<'_> {
                 self.end_wait(id);
                 let (_, tenant, cost) = self.facts(id);
                 self.books.rates.undone(tenant, cost, self.now);
-                self.end(id, End::Rejected(rejection.code()));
+                self.refuse(id, rejection);
             }
         }
     }
@@ -212,6 +233,8 @@ impl Engine<'_> {
         let cost = call.cost * u64::from(spec.seats.max(1));
         self.books.book.admitted(party, endpoint, spec.seats.max(1));
         let in_flight = self.books.book.leases_in(party.pool);
+        let found = self.books.limits.admitted(party, endpoint, spec.seats.max(1));
+        self.books.found.extend(found);
         let found = self.books.fairness[party.pool].admitted(party.tenant, cost, in_flight);
         self.books.found.extend(found);
         if let Some(timeout) = spec.call_timeout {
@@ -283,6 +306,7 @@ impl Engine<'_> {
         let endpoint = call.server - self.plan.pools[party.pool].first_server;
         let width = self.plan.loads[call.load].spec.seats.max(1);
         self.books.book.released(party, endpoint, width);
+        self.books.limits.released(party, width);
     }
 
     /// A request has ended, this way.
@@ -305,6 +329,12 @@ impl Engine<'_> {
     fn facts(&self, id: usize) -> (usize, usize, u64) {
         let call = &self.calls[id];
         (call.load, call.tenant, call.cost)
+    }
+
+    /// What it counts in the queue.
+    fn charge(&self, id: usize) -> f64 {
+        let call = &self.calls[id];
+        number(call.cost.max(1)) * f64::from(self.plan.loads[call.load].spec.seats.max(1))
     }
 
     fn party(&self, id: usize) -> Party {

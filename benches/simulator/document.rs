@@ -193,6 +193,12 @@ mod tests {
             (("", "[[expect]]\nmetric = \"p98\"\nat_most = 1"), "expect[0].metric"),
             (("", "[[expect]]\nmetric = \"p99\"\ntenant = \"x\"\nat_most = 1"), "expect[0].tenant"),
             (("", "[[expect]]\nmetric = \"p99\"\nvariant = \"x\"\nat_most = 1"), "expect[0].variant"),
+            (("", "[[expect]]\nmetric = \"p99\"\nload = \"x\"\nat_most = 1"), "expect[0].load"),
+            (
+                ("", "[[expect]]\nmetric = \"p99\"\nload = \"t\"\ntenant = \"t\"\nat_most = 1"),
+                "expect[0].load",
+            ),
+            (("", "[[expect]]\nmetric = \"jain\"\nload = \"t\"\nat_least = 1"), "expect[0].load"),
             (("", "[[expect]]\nmetric = \"p99\""), "expect[0]"),
         ];
         for (change, path) in cases {

@@ -9,11 +9,12 @@ use std::{
 use tenantry::{Balancer, ManualClock};
 
 use super::{
-    checks::{Book, Breach, Fairness, Rates, Reading, Stated, Violation},
+    checks::{Book, Breach, Fairness, Limits, Party, Rates, Reading, Stated, Violation},
     client::Call,
     distribution::Distribution,
+    edition::Edition,
     events::{Event, Events},
-    plan::{Edition, Plan, PoolPlan},
+    plan::{Plan, PoolPlan},
     record::{PoolSample, Record},
     rng::Rng,
     server::Server,
@@ -51,6 +52,8 @@ pub(super) struct Books {
     /// By pool.
     pub(super) fairness: Vec<Fairness>,
     pub(super) rates: Rates,
+    pub(super) limits: Limits,
+    most_tenants: usize,
     /// What the event under way was found to break.
     pub(super) found: Vec<Violation>,
 }
@@ -104,7 +107,7 @@ impl<'a> Engine<'a> {
         while let Some((at, event)) = self.events.pop() {
             self.step(at, event);
         }
-        let reading = Reading { pools: self.pools(), tenants: self.tenants(0..self.plan.tenants.len()) };
+        let reading = self.reading_of_all();
         let found = self.books.book.check_rest(&reading);
         self.note(found, "the end");
         Run {
@@ -153,6 +156,8 @@ impl<'a> Engine<'a> {
         if mem::take(&mut self.touched) {
             let reading = self.reading();
             found.extend(self.books.book.check(&reading));
+            found.extend(self.books.limits.check(&reading.pools));
+            found.extend(self.books.too_many_tenants(&reading));
         }
         if !found.is_empty() {
             self.note(found, &format!("{event:?}"));
@@ -183,7 +188,7 @@ impl<'a> Engine<'a> {
         self.balancer
             .reconfigure(edition.config.clone().with_seed(self.seed))
             .expect("the plan has checked the configuration");
-        self.books.set_edition(self.plan, edition);
+        self.books.set_edition(edition);
         self.touched = true;
     }
 
@@ -199,21 +204,38 @@ impl<'a> Engine<'a> {
     /// What the balancer says of its pools, and of the tenants that this step was about; now and then, of all.
     fn reading(&mut self) -> Reading {
         let changed = self.books.book.take_changed();
-        let everybody = self.steps.is_multiple_of(EVERYBODY_EACH);
-        let tenants =
-            if everybody { self.tenants(0..self.plan.tenants.len()) } else { self.tenants(changed) };
-        Reading { pools: self.pools(), tenants }
+        if self.steps.is_multiple_of(EVERYBODY_EACH) {
+            return self.reading_of_all();
+        }
+        Reading { pools: self.pools(), tenants: self.tenants(changed), known_tenants: None }
+    }
+
+    fn reading_of_all(&self) -> Reading {
+        let tenants = self.tenants(0..self.plan.tenants.len());
+        Reading { pools: self.pools(), known_tenants: Some(tenants.len()), tenants }
     }
 
     fn pools(&self) -> Vec<PoolSample> {
-        let pool = |planned: &PoolPlan| {
-            self.balancer.pool_stats(&planned.name).map_or_else(PoolSample::default, |pool| PoolSample {
-                capacity: pool.capacity(),
-                in_flight: pool.in_flight(),
-                waiting: pool.waiting(),
-            })
-        };
-        self.plan.pools.iter().map(pool).collect()
+        self.plan.pools.iter().map(|pool| self.pool(pool)).collect()
+    }
+
+    fn pool(&self, planned: &PoolPlan) -> PoolSample {
+        self.balancer.pool_stats(&planned.name).map_or_else(PoolSample::default, |pool| PoolSample {
+            capacity: pool.capacity(),
+            in_flight: pool.in_flight(),
+            waiting: pool.waiting(),
+        })
+    }
+
+    /// A request was refused on the spot, and nobody else was turned away for it: no counter may have changed.
+    pub(super) fn check_refusal(&mut self, party: Party) {
+        let quiet = self.rung.lock().expect("nobody panics while noting a number").is_empty();
+        if quiet {
+            let pool = self.pool(&self.plan.pools[party.pool]);
+            let tenant = self.tenants([party.tenant]).pop();
+            let found = self.books.book.check_refusal(party.pool, pool, tenant);
+            self.books.found.extend(found);
+        }
     }
 
     fn tenants(&self, which: impl IntoIterator<Item = usize>) -> Vec<Stated> {
@@ -246,22 +268,32 @@ impl Books {
     fn new(plan: &Plan, edition: &Edition) -> Self {
         Self {
             book: Book::new(edition.pools.clone(), plan.tenants.len()),
-            fairness: plan.pools.iter().map(|_| Fairness::new(edition.flows.clone())).collect(),
-            rates: rates(plan, edition),
+            fairness: plan.pools.iter().map(|_| Fairness::new(edition.tree.clone())).collect(),
+            rates: rates(edition),
+            limits: Limits::new(edition.tree.clone(), edition.tenants.clone(), edition.pools.clone()),
+            most_tenants: edition.most_tenants,
             found: vec![],
         }
     }
 
-    fn set_edition(&mut self, plan: &Plan, edition: &Edition) {
+    fn set_edition(&mut self, edition: &Edition) {
         self.book.set_terms(edition.pools.clone());
-        self.fairness.iter_mut().for_each(|pool| pool.set_terms(edition.flows.clone()));
-        self.rates = rates(plan, edition);
+        self.fairness.iter_mut().for_each(|pool| pool.set_terms(edition.tree.clone()));
+        self.limits.set_terms(edition.tree.clone(), edition.tenants.clone(), edition.pools.clone());
+        self.rates = rates(edition).inexact();
+        // Those that were made before stay until they are idle.
+        self.most_tenants = self.most_tenants.max(edition.most_tenants);
+    }
+
+    fn too_many_tenants(&self, reading: &Reading) -> Option<Violation> {
+        let known = reading.known_tenants.filter(|&known| known > self.most_tenants)?;
+        let detail = format!("the balancer knows {known} tenants, and {} are the most", self.most_tenants);
+        Some(Violation::new("bounds", detail))
     }
 }
 
-fn rates(plan: &Plan, edition: &Edition) -> Rates {
-    let spec = |tenant: &String| edition.spec_of(tenant).map_or(&[][..], |spec| spec.rates());
-    Rates::new(plan.tenants.iter().map(spec))
+fn rates(edition: &Edition) -> Rates {
+    Rates::new(edition.rates.iter().map(Vec::as_slice))
 }
 
 /// A load draws the same numbers whatever other loads there are.

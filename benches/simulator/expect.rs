@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use super::{
     document::ScenarioError,
-    metrics::{Metric, Selector},
+    metrics::{Metric, Selector, is_meant},
     plan::Plan,
     results::Outcome,
     scenario::MEASURED,
@@ -26,6 +26,8 @@ pub(crate) struct Expect {
     pub(crate) window: String,
     #[serde(default = "everybody")]
     pub(crate) tenant: String,
+    /// What one load asked for, instead of one tenant: a tenant may have several.
+    pub(crate) load: Option<String>,
     pub(crate) metric: Metric,
     pub(crate) at_least: Option<Bound>,
     pub(crate) at_most: Option<Bound>,
@@ -42,6 +44,7 @@ pub(crate) struct Reference {
     pub(crate) variant: String,
     pub(crate) window: Option<String>,
     pub(crate) tenant: Option<String>,
+    pub(crate) load: Option<String>,
     pub(crate) metric: Option<Metric>,
     #[serde(default = "once")]
     pub(crate) times: f64,
@@ -67,8 +70,7 @@ impl Expect {
     /// Looks it up.
     pub(crate) fn judge(&self, outcomes: &[Outcome]) -> Verdict {
         let outcome = outcomes.iter().find(|outcome| outcome.variant == self.variant);
-        let selector = Selector { window: &self.window, tenant: &self.tenant, metric: self.metric };
-        let found = outcome.map_or(f64::NAN, |outcome| outcome.figure(&selector));
+        let found = outcome.map_or(f64::NAN, |outcome| outcome.figure(&self.selector()));
         let refer = |reference: &Option<Reference>| {
             reference.as_ref().map(|reference| self.bound_of(reference, outcomes))
         };
@@ -87,12 +89,22 @@ impl Expect {
         }
     }
 
-    fn bound_of(&self, reference: &Reference, outcomes: &[Outcome]) -> f64 {
-        let selector = Selector {
+    fn selector(&self) -> Selector<'_> {
+        let load = self.load.as_deref();
+        Selector { window: &self.window, tenant: &self.tenant, load, metric: self.metric }
+    }
+
+    fn selector_of<'a>(&'a self, reference: &'a Reference) -> Selector<'a> {
+        Selector {
             window: reference.window.as_deref().unwrap_or(&self.window),
             tenant: reference.tenant.as_deref().unwrap_or(&self.tenant),
+            load: reference.load.as_deref().or(self.load.as_deref()),
             metric: reference.metric.unwrap_or(self.metric),
-        };
+        }
+    }
+
+    fn bound_of(&self, reference: &Reference, outcomes: &[Outcome]) -> f64 {
+        let selector = self.selector_of(reference);
         let outcome = referred(&reference.variant, &selector, outcomes);
         outcome.map_or(f64::NAN, |outcome| reference.times * outcome.figure(&selector) + reference.plus.0)
     }
@@ -100,11 +112,20 @@ impl Expect {
     fn statement(&self) -> String {
         let within =
             |name: &str, default: &str| if name == default { String::new() } else { format!(" [{name}]") };
-        let of = if self.tenant == "*" { String::new() } else { format!(" of {}", self.tenant) };
+        let of = self.load.as_deref().or_else(|| (self.tenant != "*").then_some(&self.tenant));
+        let of = of.map_or_else(String::new, |name| format!(" of {name}"));
         let variant = within(&self.variant, "");
         let window = within(&self.window, MEASURED);
         let figure = format!("{}{of}{variant}{window}", self.metric.name());
         self.what.as_ref().map_or_else(|| figure.clone(), |what| format!("{what}: {figure}"))
+    }
+
+    /// The variants whose figures it compares.
+    pub(crate) fn speaks_of<'a>(&self, outcomes: &'a [Outcome]) -> Vec<&'a Outcome> {
+        let references = [&self.at_least_of, &self.at_most_of].into_iter().flatten();
+        let referred = references
+            .filter_map(|reference| referred(&reference.variant, &self.selector_of(reference), outcomes));
+        outcomes.iter().filter(|outcome| outcome.variant == self.variant).chain(referred).collect()
     }
 
     /// What it speaks of must be there.
@@ -119,12 +140,10 @@ impl Expect {
                 "give a bound: at_least, at_most, at_least_of or at_most_of",
             ));
         }
-        check_names("", plans, (&self.variant, &self.window, &self.tenant))?;
+        check_names("", plans, &self.variant, &self.selector())?;
         for (field, reference) in [("at_least_of", &self.at_least_of), ("at_most_of", &self.at_most_of)] {
             let Some(reference) = reference else { continue };
-            let window = reference.window.as_deref().unwrap_or(&self.window);
-            let tenant = reference.tenant.as_deref().unwrap_or(&self.tenant);
-            check_names(field, plans, (&reference.variant, window, tenant))?;
+            check_names(field, plans, &reference.variant, &self.selector_of(reference))?;
         }
         Ok(())
     }
@@ -135,7 +154,7 @@ fn referred<'a>(name: &str, selector: &Selector<'_>, outcomes: &'a [Outcome]) ->
     let Some(prefix) = name.strip_suffix('*') else {
         return outcomes.iter().find(|outcome| outcome.variant == name);
     };
-    let of_all = |metric| Selector { metric, tenant: "*", window: selector.window };
+    let of_all = |metric| Selector::of_tenant(selector.window, "*", metric);
     let goodput = |outcome: &Outcome| outcome.figure(&of_all(Metric::Goodput));
     let candidates = || outcomes.iter().filter(|outcome| outcome.variant.starts_with(prefix));
     let most = candidates().map(goodput).fold(0.0, f64::max);
@@ -144,20 +163,32 @@ fn referred<'a>(name: &str, selector: &Selector<'_>, outcomes: &'a [Outcome]) ->
     good.min_by(|one, other| p99(one).total_cmp(&p99(other)))
 }
 
-fn check_names(root: &str, plans: &[(String, Plan)], names: (&str, &str, &str)) -> Result<(), ScenarioError> {
-    let (variant, window, tenant) = names;
+fn check_names(
+    root: &str,
+    plans: &[(String, Plan)],
+    variant: &str,
+    selector: &Selector<'_>,
+) -> Result<(), ScenarioError> {
+    let &Selector { window, tenant, load, metric } = selector;
     let wrong = |field: &str, problem: String| Err(ScenarioError::new(field, problem).within(root));
-    let meant = |wanted: &str, name: &str| {
-        wanted.strip_suffix('*').map_or(name == wanted, |prefix| name.starts_with(prefix))
-    };
-    let Some((_, plan)) = plans.iter().find(|(name, _)| meant(variant, name)) else {
+    let Some((_, plan)) = plans.iter().find(|(name, _)| is_meant(variant, name)) else {
         return wrong("variant", format!("there is no variant \"{variant}\""));
     };
     if !plan.scenario.all_windows().iter().any(|(name, _)| name == window) {
         return wrong("window", format!("there is no window \"{window}\""));
     }
-    if !plan.tenants.iter().any(|name| meant(tenant, name)) {
+    if !plan.tenants.iter().any(|name| is_meant(tenant, name)) {
         return wrong("tenant", format!("no tenant \"{tenant}\" asks in this variant"));
+    }
+    let Some(load) = load else { return Ok(()) };
+    if tenant != "*" {
+        return wrong("load", "give either `tenant` or `load`".to_owned());
+    }
+    if matches!(metric, Metric::Jain | Metric::Backlogged) {
+        return wrong("load", format!("{} is a figure of tenants: leave `load` out", metric.name()));
+    }
+    if !plan.loads.iter().any(|planned| is_meant(load, &planned.name)) {
+        return wrong("load", format!("there is no load \"{load}\" in this variant"));
     }
     Ok(())
 }

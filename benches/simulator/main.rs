@@ -7,11 +7,13 @@ mod checks;
 mod client;
 mod distribution;
 mod document;
+mod edition;
 mod engine;
 mod events;
 mod expect;
 mod metrics;
 mod plan;
+mod plots;
 mod population;
 mod record;
 mod report;
@@ -22,9 +24,11 @@ mod scenario;
 mod server;
 mod serving;
 mod span;
+mod summary;
+mod tree;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -33,6 +37,7 @@ use std::{
 use clap::Parser;
 
 use document::Document;
+use summary::Summary;
 
 /// Runs scenarios in virtual time against the real Tenantry, checks its invariants at every step and the scenarios' expectations
 /// at the end. Exits with 1 when any does not hold, with 2 when a scenario file is wrong.
@@ -63,13 +68,20 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut broken = vec![];
+    let mut summaries = vec![];
     for mut document in documents {
         document.keep_variants(&arguments.variant);
-        if !simulate(&document, &arguments) {
-            broken.push(document.name);
+        match simulate(&document, &arguments) {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => return unwritten(&error),
         }
     }
+    println!("\n{}", summary::closing_table(&summaries));
+    match summary::save(&summaries, arguments.seeds) {
+        Ok(path) => println!("   {}; report: {}", summary::peak_memory().unwrap_or_default(), path.display()),
+        Err(error) => return unwritten(&error),
+    }
+    let broken: Vec<_> = summaries.iter().filter(|summary| !summary.holds()).map(Summary::name).collect();
     if broken.is_empty() {
         return ExitCode::SUCCESS;
     }
@@ -77,8 +89,13 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs one scenario; says whether all that was expected holds.
-fn simulate(document: &Document, arguments: &Arguments) -> bool {
+fn unwritten(error: &io::Error) -> ExitCode {
+    eprintln!("the report cannot be written: {error}");
+    ExitCode::FAILURE
+}
+
+/// Runs one scenario, prints and writes what it showed.
+fn simulate(document: &Document, arguments: &Arguments) -> io::Result<Summary> {
     let began = Instant::now();
     println!("\n── {}: {}", document.name, document.plans[0].1.scenario.title);
     let outcomes = run::run(document, arguments.seeds.max(1), arguments.jobs, |done, all| {
@@ -88,17 +105,11 @@ fn simulate(document: &Document, arguments: &Arguments) -> bool {
         }
     });
     let verdicts: Vec<_> = document.expect.iter().map(|expect| (expect, expect.judge(&outcomes))).collect();
-    let holds = report::tell(document, &outcomes, &verdicts);
-    match report::save(document, &outcomes, &verdicts) {
-        Ok(folder) => {
-            println!("   {:.1} s; report: {}", began.elapsed().as_secs_f64(), folder.display());
-        }
-        Err(error) => {
-            println!("   the report cannot be written: {error}");
-            return false;
-        }
-    }
-    holds
+    report::tell(document, &outcomes, &verdicts);
+    let plots = report::save(document, &outcomes, &verdicts)?;
+    let seconds = began.elapsed().as_secs_f64();
+    println!("   {seconds:.1} s; report: {}/{}/report.md", report::folder().display(), document.name);
+    Ok(Summary::new(document, &outcomes, &verdicts).with(seconds, plots))
 }
 
 fn read(path: &Path) -> Result<Document, String> {

@@ -61,32 +61,45 @@ pub(crate) struct Selector<'a> {
     pub(crate) window: &'a str,
     /// A tenant; `x*` is all whose names begin with x, `*` is all.
     pub(crate) tenant: &'a str,
+    /// Only what this load asked for, or those whose names begin with what stands before a star; then `tenant` is `*`.
+    pub(crate) load: Option<&'a str>,
     pub(crate) metric: Metric,
+}
+
+impl<'a> Selector<'a> {
+    /// Of all loads together.
+    pub(crate) const fn of_tenant(window: &'a str, tenant: &'a str, metric: Metric) -> Self {
+        Self { window, tenant, load: None, metric }
+    }
 }
 
 impl Outcome {
     /// A figure; not a number where there is nothing to say.
     pub(crate) fn figure(&self, selector: &Selector<'_>) -> f64 {
         let Some(window) = self.window(selector.window) else { return f64::NAN };
+        if let Some(load) = selector.load {
+            return window.figure_of(&self.loads_tally(window, load), selector.metric);
+        }
         let chosen = self.chosen(selector.tenant);
         match selector.metric {
             Metric::Jain => jain(&self.served_by_weight(window, &chosen)),
             Metric::Backlogged => count(self.served_by_weight(window, &chosen).len()),
-            Metric::Share => {
-                let all: u64 = window.tallies.iter().map(|tally| tally.goodput_cost).sum();
-                let own: u64 = chosen.iter().map(|&at| window.tallies[at].goodput_cost).sum();
-                number(own) / number(all)
-            }
-            metric => window.plain_figure(&chosen, metric),
+            metric => window.figure_of(&window.together(&chosen), metric),
         }
     }
 
     /// The tenants that a name or a prefix with a star means.
     pub(crate) fn chosen(&self, tenant: &str) -> Vec<usize> {
-        let meant =
-            |name: &str| tenant.strip_suffix('*').map_or(name == tenant, |prefix| name.starts_with(prefix));
         let tenants = self.tenants.iter().enumerate();
-        tenants.filter(|(_, (name, _))| meant(name)).map(|(at, _)| at).collect()
+        tenants.filter(|(_, (name, _))| is_meant(tenant, name)).map(|(at, _)| at).collect()
+    }
+
+    /// The loads that a name means, as if they were one.
+    fn loads_tally(&self, window: &WindowOutcome, load: &str) -> Tally {
+        let mut all = Tally::new();
+        let loads = self.loads.iter().zip(&window.load_tallies);
+        loads.filter(|(name, _)| is_meant(load, name)).for_each(|(_, tally)| all.add(tally));
+        all
     }
 
     /// What each tenant got for its weight that waited all the time.
@@ -98,8 +111,7 @@ impl Outcome {
 }
 
 impl WindowOutcome {
-    fn plain_figure(&self, chosen: &[usize], metric: Metric) -> f64 {
-        let tally = self.together(chosen);
+    fn figure_of(&self, tally: &Tally, metric: Metric) -> f64 {
         let latency = |quantile| number(tally.latency.value_at_quantile(quantile)) / 1e6;
         let wait = |quantile| number(tally.wait.value_at_quantile(quantile)) / 1e6;
         let offered = number(tally.offered);
@@ -130,7 +142,11 @@ impl WindowOutcome {
             Metric::SeatsMost => self.of_pools(|pool| pool.capacity).fold(0.0, f64::max),
             Metric::InFlightMean => mean(self.of_pools(|pool| pool.in_flight)),
             Metric::WaitingMean => mean(self.of_pools(|pool| pool.waiting)),
-            Metric::Jain | Metric::Backlogged | Metric::Share => f64::NAN,
+            Metric::Share => {
+                let all: u64 = self.tallies.iter().map(|tally| tally.goodput_cost).sum();
+                number(tally.goodput_cost) / number(all)
+            }
+            Metric::Jain | Metric::Backlogged => f64::NAN,
         }
     }
 
@@ -145,6 +161,11 @@ impl WindowOutcome {
     fn of_pools(&self, value: impl Fn(&PoolSample) -> u32) -> impl Iterator<Item = f64> {
         self.samples.iter().flatten().map(move |pool| f64::from(value(pool)))
     }
+}
+
+/// Whether a name is meant by another, or by what stands before its star.
+pub(crate) fn is_meant(wanted: &str, name: &str) -> bool {
+    wanted.strip_suffix('*').map_or(name == wanted, |prefix| name.starts_with(prefix))
 }
 
 /// (Σx)² / (n Σx²): 1 when all are equal, 1/n when one has everything.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tenantry::{Config, Format, SeatsSpec, TenantSpec, UnknownTenants};
+use tenantry::{Config, Format};
 
 use super::{
-    checks::{FlowTerms, PoolTerms},
     document::{ScenarioError, merge},
+    edition::Edition,
     population::{Population, Sampler},
     scenario::{FaultKind, LoadSpec, Scenario, ServerSpec},
+    tree::spec_of,
 };
 
 /// A scenario, ready to run.
@@ -46,14 +47,6 @@ pub(crate) struct LoadPlan {
     pub(crate) sampler: Sampler,
 }
 
-/// A configuration, and what the checks must know of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Edition {
-    pub(crate) config: Config,
-    pub(crate) flows: Vec<FlowTerms>,
-    pub(crate) pools: Vec<PoolTerms>,
-}
-
 impl Plan {
     pub(crate) fn new(scenario: Scenario) -> Result<Self, ScenarioError> {
         check_spans(&scenario)?;
@@ -73,67 +66,6 @@ impl Plan {
             editions.map(|(config, document)| Edition::new(config, document, &tenants, &pools, &loads));
         Ok(Self { editions: editions.collect(), scenario, tenants, pools, servers, loads })
     }
-}
-
-impl Edition {
-    fn new(
-        config: Config,
-        document: &Value,
-        tenants: &[String],
-        pools: &[PoolPlan],
-        loads: &[LoadPlan],
-    ) -> Self {
-        let guarded = config.tenants().values().chain(config.templates().values());
-        let guarded = guarded.map(TenantSpec::seats).any(|seats| seats != SeatsSpec::none());
-        let flow = |tenant: &String| spec_of(&config, tenant).map_or_else(FlowTerms::default, FlowTerms::of);
-        let terms = |(at, pool): (usize, &PoolPlan)| PoolTerms {
-            name: pool.name.clone(),
-            widest: loads
-                .iter()
-                .filter(|load| load.pool == at)
-                .map(|load| load.spec.seats)
-                .max()
-                .unwrap_or(1)
-                .max(1),
-            guarded,
-            caps: pool.addresses.iter().map(|address| cap(document, &pool.name, address)).collect(),
-        };
-        Self {
-            flows: tenants.iter().map(flow).collect(),
-            pools: pools.iter().enumerate().map(terms).collect(),
-            config,
-        }
-    }
-
-    /// What a tenant is configured to be, itself or by the template of unknown ones.
-    pub(crate) fn spec_of(&self, tenant: &str) -> Option<&TenantSpec> {
-        spec_of(&self.config, tenant)
-    }
-}
-
-impl FlowTerms {
-    fn of(spec: &TenantSpec) -> Self {
-        Self {
-            weight: f64::from(spec.weight()),
-            parent: spec.parent().map(str::to_owned),
-            bound_holds: spec.seats() == SeatsSpec::none(),
-        }
-    }
-}
-
-fn spec_of<'a>(config: &'a Config, tenant: &str) -> Option<&'a TenantSpec> {
-    let template = || match config.unknown_tenants() {
-        UnknownTenants::Template { name, .. } => config.templates().get(name),
-        _ => None,
-    };
-    config.tenants().get(tenant).or_else(template)
-}
-
-/// An endpoint's own cap.
-fn cap(document: &Value, pool: &str, address: &str) -> Option<u32> {
-    let endpoints = document["pools"][pool]["endpoints"].as_array()?;
-    let endpoint = endpoints.iter().find(|endpoint| endpoint["address"] == address)?;
-    u32::try_from(endpoint["max_in_flight"].as_u64()?).ok()
 }
 
 /// The documents in force: at first, and after each update.

@@ -14,6 +14,7 @@ use super::{
 pub(crate) struct Tally {
     /// Of the requests that arrived in the window.
     pub(crate) offered: u64,
+    pub(crate) offered_cost: u64,
     pub(crate) admitted: u64,
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
@@ -74,6 +75,8 @@ pub(crate) struct Record {
     windows: Vec<Window>,
     /// By window and tenant.
     pub(crate) tallies: Vec<Vec<Tally>>,
+    /// The same by window and load.
+    pub(crate) load_tallies: Vec<Vec<Tally>>,
     /// By step and pool; one step is `sample` long.
     pub(crate) pools: Vec<Vec<PoolSample>>,
     /// By step and load.
@@ -87,28 +90,35 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn new(scenario: &Scenario, tenants: usize) -> Self {
         let windows: Vec<_> = scenario.all_windows().into_iter().map(|(_, window)| window).collect();
-        let tallies = windows.iter().map(|_| (0..tenants).map(|_| Tally::new()).collect()).collect();
+        let load_count = scenario.loads().count();
+        let tallies = |count: usize| {
+            let of_window = |_| (0..count).map(|_| Tally::new()).collect();
+            (0..windows.len()).map(of_window).collect()
+        };
         Self {
+            tallies: tallies(tenants),
+            load_tallies: tallies(load_count),
             windows,
-            tallies,
             pools: vec![],
             loads: vec![],
             sample: scenario.sample,
-            load_count: scenario.loads().count(),
+            load_count,
             waiting_since: vec![None; tenants],
         }
     }
 
     /// A request ended at `now`.
     pub(crate) fn ended(&mut self, ended: &Ended, now: u64) {
-        for (window, tallies) in self.windows.iter().zip(&mut self.tallies) {
-            let tally = &mut tallies[ended.tenant];
-            if window.contains(ended.arrived) {
-                tally.arrived_here(ended, now);
-            }
-            if window.contains(now) && ended.end == End::Success {
-                tally.goodput += 1;
-                tally.goodput_cost += ended.cost;
+        let both = self.tallies.iter_mut().zip(&mut self.load_tallies);
+        for (window, (tallies, load_tallies)) in self.windows.iter().zip(both) {
+            for tally in [&mut tallies[ended.tenant], &mut load_tallies[ended.load]] {
+                if window.contains(ended.arrived) {
+                    tally.arrived_here(ended, now);
+                }
+                if window.contains(now) && ended.end == End::Success {
+                    tally.goodput += 1;
+                    tally.goodput_cost += ended.cost;
+                }
             }
         }
         if ended.end == End::Success {
@@ -148,6 +158,7 @@ impl Tally {
         let histogram = || Histogram::new(DIGITS).expect("three digits are within what it can hold");
         Self {
             offered: 0,
+            offered_cost: 0,
             admitted: 0,
             succeeded: 0,
             failed: 0,
@@ -163,6 +174,7 @@ impl Tally {
 
     fn arrived_here(&mut self, ended: &Ended, now: u64) {
         self.offered += 1;
+        self.offered_cost += ended.cost;
         if let Some(admitted) = ended.admitted {
             self.admitted += 1;
             note(&mut self.wait, admitted - ended.arrived);
@@ -181,6 +193,7 @@ impl Tally {
     /// This and another together.
     pub(crate) fn add(&mut self, other: &Self) {
         self.offered += other.offered;
+        self.offered_cost += other.offered_cost;
         self.admitted += other.admitted;
         self.succeeded += other.succeeded;
         self.failed += other.failed;

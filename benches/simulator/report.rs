@@ -10,13 +10,15 @@ use super::{
     document::Document,
     expect::{Expect, Verdict},
     metrics::{Metric, Selector},
+    plots::{self, Plot},
     results::{Outcome, WindowOutcome},
     scenario::MEASURED,
 };
 
-/// Prints the tables; says whether all that was expected holds.
-pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) -> bool {
-    print!("{}", table(&tenant_rows(outcomes)));
+/// Prints the tables.
+pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) {
+    let Rows { head, rows } = tenant_rows(outcomes);
+    print!("{}", table(&head, &rows));
     println!();
     for outcome in outcomes {
         for breach in &outcome.breaches {
@@ -40,24 +42,25 @@ pub(crate) fn tell(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expe
             verdict.bounds
         );
     }
-    broken == 0 && verdicts.iter().all(|(_, verdict)| verdict.holds)
 }
 
-/// Writes everything to `<target>/simulator/<scenario>/`.
+/// Writes everything to `<target>/simulator/<scenario>/`; gives the plots that it drew.
 pub(crate) fn save(
     document: &Document,
     outcomes: &[Outcome],
     verdicts: &[(&Expect, Verdict)],
-) -> io::Result<PathBuf> {
+) -> io::Result<Vec<Plot>> {
     let folder = folder().join(&document.name);
     fs::create_dir_all(&folder)?;
     fs::write(folder.join("tenants.csv"), tenants_csv(outcomes))?;
     fs::write(folder.join("series.csv"), series_csv(outcomes))?;
-    fs::write(folder.join("report.md"), page(document, outcomes, verdicts))?;
-    Ok(folder.canonicalize().unwrap_or(folder))
+    let plots = plots::save(document, outcomes, &folder)?;
+    fs::write(folder.join("report.md"), page(document, outcomes, verdicts, &plots))?;
+    Ok(plots)
 }
 
-fn folder() -> PathBuf {
+/// Where everything goes.
+pub(crate) fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR");
     target
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from)
@@ -92,9 +95,8 @@ fn tenant_rows(outcomes: &[Outcome]) -> Rows {
     for outcome in outcomes {
         let Some(window) = outcome.window(MEASURED) else { continue };
         for (at, tenant) in std::iter::once("*".to_owned()).chain(busiest(outcome, window)).enumerate() {
-            let figure = |metric: Metric| {
-                metric.show(outcome.figure(&Selector { window: MEASURED, tenant: &tenant, metric }))
-            };
+            let figure =
+                |metric: Metric| metric.show(outcome.figure(&Selector::of_tenant(MEASURED, &tenant, metric)));
             let label = if at == 0 { outcome.label() } else { "" };
             let name = if at == 0 { "all" } else { &tenant };
             let mut row = vec![label.to_owned(), name.to_owned()];
@@ -124,12 +126,13 @@ fn busiest(outcome: &Outcome, window: &WindowOutcome) -> Vec<String> {
     order.into_iter().take(MOST_SHOWN).map(|at| outcome.tenants[at].0.clone()).collect()
 }
 
-fn table(Rows { head, rows }: &Rows) -> String {
-    let width =
-        |column: usize| rows.iter().chain([head]).map(|row| row[column].chars().count()).max().unwrap_or(0);
+/// For the terminal.
+pub(crate) fn table(head: &[String], rows: &[Vec<String>]) -> String {
+    let all = || std::iter::once(head).chain(rows.iter().map(Vec::as_slice));
+    let width = |column: usize| all().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let mut text = String::new();
-    for row in std::iter::once(head).chain(rows) {
+    for row in all() {
         let cell = |(at, cell): (usize, &String)| {
             let width = widths[at];
             if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
@@ -163,7 +166,7 @@ fn tenants_csv(outcomes: &[Outcome]) -> String {
 fn tenant_line(outcome: &Outcome, window: &WindowOutcome, at: usize) -> String {
     let (tenant, weight) = &outcome.tenants[at];
     let tally = &window.tallies[at];
-    let figure = |metric| outcome.figure(&Selector { window: &window.name, tenant, metric });
+    let figure = |metric| outcome.figure(&Selector::of_tenant(&window.name, tenant, metric));
     let codes: Vec<_> = tally.rejected.iter().map(|(code, count)| format!("{code}={count}")).collect();
     let mut line = format!("{},{},{tenant},{weight},", outcome.variant, window.name);
     let counts =
@@ -231,7 +234,12 @@ fn quantile_ms(sorted: &[u32], percent: usize) -> String {
     sorted.get(at).map_or_else(String::new, |&micros| format!("{:.3}", f64::from(micros) / 1e3))
 }
 
-fn page(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict)]) -> String {
+fn page(
+    document: &Document,
+    outcomes: &[Outcome],
+    verdicts: &[(&Expect, Verdict)],
+    plots: &[Plot],
+) -> String {
     let scenario = &document.plans[0].1.scenario;
     let mut text = format!("# {}\n\n{}\n\n{}\n", document.name, scenario.title, scenario.about.trim());
     if !verdicts.is_empty() {
@@ -248,6 +256,9 @@ fn page(document: &Document, outcomes: &[Outcome], verdicts: &[(&Expect, Verdict
         );
     }
     let _ = write!(text, "\n## Found\n\n{}", markdown(&tenant_rows(outcomes)));
+    for Plot { file, title } in plots {
+        let _ = writeln!(text, "\n![{title}]({file})");
+    }
     text.push_str("\n## Invariants\n\n| variant | requests | steps | breaches | worst drift, of the fair-share bound |\n|---|---|---|---|---|\n");
     for outcome in outcomes {
         let Outcome { requests, steps, breach_count, worst_drift, .. } = outcome;

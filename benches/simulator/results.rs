@@ -35,6 +35,8 @@ pub(crate) struct WindowOutcome {
     pub(crate) seconds: f64,
     /// By tenant.
     pub(crate) tallies: Vec<Tally>,
+    /// By load.
+    pub(crate) load_tallies: Vec<Tally>,
     /// By pool: the samples of all seeds.
     pub(crate) samples: Vec<Vec<PoolSample>>,
 }
@@ -52,7 +54,7 @@ pub(crate) struct Series {
 impl Outcome {
     /// The runs of one plan, in the order of their seeds.
     pub(crate) fn new(variant: &str, plan: &Plan, runs: Vec<Run>) -> Self {
-        let weight = |at: usize| plan.editions[0].flows[at].weight;
+        let weight = |at: usize| plan.editions[0].tree.nodes()[at].weight;
         let mut outcome = Self {
             variant: variant.to_owned(),
             tenants: (0..).zip(&plan.tenants).map(|(at, name)| (name.clone(), weight(at))).collect(),
@@ -79,9 +81,11 @@ impl Outcome {
     }
 
     fn add(&mut self, run: Run, windows: &[Window], sample: u64) {
-        for ((into, window), tallies) in self.windows.iter_mut().zip(windows).zip(&run.record.tallies) {
+        let tallies = run.record.tallies.iter().zip(&run.record.load_tallies);
+        for ((into, window), (tallies, load_tallies)) in self.windows.iter_mut().zip(windows).zip(tallies) {
             into.seconds += window.until.seconds() - window.from.seconds();
             into.tallies.iter_mut().zip(tallies).for_each(|(into, tally)| into.add(tally));
+            into.load_tallies.iter_mut().zip(load_tallies).for_each(|(into, tally)| into.add(tally));
             let steps = (1..).zip(&run.record.pools).filter(|(step, _)| window.contains(step * sample));
             for (_, pools) in steps {
                 into.samples.iter_mut().zip(pools).for_each(|(into, pool)| into.push(*pool));
@@ -111,6 +115,7 @@ impl WindowOutcome {
             name,
             seconds: 0.0,
             tallies: plan.tenants.iter().map(|_| Tally::new()).collect(),
+            load_tallies: plan.loads.iter().map(|_| Tally::new()).collect(),
             samples: vec![vec![]; plan.pools.len()],
         }
     }

@@ -10,6 +10,8 @@ use crate::record::PoolSample;
 pub(crate) struct Reading {
     pub(crate) pools: Vec<PoolSample>,
     pub(crate) tenants: Vec<Stated>,
+    /// How many tenants it knows, where all were asked for.
+    pub(crate) known_tenants: Option<usize>,
 }
 
 /// What it says of one tenant.
@@ -30,6 +32,13 @@ pub(crate) struct PoolTerms {
     pub(crate) guarded: bool,
     /// The endpoints' own caps.
     pub(crate) caps: Vec<Option<u32>>,
+    /// Whether each endpoint is configured now.
+    pub(crate) listed: Vec<bool>,
+    /// The longest that a tenant's line and the whole queue may be.
+    pub(crate) per_tenant: u32,
+    pub(crate) total: u32,
+    /// The seats that are configured, where they are fixed.
+    pub(crate) capacity: Option<u32>,
 }
 
 /// The simulator's own counts.
@@ -163,39 +172,58 @@ impl Book {
         for (at, sample) in reading.pools.iter().enumerate() {
             found.extend(self.check_pool(at, *sample));
         }
-        for &Stated { tenant, in_flight, waiting } in &reading.tenants {
-            let counted = self.tenants[tenant];
-            if (in_flight, waiting) != (counted.leases, counted.waiting) {
-                let detail = format!(
-                    "tenant {tenant} has {} leases and {} waiters, and stats() says {in_flight} and {waiting}",
-                    counted.leases, counted.waiting
-                );
-                found.push(Violation::new("conservation", detail));
-            }
-        }
+        found.extend(reading.tenants.iter().filter_map(|stated| self.miscounted_tenant(*stated)));
         self.admitted.fill(false);
         found
     }
 
-    fn check_pool(&self, at: usize, stated: PoolSample) -> Vec<Violation> {
+    /// A request was refused on the spot: every counter must be as it was.
+    pub(crate) fn check_refusal(
+        &self,
+        pool: usize,
+        stated: PoolSample,
+        tenant: Option<Stated>,
+    ) -> Option<Violation> {
+        let tenant = tenant.and_then(|tenant| self.miscounted_tenant(tenant));
+        let miscounted = self.miscounted_pool(pool, stated).or(tenant)?;
+        Some(Violation::new("refusal", miscounted.detail))
+    }
+
+    fn miscounted_tenant(&self, stated: Stated) -> Option<Violation> {
+        let Stated { tenant, in_flight, waiting } = stated;
+        let counted = self.tenants[tenant];
+        ((in_flight, waiting) != (counted.leases, counted.waiting)).then(|| {
+            let detail = format!(
+                "tenant {tenant} has {} leases and {} waiters, and stats() says {in_flight} and {waiting}",
+                counted.leases, counted.waiting
+            );
+            Violation::new("conservation", detail)
+        })
+    }
+
+    fn miscounted_pool(&self, at: usize, stated: PoolSample) -> Option<Violation> {
         let (terms, counted) = (&self.terms[at], self.pools[at]);
+        // A request wider than the capacity is counted as wide as that was when it got in.
+        let wide = terms.widest > 1;
+        let seats_agree = stated.in_flight == counted.seats || (wide && stated.in_flight <= counted.seats);
+        (!seats_agree || stated.waiting != counted.waiting).then(|| {
+            let detail = format!(
+                "pool {} has {} seats taken and {} waiters, and stats() says {} and {}",
+                terms.name, counted.seats, counted.waiting, stated.in_flight, stated.waiting
+            );
+            Violation::new("conservation", detail)
+        })
+    }
+
+    fn check_pool(&self, at: usize, stated: PoolSample) -> Vec<Violation> {
+        let terms = &self.terms[at];
         let name = &terms.name;
         let mut found = vec![];
-        let wide = terms.widest > 1;
-        // A request wider than the capacity is counted as wide as that was when it got in.
-        let seats_agree = stated.in_flight == counted.seats || (wide && stated.in_flight <= counted.seats);
-        if !seats_agree || stated.waiting != counted.waiting {
-            let detail = format!(
-                "pool {name} has {} seats taken and {} waiters, and stats() says {} and {}",
-                counted.seats, counted.waiting, stated.in_flight, stated.waiting
-            );
-            found.push(Violation::new("conservation", detail));
-        }
-        if self.admitted[at] && stated.in_flight > stated.capacity {
-            let detail = format!(
-                "pool {name} admitted, and has {} in flight on {} seats",
-                stated.in_flight, stated.capacity
-            );
+        found.extend(self.miscounted_pool(at, stated));
+        let capacity = terms.capacity.map_or(stated.capacity, |fixed| fixed.min(stated.capacity));
+        if self.admitted[at] && stated.in_flight > capacity {
+            let detail =
+                format!("pool {name} admitted, and has {} in flight on {capacity} seats", stated.in_flight);
             found.push(Violation::new("seats", detail));
         }
         let mut endpoints = self.endpoints[at].iter().zip(&terms.caps);
@@ -245,16 +273,29 @@ mod tests {
 
     const PARTY: Party = Party { pool: 0, tenant: 0 };
 
+    fn terms(cap: Option<u32>) -> PoolTerms {
+        PoolTerms {
+            name: "api".to_owned(),
+            widest: 1,
+            guarded: false,
+            caps: vec![cap],
+            listed: vec![true],
+            per_tenant: 256,
+            total: 10_000,
+            capacity: None,
+        }
+    }
+
     fn book() -> Book {
-        let terms = PoolTerms { name: "api".to_owned(), widest: 1, guarded: false, caps: vec![None] };
-        let mut book = Book::new(vec![terms], 1);
+        let mut book = Book::new(vec![terms(None)], 1);
         book.arrived();
         book
     }
 
     fn reading(capacity: u32, in_flight: u32, waiting: u32) -> Reading {
         let pools = vec![PoolSample { capacity, in_flight, waiting }];
-        Reading { pools, tenants: vec![Stated { tenant: 0, in_flight, waiting }] }
+        let tenants = vec![Stated { tenant: 0, in_flight, waiting }];
+        Reading { pools, tenants, known_tenants: None }
     }
 
     fn rules(found: &[Violation]) -> Vec<&'static str> {
@@ -282,8 +323,7 @@ mod tests {
         let mut book = book();
         book.waits(PARTY);
         assert_eq!(rules(&book.check(&reading(1, 0, 1))), ["work conservation"]);
-        let terms = PoolTerms { name: "api".to_owned(), widest: 1, guarded: false, caps: vec![Some(0)] };
-        book.set_terms(vec![terms]);
+        book.set_terms(vec![terms(Some(0))]);
         assert_eq!(rules(&book.check(&reading(1, 0, 1))), [""; 0]);
     }
 

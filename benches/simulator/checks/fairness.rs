@@ -1,34 +1,20 @@
-//! Fair share: for any two tenants of one parent that both wait without a pause, |Wf/wf − Wg/wg| ≤ (D+1)(cf/wf + cg/wg).
+//! Fair share: for any two siblings of the tree that both wait without a pause, |Wf/wf − Wg/wg| ≤ (D+1)(cf/wf + cg/wg).
 //!
-//! W is the cost admitted since both began to wait. The bound holds for every span of time within, so what is compared with it is the
-//! difference's greatest value less its least.
+//! Siblings are tenants or groups beneath one parent, at every level; a group waits while any of its tenants does. W is the cost admitted
+//! since both began to wait. The bound holds for every span of time within, so what is compared with it is the difference's greatest value less
+//! its least.
 
 use super::Violation;
+use crate::tree::Tree;
 
-/// What the bound needs to know of a tenant.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct FlowTerms {
-    pub(crate) weight: f64,
-    pub(crate) parent: Option<String>,
-    /// Tenants with seats of their own are served by another rule.
-    pub(crate) bound_holds: bool,
-}
-
-impl Default for FlowTerms {
-    fn default() -> Self {
-        Self { weight: 1.0, parent: None, bound_holds: true }
-    }
-}
-
-/// All pairs of tenants in one pool.
+/// All pairs of siblings in one pool.
 #[derive(Debug)]
 pub(crate) struct Fairness {
-    terms: Vec<FlowTerms>,
+    tree: Tree,
+    /// By node of the tree.
     flows: Vec<Flow>,
-    /// The tenants that wait, in no order.
-    backlogged: Vec<usize>,
-    /// By lesser and greater tenant: the difference's least and greatest value.
-    pairs: Vec<Range>,
+    /// By the parent's node plus one; the top is the first.
+    levels: Vec<Level>,
     most_in_flight: u32,
     /// The greatest share of the bound that was reached.
     pub(crate) worst: f64,
@@ -40,6 +26,17 @@ struct Flow {
     /// Cost by weight.
     served: f64,
     dearest: f64,
+    /// Its place among the siblings that wait.
+    place: usize,
+}
+
+/// Siblings that wait. Places are given anew as siblings come and go, so memory grows with how many wait at once.
+#[derive(Clone, Debug, Default)]
+struct Level {
+    places: Vec<Option<usize>>,
+    free: Vec<usize>,
+    /// By the greater and the lesser place: the difference's least and greatest value.
+    pairs: Vec<Range>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,48 +46,71 @@ struct Range {
 }
 
 impl Fairness {
-    pub(crate) fn new(terms: Vec<FlowTerms>) -> Self {
-        let count = terms.len();
+    pub(crate) fn new(tree: Tree) -> Self {
+        let nodes = tree.nodes().len();
         Self {
-            flows: vec![Flow::default(); count],
-            backlogged: vec![],
-            pairs: vec![Range::default(); count * count],
+            flows: vec![Flow::default(); nodes],
+            levels: vec![Level::default(); nodes + 1],
             most_in_flight: 0,
             worst: 0.0,
-            terms,
+            tree,
         }
     }
 
     /// Other weights are in force: what was served before counts no more.
-    pub(crate) fn set_terms(&mut self, terms: Vec<FlowTerms>) {
-        self.terms = terms;
-        for &tenant in &self.backlogged.clone() {
-            self.open_pairs(tenant);
+    pub(crate) fn set_terms(&mut self, tree: Tree) {
+        let tenants =
+            tree.nodes().iter().zip(self.tree.nodes()).take_while(|(new, old)| new.name == old.name);
+        let waiting: Vec<u32> = tenants.zip(&self.flows).map(|(_, flow)| flow.waiting).collect();
+        let leaves = waiting.into_iter().take(tree.tenants());
+        let (most_in_flight, worst) = (self.most_in_flight, self.worst);
+        *self = Self { most_in_flight, worst, ..Self::new(tree) };
+        for (tenant, waiting) in leaves.enumerate() {
+            (0..waiting).for_each(|_| self.waits(tenant));
         }
     }
 
     /// One more of this tenant's requests waits.
     pub(crate) fn waits(&mut self, tenant: usize) {
-        self.flows[tenant].waiting += 1;
-        if self.flows[tenant].waiting == 1 {
-            self.open_pairs(tenant);
-            self.backlogged.push(tenant);
+        let mut node = Some(tenant);
+        while let Some(at) = node {
+            self.flows[at].waiting += 1;
+            if self.flows[at].waiting == 1 {
+                self.enter(at);
+            }
+            node = self.tree.nodes()[at].parent;
         }
     }
 
     /// One of them waits no more.
     pub(crate) fn waits_no_more(&mut self, tenant: usize) {
-        self.flows[tenant].waiting -= 1;
-        if self.flows[tenant].waiting == 0 {
-            self.backlogged.retain(|&other| other != tenant);
+        let mut node = Some(tenant);
+        while let Some(at) = node {
+            self.flows[at].waiting -= 1;
+            if self.flows[at].waiting == 0 {
+                let place = self.flows[at].place;
+                self.level_of(at).leave(place);
+            }
+            node = self.tree.nodes()[at].parent;
         }
     }
 
-    fn open_pairs(&mut self, tenant: usize) {
-        for at in 0..self.backlogged.len() {
-            let (one, other) = ordered(tenant, self.backlogged[at]);
-            let difference = self.flows[one].served - self.flows[other].served;
-            *self.pair_mut(one, other) = Range { least: difference, most: difference };
+    fn level_of(&mut self, node: usize) -> &mut Level {
+        let parent = self.tree.nodes()[node].parent;
+        &mut self.levels[parent.map_or(0, |parent| parent + 1)]
+    }
+
+    fn enter(&mut self, node: usize) {
+        let place = self.level_of(node).enter(node);
+        self.flows[node].place = place;
+        let level = self.tree.nodes()[node].parent.map_or(0, |parent| parent + 1);
+        let Self { flows, levels, .. } = self;
+        let Level { places, pairs, .. } = &mut levels[level];
+        for (other_place, other) in places.iter().enumerate() {
+            let Some(other) = other.filter(|&other| other != node) else { continue };
+            let (one, other) = ordered((place, node), (other_place, other));
+            let difference = flows[one.1].served - flows[other.1].served;
+            pairs[pair_at(one.0, other.0)] = Range { least: difference, most: difference };
         }
     }
 
@@ -98,53 +118,77 @@ impl Fairness {
     #[expect(clippy::cast_precision_loss, reason = "costs are far below 2⁵³")]
     pub(crate) fn admitted(&mut self, tenant: usize, cost: u64, in_flight: u32) -> Option<Violation> {
         self.most_in_flight = self.most_in_flight.max(in_flight);
-        let weight = self.terms[tenant].weight;
-        let flow = &mut self.flows[tenant];
-        flow.dearest = flow.dearest.max(cost as f64);
-        flow.served += cost as f64 / weight;
-        if flow.waiting == 0 {
-            return None;
-        }
         let mut found = None;
-        for at in 0..self.backlogged.len() {
-            let other = self.backlogged[at];
-            if other != tenant && self.comparable(tenant, other) {
-                found = self.compare(tenant, other).or(found);
+        let mut node = Some(tenant);
+        while let Some(at) = node {
+            let weight = self.tree.nodes()[at].weight;
+            let flow = &mut self.flows[at];
+            flow.dearest = flow.dearest.max(cost as f64);
+            flow.served += cost as f64 / weight;
+            if flow.waiting > 0 && self.tree.nodes()[at].by_weight {
+                found = self.compare_with_siblings(at).or(found);
             }
+            node = self.tree.nodes()[at].parent;
         }
         found
     }
 
-    fn comparable(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.terms[one], &self.terms[other]);
-        one.bound_holds && other.bound_holds && one.parent == other.parent
-    }
-
-    fn compare(&mut self, tenant: usize, other: usize) -> Option<Violation> {
-        let (one, other) = ordered(tenant, other);
-        let difference = self.flows[one].served - self.flows[other].served;
-        let range = self.pair_mut(one, other);
-        range.least = range.least.min(difference);
-        range.most = range.most.max(difference);
-        let spread = range.most - range.least;
-        let step = |tenant: usize| self.flows[tenant].dearest.max(1.0) / self.terms[tenant].weight;
-        let bound = f64::from(self.most_in_flight + 1) * (step(one) + step(other));
-        self.worst = self.worst.max(spread / bound);
-        (spread > bound * ROUNDING).then(|| {
-            let detail =
-                format!("tenants {one} and {other} drifted {spread:.3} apart, and {bound:.3} is the bound");
-            Violation::new("fair share", detail)
-        })
-    }
-
-    fn pair_mut(&mut self, one: usize, other: usize) -> &mut Range {
-        let count = self.flows.len();
-        &mut self.pairs[one * count + other]
+    fn compare_with_siblings(&mut self, node: usize) -> Option<Violation> {
+        let level = self.tree.nodes()[node].parent.map_or(0, |parent| parent + 1);
+        let Self { tree, flows, levels, most_in_flight, worst } = self;
+        let Level { places, pairs, .. } = &mut levels[level];
+        let nodes = tree.nodes();
+        let step = |node: usize| flows[node].dearest.max(1.0) / nodes[node].weight;
+        let own = (flows[node].place, node);
+        let mut found = None;
+        for (place, other) in places.iter().enumerate() {
+            let Some(other) = other.filter(|&other| other != node && nodes[other].by_weight) else {
+                continue;
+            };
+            let (one, other) = ordered(own, (place, other));
+            let difference = flows[one.1].served - flows[other.1].served;
+            let range = &mut pairs[pair_at(one.0, other.0)];
+            range.least = range.least.min(difference);
+            range.most = range.most.max(difference);
+            let spread = range.most - range.least;
+            let bound = f64::from(*most_in_flight + 1) * (step(one.1) + step(other.1));
+            *worst = worst.max(spread / bound);
+            if spread > bound * ROUNDING {
+                let (one, other) = (&nodes[one.1].name, &nodes[other.1].name);
+                let detail =
+                    format!("{one} and {other} drifted {spread:.3} apart, and {bound:.3} is the bound");
+                found = Some(Violation::new("fair share", detail));
+            }
+        }
+        found
     }
 }
 
-fn ordered(one: usize, other: usize) -> (usize, usize) {
-    (one.min(other), one.max(other))
+impl Level {
+    fn enter(&mut self, node: usize) -> usize {
+        if let Some(place) = self.free.pop() {
+            self.places[place] = Some(node);
+            return place;
+        }
+        self.places.push(Some(node));
+        self.pairs.resize(pair_at(self.places.len(), 0), Range::default());
+        self.places.len() - 1
+    }
+
+    fn leave(&mut self, place: usize) {
+        self.places[place] = None;
+        self.free.push(place);
+    }
+}
+
+/// The greater place first.
+fn ordered(one: (usize, usize), other: (usize, usize)) -> ((usize, usize), (usize, usize)) {
+    if one.0 > other.0 { (one, other) } else { (other, one) }
+}
+
+/// Where the pair of a greater and a lesser place lies in a triangle.
+const fn pair_at(greater: usize, lesser: usize) -> usize {
+    greater * greater.saturating_sub(1) / 2 + lesser
 }
 
 /// What sums of doubles may be off by.
@@ -154,17 +198,45 @@ const ROUNDING: f64 = 1.0 + 1e-9;
 mod tests {
     use super::*;
 
-    fn two(weights: [f64; 2]) -> Fairness {
-        let terms = weights.map(|weight| FlowTerms { weight, parent: None, bound_holds: true });
-        let mut fairness = Fairness::new(terms.to_vec());
+    fn two(weights: [u32; 2]) -> Fairness {
+        let mut fairness = Fairness::new(Tree::of_weights(&weights));
         fairness.waits(0);
         fairness.waits(1);
         fairness
     }
 
     #[test]
+    fn groups_are_compared_as_their_tenants_are() {
+        // 0 and 1 in one group, 2 beside it: the group gets twice what is its own.
+        let tree = Tree::of_weights(&[1, 1, 1]).with_group(&[0, 1]);
+        let mut fairness = Fairness::new(tree);
+        (0..3).for_each(|tenant| fairness.waits(tenant));
+        let caught = (0..40).any(|_| (0..3).any(|tenant| fairness.admitted(tenant, 1, 1).is_some()));
+        assert!(caught);
+        let tree = Tree::of_weights(&[1, 1, 1]).with_group(&[0, 1]);
+        let mut fairness = Fairness::new(tree);
+        (0..3).for_each(|tenant| fairness.waits(tenant));
+        let fair =
+            (0..40).all(|_| [0, 2, 1, 2].iter().all(|&tenant| fairness.admitted(tenant, 1, 1).is_none()));
+        assert!(fair);
+    }
+
+    #[test]
+    fn places_are_given_again_so_memory_grows_with_those_who_wait_at_once() {
+        let mut fairness = Fairness::new(Tree::of_weights(&[1; 1_000]));
+        for tenant in 0..999 {
+            fairness.waits(tenant);
+            fairness.waits(tenant + 1);
+            fairness.waits_no_more(tenant);
+            fairness.waits_no_more(tenant + 1);
+        }
+        assert_eq!(fairness.levels[0].places.len(), 2);
+        assert_eq!(fairness.levels[0].pairs.len(), 1);
+    }
+
+    #[test]
     fn one_tenant_that_gets_everything_is_caught() {
-        let mut fairness = two([1.0, 1.0]);
+        let mut fairness = two([1, 1]);
         // (D + 1)(1 + 1) = 4 with one in flight.
         let admitted: Vec<_> = (0..6).map(|_| fairness.admitted(0, 1, 1)).collect();
         assert!(admitted[..4].iter().all(Option::is_none), "{admitted:?}");
@@ -173,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_tenant_that_paused_is_owed_nothing() {
-        let mut fairness = two([1.0, 1.0]);
+        let mut fairness = two([1, 1]);
         for _ in 0..20 {
             fairness.waits_no_more(1);
             assert!(fairness.admitted(0, 1, 1).is_none());
@@ -183,7 +255,7 @@ mod tests {
 
     #[test]
     fn service_in_proportion_to_weight_is_fair_and_any_other_is_not() {
-        let mut fairness = two([1.0, 3.0]);
+        let mut fairness = two([1, 3]);
         for _ in 0..100 {
             assert!(fairness.admitted(0, 1, 1).is_none());
             assert!((0..3).all(|_| fairness.admitted(1, 1, 1).is_none()));

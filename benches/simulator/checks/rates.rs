@@ -1,6 +1,10 @@
 //! Rate: in any span of time a tenant gets at most its burst and its rate by that time.
 //!
+//! And a request that is refused is told when there will be room again, to the nanosecond.
+//!
 //! One leaky bucket for each rate says the same: what was taken and has not yet run out never exceeds the burst.
+
+use std::time::Duration;
 
 use tenantry::{Rate, RateUnit};
 
@@ -11,6 +15,9 @@ use super::Violation;
 pub(crate) struct Rates {
     /// By tenant.
     buckets: Vec<Vec<Bucket>>,
+    /// By tenant: whether all that it was charged is known exactly. What a request that waited gets back is known as a bound only, and so is
+    /// what an update carries over.
+    exact: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -24,7 +31,13 @@ struct Bucket {
 
 impl Rates {
     pub(crate) fn new<'a>(tenants: impl Iterator<Item = &'a [Rate]>) -> Self {
-        Self { buckets: tenants.map(|rates| rates.iter().map(Bucket::new).collect()).collect() }
+        let buckets: Vec<Vec<_>> = tenants.map(|rates| rates.iter().map(Bucket::new).collect()).collect();
+        Self { exact: vec![true; buckets.len()], buckets }
+    }
+
+    /// What was taken before is not known.
+    pub(crate) fn inexact(self) -> Self {
+        Self { exact: vec![false; self.buckets.len()], ..self }
     }
 
     /// A request is let in, to a seat or to the queue.
@@ -44,8 +57,34 @@ impl Rates {
         found
     }
 
+    /// A request is refused until later: that must be when its tenant's rates have room for it, to the nanosecond.
+    pub(crate) fn refused(
+        &mut self,
+        tenant: usize,
+        cost: u64,
+        retry_after: Duration,
+        now: u64,
+    ) -> Option<Violation> {
+        if !self.exact[tenant] {
+            return None;
+        }
+        let mut due = 0.0_f64;
+        for bucket in &mut self.buckets[tenant] {
+            bucket.run_to(now);
+            due = due.max((bucket.level + bucket.amount(cost) - bucket.burst) / bucket.per_nano);
+        }
+        let told = retry_after.as_secs_f64() * 1e9;
+        ((told - due).abs() > RETRY_ROUNDING).then(|| {
+            let detail = format!(
+                "tenant {tenant} was told to come back in {told:.1} ns, and there is room in {due:.1}"
+            );
+            Violation::new("retry after", detail)
+        })
+    }
+
     /// A request that waited is turned away: what has not run out of its charge is given back.
     pub(crate) fn undone(&mut self, tenant: usize, cost: u64, now: u64) {
+        self.exact[tenant] = false;
         for bucket in &mut self.buckets[tenant] {
             bucket.run_to(now);
             bucket.level = (bucket.level - bucket.amount(cost)).max(0.0);
@@ -75,6 +114,8 @@ impl Bucket {
     }
 }
 
+/// In nanoseconds: the core rounds up to a whole one, and its quotas to 1/32 of one.
+const RETRY_ROUNDING: f64 = 2.0;
 /// What sums of doubles, and whole nanoseconds per token, may be off by.
 const ROUNDING: f64 = 1e-6;
 
@@ -90,6 +131,15 @@ mod tests {
         assert!(rates.accepted(0, 1, 0).is_none());
         assert!(rates.accepted(0, 1, 100_000_000).is_none());
         assert!(rates.accepted(0, 1, 150_000_000).is_some());
+    }
+
+    #[test]
+    fn a_wrong_time_to_come_back_is_caught_early_or_late() {
+        let rates = [Rate::per_second(10).with_burst(1)];
+        let mut rates = Rates::new([&rates[..]].into_iter());
+        assert!(rates.accepted(0, 1, 0).is_none());
+        let mut told = |nanos| rates.refused(0, 1, Duration::from_nanos(nanos), 40_000_000).is_some();
+        assert_eq!([59_999_990, 60_000_000, 60_000_010].map(&mut told), [true, false, true]);
     }
 
     #[test]
