@@ -307,3 +307,7 @@ const SERVER_STREAMS: u64 = 1_000;
 /// After how many steps all tenants are compared, and not only those of the step.
 const EVERYBODY_EACH: u64 = 1_024;
 const MOST_BREACHES: usize = 5;
+
+#[cfg(test)]
+#[path = "planted_tests.rs"]
+mod planted_tests;

@@ -98,7 +98,8 @@ impl Bucket {
         Self {
             by_cost: rate.unit() == RateUnit::Cost,
             burst: rate.burst() as f64,
-            per_nano: rate.amount() as f64 / rate.period().as_nanos() as f64,
+            // The core counts in 1/32 ns, rounded up for each unit.
+            per_nano: 32.0 / (rate.period().as_nanos() * 32).div_ceil(u128::from(rate.amount())) as f64,
             level: 0.0,
             at: 0,
         }
