@@ -159,6 +159,18 @@ export class Balancer {
   /** What is true now. */
   stats(): Stats
 
+  /** What is true now of one tenant, whether it is among the most active or not; `undefined` where nobody has this id. */
+  tenantStats(tenant: string): TenantStats | undefined
+
+  /** What is true now of one pool; `undefined` where there is none of this name. */
+  poolStats(pool: string): PoolStats | undefined
+
+  /**
+   * Some of all tenants, at most `most` (1 to 10 000, by default 1000), in no particular order. `start` is 0 for the first page, then the `next` of the
+   * page before. Whoever is there all the time is on exactly one page.
+   */
+  tenantPage(start?: number, most?: number): TenantPage
+
   /** The moment on the balancer's clock, in nanoseconds. */
   nowNs(): bigint
 }
@@ -246,6 +258,13 @@ export interface Stats {
   other: TenantStats
   /** By name. */
   pools: PoolStats[]
+}
+
+export interface TenantPage {
+  /** There may be fewer than asked for, also none, with more to come. */
+  tenants: TenantStats[]
+  /** Where the next page starts; `undefined` when this was the last. */
+  next: number | undefined
 }
 
 export interface TenantStats {

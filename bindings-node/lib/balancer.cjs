@@ -6,7 +6,7 @@ const { readDocument, toDocument } = require('./config.cjs')
 const { Core } = require('./core.cjs')
 const { WAITING } = require('./mailbox.cjs')
 const { thrown } = require('./rejection.cjs')
-const { toStats } = require('./stats.cjs')
+const { toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
 class Balancer {
@@ -71,6 +71,22 @@ class Balancer {
   /** What is true now. */
   stats() {
     return toStats(this.#core.native.stats())
+  }
+
+  /** What is true now of one tenant; `undefined` where nobody has this id. */
+  tenantStats(tenant) {
+    return toTenantStats(this.#core.native.tenantStats(string(tenant, 'tenant')))
+  }
+
+  /** What is true now of one pool; `undefined` where there is none of this name. */
+  poolStats(pool) {
+    return toPoolStats(this.#core.native.poolStats(string(pool, 'pool')))
+  }
+
+  /** Some of all tenants. */
+  tenantPage(start = 0, most = 1000) {
+    const [from, size] = [within(start, 'start', 0, 2 ** 32 - 1), within(most, 'most', 1, 10_000)]
+    return toTenantPage(this.#core.native.tenantPage(from, size))
   }
 
   /** The moment on the balancer's clock, in nanoseconds. */

@@ -18,4 +18,21 @@ function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s
   return { address, inFlight, completed, failed, latencyMs: latency === null ? undefined : latency * 1e3, ejected }
 }
 
-module.exports = { toStats }
+/** One tenant or `undefined`. */
+function toTenantStats(text) {
+  const tenant = JSON.parse(text)
+  return tenant === null ? undefined : toTenant(tenant)
+}
+
+/** One pool or `undefined`. */
+function toPoolStats(text) {
+  const pool = JSON.parse(text)
+  return pool === null ? undefined : toPool(pool)
+}
+
+function toTenantPage(text) {
+  const { tenants, next } = JSON.parse(text)
+  return { tenants: tenants.map(toTenant), next: next === null ? undefined : next }
+}
+
+module.exports = { toPoolStats, toStats, toTenantPage, toTenantStats }

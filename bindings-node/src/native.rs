@@ -147,8 +147,34 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Result<String> {
-        serde_json::to_string(&self.state.balancer.stats())
-            .map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
+        json(&self.state.balancer.stats())
+    }
+
+    /// What is true now of one tenant, as JSON: `null` where nobody has this id.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn tenant_stats(&self, tenant: String) -> Result<String> {
+        json(&self.state.balancer.tenant_stats(&tenant))
+    }
+
+    /// What is true now of one pool, as JSON: `null` where there is none of this name.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn pool_stats(&self, pool: String) -> Result<String> {
+        json(&self.state.balancer.pool_stats(&pool))
+    }
+
+    /// Some of all tenants, as JSON.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn tenant_page(&self, start: u32, most: u32) -> Result<String> {
+        json(&self.state.balancer.tenant_page(start, most as usize))
     }
 
     /// The moment on the balancer's clock.
@@ -226,4 +252,8 @@ fn read(document: &Document) -> std::result::Result<Config, Refusal> {
         Some(format) => Config::from_text(&document.text, format).map_err(Refusal::from),
         None => Err(Refusal::of_format(&document.format)),
     }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
 }

@@ -237,3 +237,23 @@ test('both module kinds share one module, of the version that the package says',
   assert.equal(tenantry.Balancer, Balancer)
   assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'Lease', 'ManualClock', 'Rejection', 'VERSION'])
 })
+
+test('one tenant, one pool, and pages of all tenants', () => {
+  const tenants = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id) => [id, {}]))
+  const lb = new Balancer({ pools: { api: { endpoints: ENDPOINTS } }, tenants })
+  const lease = lb.tryAcquire('d')
+  assert.deepEqual(lb.tenantStats('d'), { id: 'd', inFlight: 1, waiting: 0, beneath: 0, completed: 0, rejected: 0 })
+  assert.equal(lb.poolStats('api').inFlight, 1)
+  lease.finish()
+  assert.deepEqual([lb.tenantStats('nobody'), lb.poolStats('none')], [undefined, undefined])
+  const ids = []
+  for (let start = 0; start !== undefined; ) {
+    const page = lb.tenantPage(start, 2)
+    ids.push(...page.tenants.map((tenant) => tenant.id))
+    start = page.next
+  }
+  assert.deepEqual(ids.sort(), ['a', 'b', 'c', 'd', 'e'])
+  assert.throws(() => lb.tenantPage(-1), { name: 'RangeError', message: /start/ })
+  assert.throws(() => lb.tenantPage(0, 0), { name: 'RangeError', message: /most/ })
+  assert.throws(() => lb.tenantStats(7), { name: 'TypeError', message: /tenant/ })
+})

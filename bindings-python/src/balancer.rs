@@ -11,7 +11,7 @@ use crate::{
     guard::guard,
     lease::Lease,
     rejection::raised,
-    request::{Key, patience, request, shaped},
+    request::{Key, page_bounds, patience, request, shaped},
     stats,
     time::ManualClock,
 };
@@ -128,6 +128,22 @@ impl Balancer {
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         stats::build(py, &guard(|| self.core.stats())?)
+    }
+
+    fn tenant_stats<'py>(&self, py: Python<'py>, tenant: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.tenant_stats(tenant))?;
+        found.map(|found| stats::tenant(py, &found)).transpose()
+    }
+
+    fn pool_stats<'py>(&self, py: Python<'py>, pool: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.pool_stats(pool))?;
+        found.map(|found| stats::pool(py, &found)).transpose()
+    }
+
+    #[pyo3(signature = (start=0, most=1_000))]
+    fn tenant_page<'py>(&self, py: Python<'py>, start: i64, most: i64) -> PyResult<Bound<'py, PyAny>> {
+        let (start, most) = page_bounds(start, most)?;
+        stats::page(py, &guard(|| self.core.tenant_page(start, most))?)
     }
 
     #[getter]

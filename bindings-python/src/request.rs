@@ -59,6 +59,16 @@ pub(crate) fn shaped(request: Request<'_>, priority: i64, seats: i64) -> PyResul
     Ok(request.priority(urgency).seats(width))
 }
 
+/// Where a page of tenants starts, and how many it may hold.
+pub(crate) fn page_bounds(start: i64, most: i64) -> PyResult<(u32, usize)> {
+    let from = u32::try_from(start).map_err(|_| {
+        PyValueError::new_err(format!("start: give 0 or what the page before has as next, not {start}"))
+    })?;
+    let size = usize::try_from(most).ok().filter(|most| (1..=LARGEST_PAGE).contains(most));
+    let wrong = || PyValueError::new_err(format!("most: give a number from 1 to {LARGEST_PAGE}, not {most}"));
+    Ok((from, size.ok_or_else(wrong)?))
+}
+
 /// How long to wait. Zero or less, as in `asyncio.wait_for`: not at all.
 pub(crate) fn patience(seconds: f64) -> PyResult<Duration> {
     if seconds.is_nan() {
@@ -77,3 +87,5 @@ pub(crate) fn measured(name: &str, seconds: f64) -> PyResult<Duration> {
 
 /// RFC 9218's last urgency.
 const LEAST_URGENT: u8 = 7;
+
+const LARGEST_PAGE: usize = 10_000;

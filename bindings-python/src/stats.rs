@@ -5,7 +5,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyTuple, PyType},
 };
-use tenantry::{EndpointStats, PoolStats, Stats, TenantStats};
+use tenantry::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
 
 /// A `tenantry.Stats`.
 pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
@@ -15,7 +15,7 @@ pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, 
     class(py, &CLASS, "Stats")?.call1((tenants, tenant(py, stats.other())?, pools))
 }
 
-fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let fields = (
         stats.id(),
@@ -28,7 +28,13 @@ fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Bound<'py, PyAn
     class(py, &CLASS, "TenantStats")?.call1(fields)
 }
 
-fn pool<'py>(py: Python<'py>, stats: &PoolStats) -> PyResult<Bound<'py, PyAny>> {
+/// A `tenantry.TenantPage`.
+pub(crate) fn page<'py>(py: Python<'py>, page: &TenantPage) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    class(py, &CLASS, "TenantPage")?.call1((tuple(py, page.tenants(), tenant)?, page.next()))
+}
+
+pub(crate) fn pool<'py>(py: Python<'py>, stats: &PoolStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let endpoints = tuple(py, stats.endpoints(), endpoint)?;
     let fields = (stats.name(), stats.capacity(), stats.in_flight(), stats.waiting(), endpoints);

@@ -199,3 +199,28 @@ def test_the_first_byte_is_told_once_and_ends_nothing(make: Make) -> None:
     assert lease.finish() is True
     assert lease.first_byte() is False
     assert counts(lb) == (1, 0)
+
+
+def test_one_tenant_one_pool_and_pages_of_all() -> None:
+    config = {
+        "pools": {"api": {"endpoints": ["a"]}},
+        "tenants": {f"t{n}": {} for n in range(5)},
+    }
+    lb = tenantry.Balancer(config)
+    with lb.try_acquire("t3"):
+        one, pool = lb.tenant_stats("t3"), lb.pool_stats("api")
+        assert one is not None and (one.id, one.in_flight, one.beneath) == ("t3", 1, 0)
+        assert pool is not None and pool.in_flight == 1
+    assert lb.tenant_stats("nobody") is None and lb.pool_stats("none") is None
+    ids: list[str] = []
+    start: int | None = 0
+    while start is not None:
+        page = lb.tenant_page(start, 2)
+        assert len(page.tenants) <= 2
+        ids += [tenant.id for tenant in page.tenants]
+        start = page.next
+    assert sorted(ids) == [f"t{n}" for n in range(5)]
+    with pytest.raises(ValueError, match="start"):
+        lb.tenant_page(-1)
+    with pytest.raises(ValueError, match="most"):
+        lb.tenant_page(0, 10_001)

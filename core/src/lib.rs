@@ -56,5 +56,5 @@ pub use endpoint::Endpoint;
 pub use outcome::{Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;
-pub use stats::{EndpointStats, PoolStats, Stats, TenantStats};
+pub use stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
 pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};

@@ -11,6 +11,14 @@ pub struct Stats {
     pub(crate) pools: Vec<PoolStats>,
 }
 
+/// Some of all tenants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "config", derive(serde::Serialize))]
+pub struct TenantPage {
+    pub(crate) tenants: Vec<TenantStats>,
+    pub(crate) next: Option<u32>,
+}
+
 /// One tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "config", derive(serde::Serialize))]
@@ -75,6 +83,20 @@ impl Stats {
     #[must_use]
     pub fn pool(&self, name: &str) -> Option<&PoolStats> {
         self.pools.iter().find(|pool| pool.name == name)
+    }
+}
+
+impl TenantPage {
+    /// The tenants of this page; there may be fewer than asked for, also none, with more to come.
+    #[must_use]
+    pub fn tenants(&self) -> &[TenantStats] {
+        &self.tenants
+    }
+
+    /// Where the next page starts; `None` when this was the last.
+    #[must_use]
+    pub const fn next(&self) -> Option<u32> {
+        self.next
     }
 }
 

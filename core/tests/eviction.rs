@@ -178,3 +178,29 @@ fn threads_make_and_evict_and_lose_nobody() {
     assert!(stats.tenants().len() <= 9, "{stats:?}");
     assert!(stats.tenants().iter().all(|tenant| tenant.in_flight() == 0), "{stats:?}");
 }
+
+#[test]
+fn pages_list_everybody_once_while_others_come_and_go() {
+    let (balancer, clock) = balancer(500, TenantSpec::new());
+    let stay: Vec<String> = (0..100).map(|n| format!("stays-{n}")).collect();
+    let held: Vec<_> = stay.iter().map(|id| balancer.try_acquire(&Request::new(id)).expect("free")).collect();
+    let (mut listed, mut start, mut round) = (vec![], Some(0), 0);
+    while let Some(from) = start {
+        let page = balancer.tenant_page(from, 7);
+        assert!(page.tenants().len() <= 7);
+        listed.extend(page.tenants().iter().map(|tenant| tenant.id().to_owned()));
+        start = page.next();
+        round += 1;
+        // Evicts those of the rounds before: entries move.
+        for n in 0..10 {
+            ask(&balancer, &format!("comes-{round}-{n}"));
+        }
+        clock.advance(IDLE);
+    }
+    listed.retain(|id| id.starts_with("stays-"));
+    listed.sort_unstable();
+    let mut expected = stay.clone();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
+    drop(held);
+}

@@ -27,7 +27,7 @@ from tenantry._rejection import (
     UnknownTenant,
     WouldTimeOut,
 )
-from tenantry._stats import EndpointStats, PoolStats, Stats, TenantStats
+from tenantry._stats import EndpointStats, PoolStats, Stats, TenantPage, TenantStats
 
 __all__ = [
     "Acquire",
@@ -45,6 +45,7 @@ __all__ = [
     "Rejected",
     "Saturated",
     "Stats",
+    "TenantPage",
     "TenantStats",
     "TimedOut",
     "TooManyInFlight",

@@ -4,7 +4,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
 
-from tenantry._stats import Stats
+from tenantry._stats import PoolStats, Stats, TenantPage, TenantStats
 
 __all__ = ["Acquire", "Balancer", "Lease", "ManualClock", "__version__", "_bench_rust", "_panic"]
 
@@ -84,6 +84,18 @@ class Balancer:
 
     def stats(self) -> Stats:
         """What is true now, of every pool and of the hundred most active tenants."""
+
+    def tenant_stats(self, tenant: str) -> TenantStats | None:
+        """What is true now of one tenant, whether it is among the most active or not; `None` where nobody has this id."""
+
+    def pool_stats(self, pool: str) -> PoolStats | None:
+        """What is true now of one pool; `None` where there is none of this name."""
+
+    def tenant_page(self, start: int = 0, most: int = 1_000) -> TenantPage:
+        """Some of all tenants, at most `most` (1 to 10 000), in no particular order.
+
+        `start` is 0 for the first page, then the `next` of the page before. Whoever is there all the time is on exactly one page.
+        """
 
     @property
     def now(self) -> int:

@@ -24,6 +24,16 @@ class TenantStats:
 
 
 @dataclass(frozen=True, slots=True)
+class TenantPage:
+    """Some of all tenants."""
+
+    tenants: tuple[TenantStats, ...]
+    """There may be fewer than asked for, also none, with more to come."""
+    next: int | None
+    """Where the next page starts; `None` when this was the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointStats:
     """One endpoint."""
 
@@ -74,6 +84,6 @@ class Stats:
         return next((pool for pool in self.pools if pool.name == name), None)
 
 
-for _class in (TenantStats, EndpointStats, PoolStats, Stats):
+for _class in (TenantStats, TenantPage, EndpointStats, PoolStats, Stats):
     _class.__module__ = "tenantry"
 del _class

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, ConfigError},
     rejection::Rejection,
     request::Request,
-    stats::{PoolStats, Stats, TenantStats},
+    stats::{PoolStats, Stats, TenantPage, TenantStats},
     sync::Mutex,
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
@@ -166,6 +166,30 @@ impl Balancer {
     #[must_use]
     pub fn tenant_stats(&self, id: &str) -> Option<TenantStats> {
         self.state.stats_of_tenant(id)
+    }
+
+    /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most 10 000), from
+    /// `start` on, which is 0 for the first page and then what the page before says. Whoever is there all the time is on exactly
+    /// one page. New tenants wait while a page is made, requests do not.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, PoolSpec, TenantSpec};
+    /// # let config = Config::new().with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]));
+    /// # let config = ["a", "b", "c"].iter().fold(config, |config, id| config.with_tenant(*id, TenantSpec::new()));
+    /// # let balancer = Balancer::new(config)?;
+    /// let (mut ids, mut start) = (vec![], Some(0));
+    /// while let Some(from) = start {
+    ///     let page = balancer.tenant_page(from, 2);
+    ///     ids.extend(page.tenants().iter().map(|tenant| tenant.id().to_owned()));
+    ///     start = page.next();
+    /// }
+    /// ids.sort();
+    /// assert_eq!(ids, ["a", "b", "c"]);
+    /// # Ok::<(), tenantry::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn tenant_page(&self, start: u32, most: usize) -> TenantPage {
+        self.state.tenant_page(start, most)
     }
 
     /// What is true now of one pool; `None` where there is none of this name.

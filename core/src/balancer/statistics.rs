@@ -4,7 +4,7 @@ use super::{snapshot::Service, state::State};
 use crate::{
     config::{OTHER, OVERFLOW},
     endpoint::Member,
-    stats::{EndpointStats, PoolStats, Stats, TenantStats},
+    stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats},
     time::Time,
 };
 
@@ -44,6 +44,26 @@ impl State {
             other.rejected += tenant.rejected;
         }
         Stats { tenants, other, pools }
+    }
+
+    pub(super) fn tenant_page(&self, start: u32, most: usize) -> TenantPage {
+        let most = most.clamp(1, LARGEST_PAGE);
+        // Nobody is made or evicted meanwhile.
+        let register = self.registry.lock();
+        let snapshot = self.published.load();
+        let slots = register.tenants.slots();
+        let (mut tenants, mut slot) = (vec![], start);
+        // Slots without a tenant cost little, but not nothing.
+        let end = u32::try_from(most).map_or(slots, |most| start.saturating_add(most * SPARSE)).min(slots);
+        while slot < end && tenants.len() < most {
+            if snapshot.directory.has(slot, &self.hasher, &self.slab) {
+                let shared = snapshot.directory.is_overflow(slot);
+                let name = self.slab.get(slot).name(slot, &register.tenants);
+                tenants.push(self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name }));
+            }
+            slot += 1;
+        }
+        TenantPage { tenants, next: (slot < slots).then_some(slot) }
     }
 
     pub(super) fn stats_of_tenant(&self, id: &str) -> Option<TenantStats> {
@@ -95,3 +115,6 @@ fn pool_stats(service: &Service, now: Time) -> PoolStats {
 }
 
 const MOST_TENANTS: usize = 100;
+const LARGEST_PAGE: usize = 10_000;
+/// How many slots a page looks at for each tenant that it may hold.
+const SPARSE: u32 = 8;

@@ -141,6 +141,12 @@ impl Directory {
         }
     }
 
+    /// Whether a slot's occupant is in this directory. Under the registry's lock.
+    pub(crate) fn has(&self, slot: u32, hasher: &IdHasher, slab: &Slab) -> bool {
+        let key = || hasher.key_of(slab.get(slot).words());
+        self.is_overflow(slot) || self.find(&key(), slab).is_some_and(|found| found.slot == slot)
+    }
+
     /// Whether unknown ids are refused.
     pub(crate) fn refuses_unknown(&self) -> bool {
         self.unknown == Unknown::Refused

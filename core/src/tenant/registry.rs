@@ -39,6 +39,11 @@ impl Registry {
         &self.hasher
     }
 
+    /// How many slots there are, in use or not.
+    pub(crate) const fn slots(&self) -> u32 {
+        self.fresh
+    }
+
     /// A slot set up for an id; `None` when all are in use.
     pub(super) fn allocate(&mut self, id: &str, words: &IdWords, slab: &Slab) -> Option<u32> {
         if self.free.is_empty() {
