@@ -147,7 +147,7 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn stats(&self) -> Result<String> {
-        json(&self.state.balancer.stats())
+        json(serde_json::to_string(&self.state.balancer.stats()))
     }
 
     /// What is true now of one tenant, as JSON: `null` where nobody has this id.
@@ -156,7 +156,7 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn tenant_stats(&self, tenant: String) -> Result<String> {
-        json(&self.state.balancer.tenant_stats(&tenant))
+        json(serde_json::to_string(&self.state.balancer.tenant_stats(&tenant)))
     }
 
     /// What is true now of one pool, as JSON: `null` where there is none of this name.
@@ -165,7 +165,7 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn pool_stats(&self, pool: String) -> Result<String> {
-        json(&self.state.balancer.pool_stats(&pool))
+        json(serde_json::to_string(&self.state.balancer.pool_stats(&pool)))
     }
 
     /// Some of all tenants, as JSON.
@@ -174,7 +174,7 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn tenant_page(&self, start: u32, most: u32) -> Result<String> {
-        json(&self.state.balancer.tenant_page(start, most as usize))
+        json(serde_json::to_string(&self.state.balancer.tenant_page(start, most as usize)))
     }
 
     /// The moment on the balancer's clock.
@@ -254,6 +254,6 @@ fn read(document: &Document) -> std::result::Result<Config, Refusal> {
     }
 }
 
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
+fn json(value: serde_json::Result<String>) -> Result<String> {
+    value.map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
 }
