@@ -1,13 +1,6 @@
 //! The clients, and the caller of the balancer between them and the servers: requests from their arrival to their one end.
 
-use std::{
-    future::Future,
-    mem,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll, Wake, Waker},
-    time::Duration,
-};
+use std::{mem, task::Poll, time::Duration};
 
 use tenantry::{Acquire, Lease, Outcome, OutcomeKind, Rejection, Request};
 
@@ -34,27 +27,15 @@ pub(crate) struct Call {
     admitted: Option<u64>,
     /// Where it was sent to.
     pub(super) server: usize,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 /// What the caller holds for it.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     Waiting(Box<Acquire>),
     InFlight(Box<Lease>),
     Ended,
-}
-
-/// Wakes a request: notes its number.
-struct Bell {
-    request: usize,
-    rung: Arc<Mutex<Vec<usize>>>,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.rung.lock().expect("nobody panics while noting a number").push(self.request);
-    }
 }
 
 impl Engine<'_> {
@@ -134,7 +115,7 @@ impl Engine<'_> {
     }
 
     /// A request is rejected, at the door or later.
-    fn refuse(&mut self, id: usize, rejection: Rejection) {
+    pub(super) fn refuse(&mut self, id: usize, rejection: Rejection) {
         let party = self.party(id);
         let (_, tenant, cost) = self.facts(id);
         let found = match rejection {
@@ -148,78 +129,8 @@ impl Engine<'_> {
         self.end(id, End::Rejected(rejection.code()));
     }
 
-    fn begin_wait(&mut self, id: usize) {
-        let party = self.party(id);
-        self.books.book.waits(party);
-        self.books.fairness[party.pool].waits(party.tenant);
-        self.books.limits.waits(party, self.charge(id));
-        if self.books.book.waiting_of(party.tenant) == 1 {
-            self.record.backlog(party.tenant, true, self.now);
-        }
-        if let Stage::Waiting(acquire) = &self.calls[id].stage
-            && let Some(deadline) = acquire.deadline()
-        {
-            self.events.push(deadline.as_nanos(), Event::Deadline);
-        }
-    }
-
-    fn end_wait(&mut self, id: usize) {
-        let party = self.party(id);
-        self.books.book.waits_no_more(party);
-        self.books.fairness[party.pool].waits_no_more(party.tenant);
-        self.books.limits.waits_no_more(party, self.charge(id));
-        if self.books.book.waiting_of(party.tenant) == 0 {
-            self.record.backlog(party.tenant, false, self.now);
-        }
-    }
-
-    /// Polls every request whose waker was called, in the order of the calls.
-    pub(super) fn answer_the_rung(&mut self) {
-        loop {
-            let rung = mem::take(&mut *self.rung.lock().expect("nobody panics while noting a number"));
-            if rung.is_empty() {
-                return;
-            }
-            self.touched = true;
-            for id in rung {
-                self.hear(id);
-            }
-        }
-    }
-
-    /// A request that waits is looked at again.
-    fn hear(&mut self, id: usize) {
-        if !matches!(self.calls[id].stage, Stage::Waiting(_)) {
-            return;
-        }
-        match self.poll(id) {
-            Poll::Pending => {}
-            Poll::Ready(Ok(lease)) => {
-                self.admit_waiter(id, lease);
-            }
-            Poll::Ready(Err(rejection)) => {
-                self.end_wait(id);
-                let (_, tenant, cost) = self.facts(id);
-                self.books.rates.undone(tenant, cost, self.now);
-                self.refuse(id, rejection);
-            }
-        }
-    }
-
-    fn poll(&mut self, id: usize) -> Poll<Result<Lease, Rejection>> {
-        let Stage::Waiting(acquire) = &mut self.calls[id].stage else { return Poll::Pending };
-        let bell = Bell { request: id, rung: Arc::clone(&self.rung) };
-        let waker = Waker::from(Arc::new(bell));
-        Pin::new(&mut **acquire).poll(&mut Context::from_waker(&waker))
-    }
-
-    fn admit_waiter(&mut self, id: usize, lease: Lease) {
-        self.admit(id, lease);
-        self.end_wait(id);
-    }
-
     /// A request has its seat: it goes to its endpoint.
-    fn admit(&mut self, id: usize, lease: Lease) {
+    pub(super) fn admit(&mut self, id: usize, lease: Lease) {
         let party = self.party(id);
         let spec = &self.plan.loads[self.calls[id].load].spec;
         let pool = &self.plan.pools[party.pool];
@@ -326,18 +237,18 @@ impl Engine<'_> {
         }
     }
 
-    fn facts(&self, id: usize) -> (usize, usize, u64) {
+    pub(super) fn facts(&self, id: usize) -> (usize, usize, u64) {
         let call = &self.calls[id];
         (call.load, call.tenant, call.cost)
     }
 
     /// What it counts in the queue.
-    fn charge(&self, id: usize) -> f64 {
+    pub(super) fn charge(&self, id: usize) -> f64 {
         let call = &self.calls[id];
         number(call.cost.max(1)) * f64::from(self.plan.loads[call.load].spec.seats.max(1))
     }
 
-    fn party(&self, id: usize) -> Party {
+    pub(super) fn party(&self, id: usize) -> Party {
         let call = &self.calls[id];
         Party { pool: self.plan.loads[call.load].pool, tenant: call.tenant }
     }

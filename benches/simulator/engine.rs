@@ -9,13 +9,13 @@ use std::{
 use tenantry::{Balancer, ManualClock};
 
 use super::{
-    checks::{Book, Breach, Fairness, Limits, Party, Rates, Reading, Stated, Violation},
+    checks::{Book, Breach, Fairness, Limits, Rates, Reading, Violation},
     client::Call,
     distribution::Distribution,
     edition::Edition,
     events::{Event, Events},
-    plan::{Plan, PoolPlan},
-    record::{PoolSample, Record},
+    plan::Plan,
+    record::Record,
     rng::Rng,
     server::Server,
     span::Span,
@@ -29,7 +29,7 @@ pub(crate) struct Engine<'a> {
     pub(super) balancer: Balancer,
     pub(super) events: Events,
     pub(super) now: u64,
-    steps: u64,
+    pub(super) steps: u64,
     /// Every request, by number.
     pub(super) calls: Vec<Call>,
     pub(super) servers: Vec<Server>,
@@ -201,51 +201,6 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What the balancer says of its pools, and of the tenants that this step was about; now and then, of all.
-    fn reading(&mut self) -> Reading {
-        let changed = self.books.book.take_changed();
-        if self.steps.is_multiple_of(EVERYBODY_EACH) {
-            return self.reading_of_all();
-        }
-        Reading { pools: self.pools(), tenants: self.tenants(changed), known_tenants: None }
-    }
-
-    fn reading_of_all(&self) -> Reading {
-        let tenants = self.tenants(0..self.plan.tenants.len());
-        Reading { pools: self.pools(), known_tenants: Some(tenants.len()), tenants }
-    }
-
-    fn pools(&self) -> Vec<PoolSample> {
-        self.plan.pools.iter().map(|pool| self.pool(pool)).collect()
-    }
-
-    fn pool(&self, planned: &PoolPlan) -> PoolSample {
-        self.balancer.pool_stats(&planned.name).map_or_else(PoolSample::default, |pool| PoolSample {
-            capacity: pool.capacity(),
-            in_flight: pool.in_flight(),
-            waiting: pool.waiting(),
-        })
-    }
-
-    /// A request was refused on the spot, and nobody else was turned away for it: no counter may have changed.
-    pub(super) fn check_refusal(&mut self, party: Party) {
-        let quiet = self.rung.lock().expect("nobody panics while noting a number").is_empty();
-        if quiet {
-            let pool = self.pool(&self.plan.pools[party.pool]);
-            let tenant = self.tenants([party.tenant]).pop();
-            let found = self.books.book.check_refusal(party.pool, pool, tenant);
-            self.books.found.extend(found);
-        }
-    }
-
-    fn tenants(&self, which: impl IntoIterator<Item = usize>) -> Vec<Stated> {
-        let stated = |tenant: usize| {
-            let stats = self.balancer.tenant_stats(&self.plan.tenants[tenant])?;
-            Some(Stated { tenant, in_flight: stats.in_flight(), waiting: stats.waiting() })
-        };
-        which.into_iter().filter_map(stated).collect()
-    }
-
     fn note(&mut self, found: Vec<Violation>, event: &str) {
         for violation in found {
             self.breach_count += 1;
@@ -304,8 +259,6 @@ fn stream_of(name: &str) -> u64 {
 
 const NETWORK_STREAM: u64 = 1;
 const SERVER_STREAMS: u64 = 1_000;
-/// After how many steps all tenants are compared, and not only those of the step.
-const EVERYBODY_EACH: u64 = 1_024;
 const MOST_BREACHES: usize = 5;
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod metrics;
 mod plan;
 mod plots;
 mod population;
+mod reading;
 mod record;
 mod report;
 mod results;
@@ -26,6 +27,7 @@ mod serving;
 mod span;
 mod summary;
 mod tree;
+mod waiting;
 
 use std::{
     fs, io,
