@@ -22,6 +22,10 @@ class Rejected(Exception):
         """The same in seconds."""
         return None if self.retry_after_ns is None else self.retry_after_ns / 1e9
 
+    def __str__(self) -> str:
+        # What follows the message among the arguments has a name of its own.
+        return str(self.args[0]) if self.args else ""
+
 
 class UnknownTenant(Rejected):
     """No tenant has this id, and none is made for unknown ids."""
@@ -59,9 +63,6 @@ class RateLimited(Rejected):
         """Seconds after which the same request passes."""
         return self.retry_after_ns / 1e9
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class CostTooHigh(Rejected):
     """The request costs more than a quota's burst: it can never pass."""
@@ -73,9 +74,6 @@ class CostTooHigh(Rejected):
         self.limit = limit
         """The most that one request may cost."""
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class TooManyInFlight(Rejected):
     """The tenant has as many requests inside (waiting or in flight) as it may."""
@@ -85,9 +83,6 @@ class TooManyInFlight(Rejected):
     def __init__(self, message: str, limit: int) -> None:
         self.limit = limit
         """The tenant's cap."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class Saturated(Rejected):
@@ -121,9 +116,6 @@ class WouldTimeOut(Rejected):
     def retry_after(self) -> float:
         """Seconds that it would wait beyond its timeout: an estimate."""
         return self.retry_after_ns / 1e9
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class NoEndpoint(Rejected):

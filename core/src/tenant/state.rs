@@ -87,7 +87,7 @@ impl Tenant {
             if (occupancy >> GENERATION) as u32 != generation {
                 return Err(EntryError::Stale);
             }
-            if own(occupancy) + beneath(occupancy) >= most.min(MOST_INSIDE) {
+            if own(occupancy) + beneath(occupancy) >= most {
                 return Err(EntryError::Full);
             }
             // Acquire pairs with `vacate`: whoever comes in sees the slot as its occupant left it.

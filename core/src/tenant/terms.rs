@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{lineage::Lineage, state::Entry};
 use crate::{
     admission::Level,
-    config::{RateUnit, SeatsSpec, TenantSpec},
+    config::{MOST_INSIDE, RateUnit, SeatsSpec, TenantSpec},
     limit::{Quota, Unit},
     pool::PoolId,
 };
@@ -61,7 +61,11 @@ impl Terms {
             weight: lineage.weight,
             seats: lineage.seats,
             above: lineage.above,
-            limits: Limits { max_in_flight: spec.max_in_flight().unwrap_or(NO_CAP), quotas, quotas_number },
+            limits: Limits {
+                max_in_flight: spec.max_in_flight().unwrap_or(MOST_INSIDE),
+                quotas,
+                quotas_number,
+            },
             ancestors: [].into(),
             pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
         }
@@ -100,7 +104,7 @@ impl Terms {
 }
 
 impl Limits {
-    /// The most requests inside; [`u32::MAX`] when there is no cap.
+    /// The most requests inside; [`MOST_INSIDE`] when there is no cap.
     #[inline]
     pub(crate) const fn max_in_flight(&self) -> u32 {
         self.max_in_flight
@@ -118,7 +122,7 @@ impl Limits {
     }
 
     fn is_none(&self) -> bool {
-        self.max_in_flight == NO_CAP && self.quotas.is_empty()
+        self.max_in_flight == MOST_INSIDE && self.quotas.is_empty()
     }
 }
 
@@ -151,5 +155,3 @@ impl QuotaLists {
         self.numbers.retain(|quotas, _| Arc::strong_count(quotas) > 1);
     }
 }
-
-const NO_CAP: u32 = u32::MAX;
