@@ -89,7 +89,18 @@ fn a_seat_of_a_forbidden_pool_and_an_endpoint_of_nobody_are_noticed() {
 }
 
 #[test]
+fn turning_away_who_has_little_waiting_for_its_weight_is_noticed() {
+    // To checks that take an aggressor for a thousand times as heavy as it is, it has next to nothing waiting.
+    let plant = |edition: &mut Edition, _: &Plan| {
+        let node = edition.tree.nodes().iter().position(|node| node.name == "a1").expect("it is there");
+        edition.tree.set_weight(node, 1_000.0);
+    };
+    assert!(broken_rules("push_out", plant).contains(&"isolation"));
+}
+
+#[test]
 fn a_longer_queue_and_more_tenants_than_allowed_are_noticed() {
     assert!(broken_rules("push_out", |edition, _| edition.pools[0].total = 20).contains(&"bounds"));
+    assert!(broken_rules("push_out", |edition, _| edition.pools[0].per_tenant = 5).contains(&"bounds"));
     assert!(broken_rules("limits", |edition, _| edition.most_tenants = 20).contains(&"bounds"));
 }

@@ -310,6 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_that_left_something_behind_is_caught() {
+        let book = book();
+        let refused = |in_flight, tenant| {
+            let pool = PoolSample { capacity: 4, in_flight, waiting: 0 };
+            let stated = Stated { tenant: PARTY.tenant, in_flight: tenant, waiting: 0 };
+            book.check_refusal(PARTY.pool, pool, Some(stated)).map(|violation| violation.rule)
+        };
+        assert_eq!([refused(0, 0), refused(1, 0), refused(0, 1)], [None, Some("refusal"), Some("refusal")]);
+    }
+
+    #[test]
     fn one_admitted_too_many_is_caught_and_one_left_over_by_a_shrunken_capacity_is_not() {
         let mut book = book();
         book.admitted(PARTY, 0, 1);
