@@ -1,7 +1,7 @@
 //! A configuration in force, and what the checks must know of it.
 
 use serde_json::Value;
-use tenantry::{CapacitySpec, Config, Rate, TenantSpec, UnknownTenants};
+use tenantry::{CapacitySpec, Config, TenantSpec, UnknownTenants};
 
 use super::{
     checks::{PoolTerms, TenantTerms},
@@ -17,8 +17,6 @@ pub(crate) struct Edition {
     pub(crate) pools: Vec<PoolTerms>,
     /// By tenant.
     pub(crate) tenants: Vec<TenantTerms>,
-    /// By tenant.
-    pub(crate) rates: Vec<Vec<Rate>>,
     /// The most tenants that a balancer may know.
     pub(crate) most_tenants: usize,
 }
@@ -44,10 +42,6 @@ impl Edition {
             tree: Tree::new(&config, tenants),
             pools: pools.iter().enumerate().map(pool).collect(),
             tenants: tenants.iter().map(|tenant| tenant_terms(spec(tenant), pools)).collect(),
-            rates: tenants
-                .iter()
-                .map(|id| spec(id).map_or_else(Vec::new, |spec| spec.rates().to_vec()))
-                .collect(),
             most_tenants: made.saturating_add(config.tenants().len()),
             config,
         }
@@ -77,10 +71,7 @@ fn pool_terms(config: &Config, document: &Value, plan: &PoolPlan, widest: u32) -
 fn tenant_terms(spec: Option<&TenantSpec>, pools: &[PoolPlan]) -> TenantTerms {
     let names = spec.and_then(TenantSpec::pools);
     let may_use = |pool: &PoolPlan| names.is_none_or(|names| names.contains(&pool.name));
-    TenantTerms {
-        max_in_flight: spec.and_then(TenantSpec::max_in_flight),
-        pools: pools.iter().map(may_use).collect(),
-    }
+    TenantTerms { pools: pools.iter().map(may_use).collect() }
 }
 
 /// An endpoint's own cap.

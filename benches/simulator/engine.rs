@@ -224,7 +224,7 @@ impl Books {
         Self {
             book: Book::new(edition.pools.clone(), plan.tenants.len()),
             fairness: plan.pools.iter().map(|_| Fairness::new(edition.tree.clone())).collect(),
-            rates: rates(edition),
+            rates: Rates::new(&edition.tree),
             limits: Limits::new(edition.tree.clone(), edition.tenants.clone(), edition.pools.clone()),
             most_tenants: edition.most_tenants,
             found: vec![],
@@ -235,7 +235,7 @@ impl Books {
         self.book.set_terms(edition.pools.clone());
         self.fairness.iter_mut().for_each(|pool| pool.set_terms(edition.tree.clone()));
         self.limits.set_terms(edition.tree.clone(), edition.tenants.clone(), edition.pools.clone());
-        self.rates = rates(edition).inexact();
+        self.rates = Rates::new(&edition.tree).inexact();
         // Those that were made before stay until they are idle.
         self.most_tenants = self.most_tenants.max(edition.most_tenants);
     }
@@ -245,10 +245,6 @@ impl Books {
         let detail = format!("the balancer knows {known} tenants, and {} are the most", self.most_tenants);
         Some(Violation::new("bounds", detail))
     }
-}
-
-fn rates(edition: &Edition) -> Rates {
-    Rates::new(edition.rates.iter().map(Vec::as_slice))
 }
 
 /// A load draws the same numbers whatever other loads there are.

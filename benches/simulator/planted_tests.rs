@@ -61,18 +61,30 @@ fn seats_that_stay_free_beside_waiters_are_noticed() {
 fn another_rate_is_noticed_both_ways() {
     let rate = |per_second| {
         move |edition: &mut Edition, plan: &Plan| {
-            edition.rates[tenant(plan, "metered")] = vec![Rate::per_second(per_second).with_burst(10)];
+            edition
+                .tree
+                .set_rates(tenant(plan, "metered"), vec![Rate::per_second(per_second).with_burst(10)]);
         }
     };
     assert!(broken_rules("limits", rate(50)).contains(&"rate"));
     assert!(broken_rules("limits", rate(110)).contains(&"retry after"));
+    let above = |edition: &mut Edition, _: &Plan| {
+        let org = edition.tree.nodes().iter().position(|node| node.name == "org (group)");
+        edition.tree.set_rates(org.expect("it is there"), vec![Rate::per_second(50).with_burst(10)]);
+    };
+    assert!(broken_rules("limits", above).contains(&"rate"));
 }
 
 #[test]
 fn more_inside_or_more_seats_than_allowed_are_noticed() {
     let inside =
-        |edition: &mut Edition, plan: &Plan| edition.tenants[tenant(plan, "capped")].max_in_flight = Some(2);
+        |edition: &mut Edition, plan: &Plan| edition.tree.set_max_in_flight(tenant(plan, "capped"), 2);
     assert!(broken_rules("limits", inside).contains(&"limits"));
+    let beneath = |edition: &mut Edition, _: &Plan| {
+        let org = edition.tree.nodes().iter().position(|node| node.name == "org (group)");
+        edition.tree.set_max_in_flight(org.expect("it is there"), 2);
+    };
+    assert!(broken_rules("limits", beneath).contains(&"limits"));
     let seats = |edition: &mut Edition, _: &Plan| {
         let team = edition.tree.nodes().iter().position(|node| node.name == "team (group)");
         edition.tree.set_max_seats(team.expect("it is there"), Amount::Seats(2));

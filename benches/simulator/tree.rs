@@ -1,6 +1,6 @@
 //! The tree of shares as a configuration writes it: the tenants that ask, and the groups above them.
 
-use tenantry::{Amount, Config, TenantSpec, UnknownTenants};
+use tenantry::{Amount, Config, Rate, TenantSpec, UnknownTenants};
 
 /// Tenants and groups, each with its weight among its siblings.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,10 @@ pub(crate) struct Node {
     pub(crate) by_weight: bool,
     /// The most seats that it may have.
     pub(crate) max_seats: Option<Amount>,
+    /// The most requests inside, waiting or in flight; a parent's count for its group.
+    pub(crate) max_in_flight: Option<u32>,
+    /// Likewise.
+    pub(crate) rates: Vec<Rate>,
 }
 
 impl Tree {
@@ -119,6 +123,8 @@ impl Node {
             parent: None,
             by_weight: spec.is_none_or(|spec| spec.seats().is_none()),
             max_seats: spec.and_then(|spec| spec.seats().max()),
+            max_in_flight: spec.and_then(TenantSpec::max_in_flight),
+            rates: spec.map_or_else(Vec::new, |spec| spec.rates().to_vec()),
         }
     }
 }
@@ -156,6 +162,14 @@ impl Tree {
     }
 
     /// As if a tenant's weight were another.
+    pub(crate) fn set_rates(&mut self, node: usize, rates: Vec<Rate>) {
+        self.nodes[node].rates = rates;
+    }
+
+    pub(crate) fn set_max_in_flight(&mut self, node: usize, most: u32) {
+        self.nodes[node].max_in_flight = Some(most);
+    }
+
     pub(crate) fn set_weight(&mut self, node: usize, weight: f64) {
         self.nodes[node].weight = weight;
     }

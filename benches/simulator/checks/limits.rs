@@ -1,6 +1,6 @@
 //! Limits, isolation and bounds of tenants and queues, at every level of the tree.
 //!
-//! No tenant is over its own `max_in_flight`, no tenant and no group over its `seats.max`; nobody has a seat of a pool, or an endpoint, that is
+//! No tenant and no group is over its `max_in_flight` or its `seats.max`; nobody has a seat of a pool, or an endpoint, that is
 //! not its own to use; no queue is longer than configured; and whoever is turned away because a queue is full has, at every level of
 //! the tree, at least as much waiting for its weight as each of its siblings, give or take one request.
 
@@ -14,8 +14,6 @@ use crate::{record::PoolSample, tree::Tree};
 /// What a tenant may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TenantTerms {
-    /// Of requests inside: waiting or in flight.
-    pub(crate) max_in_flight: Option<u32>,
     /// By pool: whether it may use it.
     pub(crate) pools: Vec<bool>,
 }
@@ -152,12 +150,14 @@ impl Limits {
     }
 
     fn over_inside(&self, tenant: usize) -> Option<Violation> {
-        let limit = self.tenants[tenant].max_in_flight?;
-        let inside: u32 = self.standings.iter().map(|pool| pool[tenant].leases + pool[tenant].waiting).sum();
-        (inside > limit).then(|| {
-            let name = &self.tree.nodes()[tenant].name;
-            Violation::new("limits", format!("{name} has {inside} inside, and {limit} is the most"))
-        })
+        let inside = |node: usize| -> u32 {
+            self.standings.iter().map(|pool| pool[node].leases + pool[node].waiting).sum()
+        };
+        let nodes = self.tree.nodes();
+        let over = |&node: &usize| nodes[node].max_in_flight.is_some_and(|limit| inside(node) > limit);
+        let node = self.tree.upwards(tenant).find(over)?;
+        let (name, limit) = (&nodes[node].name, nodes[node].max_in_flight.unwrap_or_default());
+        Some(Violation::new("limits", format!("{name} has {} inside, and {limit} is the most", inside(node))))
     }
 
     /// A request that is alone in its tenant or group may be wider than its bound.

@@ -6,7 +6,7 @@
 //! 3. *Fair share*: any two tenants of one parent that both wait without a pause.
 //! 4. *Work conservation*: nobody waits while a seat is free and an endpoint can serve.
 //! 5. *Rate*: no more than a rate's burst, and its amount by time.
-//! 6. *Limits*: no tenant is over its `max_in_flight`, no tenant or group over its `seats.max`; a *refusal* leaves every counter as it was.
+//! 6. *Limits*: no tenant or group is over its `max_in_flight` or its `seats.max`; a *refusal* leaves every counter as it was.
 //! 7. *Retry after*: whoever is refused by a rate is told when there is room again.
 //! 9. *Isolation*: nobody is sent where it may not go, and a full queue turns away whoever has most waiting for its weight.
 //! 10. *Bounds*: lines, queues and the number of tenants are no longer than configured.

@@ -9,13 +9,16 @@ use std::time::Duration;
 use tenantry::{Rate, RateUnit};
 
 use super::Violation;
+use crate::tree::{Node, Tree};
 
-/// Every rate of every tenant.
+/// Every rate of every tenant and of every group.
 #[derive(Debug)]
 pub(crate) struct Rates {
-    /// By tenant.
+    /// By tenant: its own node in the tree and those above, whose rates count, too.
+    ways: Vec<Vec<usize>>,
+    /// By node.
     buckets: Vec<Vec<Bucket>>,
-    /// By tenant: whether all that it was charged is known exactly. What a request that waited gets back is known as a bound only, and so is
+    /// By node: whether all that it was charged is known exactly. What a request that waited gets back is known as a bound only, and so is
     /// what an update carries over.
     exact: Vec<bool>,
 }
@@ -30,9 +33,23 @@ struct Bucket {
 }
 
 impl Rates {
-    pub(crate) fn new<'a>(tenants: impl Iterator<Item = &'a [Rate]>) -> Self {
-        let buckets: Vec<Vec<_>> = tenants.map(|rates| rates.iter().map(Bucket::new).collect()).collect();
-        Self { exact: vec![true; buckets.len()], buckets }
+    pub(crate) fn new(tree: &Tree) -> Self {
+        let bucket = |node: &Node| node.rates.iter().map(Bucket::new).collect();
+        Self {
+            ways: (0..tree.tenants()).map(|tenant| tree.upwards(tenant).collect()).collect(),
+            buckets: tree.nodes().iter().map(bucket).collect(),
+            exact: vec![true; tree.nodes().len()],
+        }
+    }
+
+    /// What a tenant's requests are charged to, as it is now.
+    fn charged(&mut self, tenant: usize, now: u64, mut visit: impl FnMut(&mut Bucket)) {
+        for &node in &self.ways[tenant] {
+            for bucket in &mut self.buckets[node] {
+                bucket.run_to(now);
+                visit(bucket);
+            }
+        }
     }
 
     /// What was taken before is not known.
@@ -43,8 +60,7 @@ impl Rates {
     /// A request is let in, to a seat or to the queue.
     pub(crate) fn accepted(&mut self, tenant: usize, cost: u64, now: u64) -> Option<Violation> {
         let mut found = None;
-        for bucket in &mut self.buckets[tenant] {
-            bucket.run_to(now);
+        self.charged(tenant, now, |bucket| {
             bucket.level += bucket.amount(cost);
             if bucket.level > bucket.burst * (1.0 + ROUNDING) + ROUNDING {
                 let detail = format!(
@@ -53,7 +69,7 @@ impl Rates {
                 );
                 found = Some(Violation::new("rate", detail));
             }
-        }
+        });
         found
     }
 
@@ -65,14 +81,13 @@ impl Rates {
         retry_after: Duration,
         now: u64,
     ) -> Option<Violation> {
-        if !self.exact[tenant] {
+        if !self.ways[tenant].iter().all(|&node| self.exact[node]) {
             return None;
         }
         let mut due = 0.0_f64;
-        for bucket in &mut self.buckets[tenant] {
-            bucket.run_to(now);
+        self.charged(tenant, now, |bucket| {
             due = due.max((bucket.level + bucket.amount(cost) - bucket.burst) / bucket.per_nano);
-        }
+        });
         let told = retry_after.as_secs_f64() * 1e9;
         ((told - due).abs() > RETRY_ROUNDING).then(|| {
             let detail = format!(
@@ -84,11 +99,12 @@ impl Rates {
 
     /// A request that waited is turned away: what has not run out of its charge is given back.
     pub(crate) fn undone(&mut self, tenant: usize, cost: u64, now: u64) {
-        self.exact[tenant] = false;
-        for bucket in &mut self.buckets[tenant] {
-            bucket.run_to(now);
-            bucket.level = (bucket.level - bucket.amount(cost)).max(0.0);
+        for &node in &self.ways[tenant] {
+            self.exact[node] = false;
         }
+        self.charged(tenant, now, |bucket| {
+            bucket.level = (bucket.level - bucket.amount(cost)).max(0.0);
+        });
     }
 }
 
@@ -124,10 +140,15 @@ const ROUNDING: f64 = 1e-6;
 mod tests {
     use super::*;
 
+    fn rates(rate: Rate) -> Rates {
+        let mut tree = Tree::of_weights(&[1]);
+        tree.set_rates(0, vec![rate]);
+        Rates::new(&tree)
+    }
+
     #[test]
     fn more_than_burst_and_rate_is_caught() {
-        let rates = [Rate::per_second(10).with_burst(2)];
-        let mut rates = Rates::new([&rates[..]].into_iter());
+        let mut rates = rates(Rate::per_second(10).with_burst(2));
         assert!(rates.accepted(0, 1, 0).is_none());
         assert!(rates.accepted(0, 1, 0).is_none());
         assert!(rates.accepted(0, 1, 100_000_000).is_none());
@@ -136,8 +157,7 @@ mod tests {
 
     #[test]
     fn a_wrong_time_to_come_back_is_caught_early_or_late() {
-        let rates = [Rate::per_second(10).with_burst(1)];
-        let mut rates = Rates::new([&rates[..]].into_iter());
+        let mut rates = rates(Rate::per_second(10).with_burst(1));
         assert!(rates.accepted(0, 1, 0).is_none());
         let mut told = |nanos| rates.refused(0, 1, Duration::from_nanos(nanos), 40_000_000).is_some();
         assert_eq!([59_999_990, 60_000_000, 60_000_010].map(&mut told), [true, false, true]);
@@ -145,8 +165,7 @@ mod tests {
 
     #[test]
     fn what_was_given_back_may_be_taken_again() {
-        let rates = [Rate::per_second(1).with_burst(1)];
-        let mut rates = Rates::new([&rates[..]].into_iter());
+        let mut rates = rates(Rate::per_second(1).with_burst(1));
         assert!(rates.accepted(0, 1, 0).is_none());
         rates.undone(0, 1, 10);
         assert!(rates.accepted(0, 1, 10).is_none());
