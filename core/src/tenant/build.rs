@@ -68,7 +68,7 @@ impl Directory {
         for (listed, (key, slot)) in listing.tenants.into_iter().zip(placed) {
             next.insert(key.hash, slot, terms.number(ancestry.complete(listed)));
         }
-        registry.clock.clear();
+        let mut made = HashSet::new();
         if let Some(MadeSpec { template, most, idle }) = listing.made {
             let made_terms = ancestry.complete(template);
             let overflow = match previous.unknown {
@@ -86,11 +86,12 @@ impl Directory {
                     let slot = changes.note(slot, &previous.terms[old as usize], &made_terms);
                     next.insert(key.hash, slot, number);
                     next.made.fetch_add(1, Ordering::Relaxed);
-                    registry.clock.add(slot, slab, now);
+                    made.insert(slot);
                 }
             }
         }
         registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
+        registry.hand.follow(made, slab, now);
         next.terms = terms.list.into();
         next.edition = previous.edition + 1;
         Some((next, changes.0))

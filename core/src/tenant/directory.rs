@@ -188,7 +188,7 @@ impl Directory {
         let slot = registry.allocate(id, &key.words, slab)?;
         self.insert(key.hash, slot, terms);
         self.made.fetch_add(1, Ordering::Relaxed);
-        registry.clock.add(slot, slab, now);
+        registry.hand.add(slot, slab, now);
         let generation = slab.get(slot).matches(&key.words)?;
         Some(Found { slot, generation, terms })
     }

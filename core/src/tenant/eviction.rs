@@ -4,7 +4,7 @@
 //! gains nobody anything, and debt is kept until it has drained. Source of the hand: Corbató's CLOCK (1968). *Where we differ*: instead of a bit that
 //! every request sets, the hand compares the tenant's counts with those it saw the last time round, which costs the request nothing.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use super::{Directory, Registry, Slab, Tenant, directory::Unknown};
 use crate::{
@@ -13,11 +13,11 @@ use crate::{
     time::{Time, nanos},
 };
 
-/// The made tenants of the directory in force, and where the hand is.
+/// The made tenants of the directory in force, and which of them the hand points to.
 #[derive(Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct Hand {
     made: Vec<Made>,
-    hand: usize,
+    at: usize,
     /// Whether anybody was evicted since the hand was last at the start.
     fruitful: bool,
 }
@@ -32,26 +32,29 @@ struct Made {
     since: u32,
 }
 
-impl Clock {
+impl Hand {
     /// Puts a tenant before the hand.
     pub(super) fn add(&mut self, slot: u32, slab: &Slab, now: Time) {
         self.made.push(Made { slot, activity: slab.get(slot).activity(), since: millis(now) });
     }
 
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
+    /// Another directory's made tenants: what is known of those who stay is kept.
+    pub(super) fn follow(&mut self, mut slots: HashSet<u32>, slab: &Slab, now: Time) {
+        self.made.retain(|made| slots.remove(&made.slot));
+        slots.into_iter().for_each(|slot| self.add(slot, slab, now));
+        self.at = 0;
     }
 
     fn advance(&mut self) -> Lap {
-        self.hand += 1;
+        self.at += 1;
         self.wrap()
     }
 
     fn wrap(&mut self) -> Lap {
-        if self.hand < self.made.len() {
+        if self.at < self.made.len() {
             return Lap::Under;
         }
-        self.hand = 0;
+        self.at = 0;
         if std::mem::take(&mut self.fruitful) { Lap::Under } else { Lap::Fruitless }
     }
 }
@@ -74,9 +77,9 @@ impl Directory {
     pub(super) fn sweep(&self, registry: &mut Registry, slab: &Slab, now: Time) {
         let Unknown::Made { terms, idle, most, .. } = self.unknown else { return };
         let quotas = self.terms[terms as usize].limits().quotas();
-        for _ in 0..AT_ONCE.min(registry.clock.made.len()) {
-            let clock = &mut registry.clock;
-            let made = &mut clock.made[clock.hand];
+        for _ in 0..AT_ONCE.min(registry.hand.made.len()) {
+            let hand = &mut registry.hand;
+            let made = &mut hand.made[hand.at];
             let (slot, tenant) = (made.slot, slab.get(made.slot));
             let activity = tenant.activity();
             if activity != made.activity || tenant.is_occupied() {
@@ -84,14 +87,14 @@ impl Directory {
             }
             let rested = Duration::from_millis(u64::from(millis(now).wrapping_sub(made.since))) >= idle;
             let lap = if rested && tenant.vacate_if(|tenant| tenant.is_as_new(activity, quotas, now)) {
-                clock.made.swap_remove(clock.hand);
-                clock.fruitful = true;
-                let lap = clock.wrap();
+                hand.made.swap_remove(hand.at);
+                hand.fruitful = true;
+                let lap = hand.wrap();
                 self.remove(slot, registry, slab);
                 registry.release(slot);
                 lap
             } else {
-                clock.advance()
+                hand.advance()
             };
             if lap == Lap::Fruitless && self.made.load(Ordering::Relaxed) >= most {
                 // Nobody becomes idle much sooner.

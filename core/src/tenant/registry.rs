@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Slab,
     directory::MOST_SLOTS,
-    eviction::Clock,
+    eviction::Hand,
     id::{IdHasher, IdWords},
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Registry {
     retired: Vec<u32>,
     /// Ids that do not fit a slot's words.
     long_names: HashMap<u32, Box<str>>,
-    pub(super) clock: Clock,
+    pub(super) hand: Hand,
 }
 
 impl Registry {
@@ -31,7 +31,7 @@ impl Registry {
             free: vec![],
             retired: vec![],
             long_names: HashMap::new(),
-            clock: Clock::default(),
+            hand: Hand::default(),
         }
     }
 

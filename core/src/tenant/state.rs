@@ -39,7 +39,7 @@ pub(crate) enum EntryError {
 }
 
 impl Entry {
-    /// Unique over all tenants that ever were: what the fair queue tells flows apart by.
+    /// Unique over the last eight million occupants of each slot: what the fair queue tells flows apart by.
     pub(crate) const fn key(&self) -> u64 {
         (self.generation as u64) << 32 | self.slot as u64
     }
