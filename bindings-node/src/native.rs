@@ -174,7 +174,7 @@ impl NativeBalancer {
     /// Never, as far as is known.
     #[napi(catch_unwind)]
     pub fn tenant_page(&self, start: u32, most: u32) -> Result<String> {
-        json(serde_json::to_string(&self.state.balancer.tenant_page(start, most as usize)))
+        json(serde_json::to_string(&self.state.balancer.tenant_page(start, most)))
     }
 
     /// The moment on the balancer's clock.

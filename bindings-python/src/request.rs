@@ -7,7 +7,7 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyString},
 };
-use tenantry::Request;
+use tenantry::{Request, TenantPage};
 
 /// What hash strategies keep together: text or bytes.
 pub(crate) struct Key<'a>(&'a [u8]);
@@ -60,12 +60,14 @@ pub(crate) fn shaped(request: Request<'_>, priority: i64, seats: i64) -> PyResul
 }
 
 /// Where a page of tenants starts, and how many it may hold.
-pub(crate) fn page_bounds(start: i64, most: i64) -> PyResult<(u32, usize)> {
+pub(crate) fn page_bounds(start: i64, most: i64) -> PyResult<(u32, u32)> {
     let from = u32::try_from(start).map_err(|_| {
         PyValueError::new_err(format!("start: give 0 or what the page before has as next, not {start}"))
     })?;
-    let size = usize::try_from(most).ok().filter(|most| (1..=LARGEST_PAGE).contains(most));
-    let wrong = || PyValueError::new_err(format!("most: give a number from 1 to {LARGEST_PAGE}, not {most}"));
+    let size = u32::try_from(most).ok().filter(|most| (1..=TenantPage::LARGEST).contains(most));
+    let wrong = || {
+        PyValueError::new_err(format!("most: give a number from 1 to {}, not {most}", TenantPage::LARGEST))
+    };
     Ok((from, size.ok_or_else(wrong)?))
 }
 
@@ -87,5 +89,3 @@ pub(crate) fn measured(name: &str, seconds: f64) -> PyResult<Duration> {
 
 /// RFC 9218's last urgency.
 const LEAST_URGENT: u8 = 7;
-
-const LARGEST_PAGE: usize = 10_000;

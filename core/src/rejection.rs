@@ -35,7 +35,7 @@ pub enum Rejection {
     },
     /// The tenant has as many requests inside (waiting or in flight) as it may.
     TooManyInFlight {
-        /// The tenant's cap.
+        /// The cap that is reached: the tenant's own, or that of a parent, which counts everybody beneath it.
         limit: u32,
     },
     /// Every seat is taken, and the caller did not want to wait.
@@ -104,7 +104,7 @@ impl fmt::Display for Rejection {
                 write!(f, "the request costs more than the {limit} that one request may cost")
             }
             Self::TooManyInFlight { limit } => {
-                write!(f, "the tenant has the {limit} requests inside that it may have")
+                write!(f, "the tenant, or a parent of it, has the {limit} requests inside that it may have")
             }
             Self::Saturated => f.write_str("every seat of the pool is taken"),
             Self::QueueFull => f.write_str("every seat of the pool is taken and its queue is full"),

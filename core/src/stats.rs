@@ -87,6 +87,9 @@ impl Stats {
 }
 
 impl TenantPage {
+    /// The most tenants that one page holds.
+    pub const LARGEST: u32 = 10_000;
+
     /// The tenants of this page; there may be fewer than asked for, also none, with more to come.
     #[must_use]
     pub fn tenants(&self) -> &[TenantStats] {

@@ -86,6 +86,29 @@ fn a_decision_allocates_nothing() {
 }
 
 #[test]
+fn each_limited_parent_costs_one_small_block_and_others_nothing() {
+    let pool = PoolSpec::new(["http://10.0.0.1:8080"]).with_capacity(CapacitySpec::fixed(64));
+    let limited = || TenantSpec::new().with_max_in_flight(9).with_rate(Rate::per_second(1_000_000));
+    let config = Config::new()
+        .with_pool("api", pool)
+        .with_tenant("org", limited())
+        .with_tenant("unit", TenantSpec::new().with_parent("org"))
+        .with_tenant("team", limited().with_parent("unit"))
+        .with_tenant("key", limited().with_parent("team"))
+        .with_tenant("plain", TenantSpec::new())
+        .with_tenant("beneath-plain", TenantSpec::new().with_parent("plain"));
+    let balancer = Balancer::new(config).expect("the configuration is right");
+    for (id, blocks) in [("beneath-plain", 0), ("org", 0), ("unit", 1), ("key", 2)] {
+        let once = || {
+            let lease = balancer.try_acquire(&Request::new(id)).expect("there is room");
+            lease.finish(Outcome::success().with_cost(2));
+        };
+        once();
+        assert_eq!(allocations(|| (0..100).for_each(|_| once())), 100 * blocks, "{id}");
+    }
+}
+
+#[test]
 fn a_refusal_allocates_nothing() {
     let balancer = balancer(StrategySpec::P2c, CapacitySpec::fixed(64));
     let asks = |tenant, pool| balancer.try_acquire(&Request::new(tenant).pool(pool)).is_ok();

@@ -76,13 +76,13 @@ class CostTooHigh(Rejected):
 
 
 class TooManyInFlight(Rejected):
-    """The tenant has as many requests inside (waiting or in flight) as it may."""
+    """The tenant, or a parent of it, has as many requests inside (waiting or in flight) as it may."""
 
     code = "TOO_MANY_IN_FLIGHT"
 
     def __init__(self, message: str, limit: int) -> None:
         self.limit = limit
-        """The tenant's cap."""
+        """The cap that is reached: the tenant's own, or that of a parent, which counts everybody beneath it."""
 
 
 class Saturated(Rejected):

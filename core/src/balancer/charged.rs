@@ -191,20 +191,20 @@ impl State {
         visit: impl Fn(Entry, &Limits, (u32, &Charge)),
     ) {
         let directory = &snapshot.directory;
-        let same = directory.edition() == charged.edition;
-        let terms = |entry| {
-            let own = same && entry == charged.found.entry();
-            if own {
-                Some(directory.terms(&charged.found))
-            } else {
-                directory.terms_of(entry, &self.hasher, &self.slab)
+        // In the edition that it came in by, nobody needs to be looked up.
+        let known = (directory.edition() == charged.edition).then(|| directory.terms(&charged.found));
+        let limits = |entry| match known {
+            Some(terms) if entry == charged.found.entry() => Some(terms.limits()),
+            Some(terms) => {
+                terms.ancestors().iter().find(|above| above.entry == entry).map(|above| &above.limits)
             }
+            None => directory.terms_of(entry, &self.hasher, &self.slab).map(Terms::limits),
         };
         let own = (charged.found.entry(), charged.quotas, &charged.charge);
         let above = charged.above().map(|above| (above.entry, above.quotas, &above.charge));
         for (entry, quotas, charge) in std::iter::once(own).chain(above) {
-            if let Some(terms) = terms(entry) {
-                visit(entry, terms.limits(), (quotas, charge));
+            if let Some(limits) = limits(entry) {
+                visit(entry, limits, (quotas, charge));
             }
         }
     }

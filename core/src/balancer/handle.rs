@@ -168,7 +168,8 @@ impl Balancer {
         self.state.stats_of_tenant(id)
     }
 
-    /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most 10 000), from
+    /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most
+    /// [`TenantPage::LARGEST`]), from
     /// `start` on, which is 0 for the first page and then what the page before says. Whoever is there all the time is on exactly
     /// one page. New tenants wait while a page is made, requests do not.
     ///
@@ -188,7 +189,7 @@ impl Balancer {
     /// # Ok::<(), tenantry::ConfigError>(())
     /// ```
     #[must_use]
-    pub fn tenant_page(&self, start: u32, most: usize) -> TenantPage {
+    pub fn tenant_page(&self, start: u32, most: u32) -> TenantPage {
         self.state.tenant_page(start, most)
     }
 

@@ -46,16 +46,16 @@ impl State {
         Stats { tenants, other, pools }
     }
 
-    pub(super) fn tenant_page(&self, start: u32, most: usize) -> TenantPage {
-        let most = most.clamp(1, LARGEST_PAGE);
+    pub(super) fn tenant_page(&self, start: u32, most: u32) -> TenantPage {
+        let most = most.clamp(1, TenantPage::LARGEST);
         // Nobody is made or evicted meanwhile.
         let register = self.registry.lock();
         let snapshot = self.published.load();
         let slots = register.tenants.slots();
         let (mut tenants, mut slot) = (vec![], start);
         // Slots without a tenant cost little, but not nothing.
-        let end = u32::try_from(most).map_or(slots, |most| start.saturating_add(most * SPARSE)).min(slots);
-        while slot < end && tenants.len() < most {
+        let end = start.saturating_add(most * SPARSE).min(slots);
+        while slot < end && tenants.len() < most as usize {
             if snapshot.directory.has(slot, &self.hasher, &self.slab) {
                 let shared = snapshot.directory.is_overflow(slot);
                 let name = self.slab.get(slot).name(slot, &register.tenants);
@@ -115,6 +115,5 @@ fn pool_stats(service: &Service, now: Time) -> PoolStats {
 }
 
 const MOST_TENANTS: usize = 100;
-const LARGEST_PAGE: usize = 10_000;
 /// How many slots a page looks at for each tenant that it may hold.
 const SPARSE: u32 = 8;

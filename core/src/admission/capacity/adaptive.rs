@@ -193,8 +193,11 @@ const FASTER: f64 = 0.75;
 const ALIKE: f64 = 0.3;
 /// In standard errors of the mean.
 const NOISE: f64 = 2.0;
+/// Of what waits for its latency.
 const PROBE_SHARE: f64 = 0.3;
+/// Seats are in use from this part of the limit on.
 const NEARLY_ALL: f64 = 0.75;
+/// Streams that a step up lets begin.
 const FEWEST_STARTS: f64 = 10.0;
 const NOTABLY_LESS: f64 = 0.88;
 const PROBE: Duration = Duration::from_millis(60);

@@ -88,6 +88,8 @@ pub(super) struct Group {
     /// Counts busy periods.
     pub(super) epoch: u32,
     pub(super) pace: Pace,
+    /// Whether some who have gone are still to be forgotten, and the tree knows.
+    pub(super) untidy: bool,
 }
 
 /// `not claiming a guarantee << 127 | tag`, then arrival.
@@ -228,6 +230,7 @@ impl Group {
             in_play: 0,
             epoch: 0,
             pace: Pace::default(),
+            untidy: false,
         }
     }
 

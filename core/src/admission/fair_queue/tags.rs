@@ -135,7 +135,7 @@ impl Tree {
         }
     }
 
-    /// Sees who is next in a group.
+    /// Sees who is next in a group, and forgets a few of those who have gone.
     fn raise_head(&mut self, node: u32) {
         let group = self.node(node).group();
         if let Some((place, turn)) = group.heads.least() {
@@ -151,13 +151,15 @@ impl Tree {
         group.virtual_time = 0;
         group.epoch = group.epoch.wrapping_add(1);
         group.pace.reset();
-        if !self.forget_gone(node, AT_ONCE_AT_REST) {
+        let untidy = !self.forget_gone(node, AT_ONCE_AT_REST);
+        if untidy && !std::mem::replace(&mut self.node_mut(node).group_mut().untidy, true) {
             self.untidy.push(node);
         }
     }
 
     /// Forgets some of those who were kept for a tag that means nothing any more: virtual time has reached it, or a new busy period has
-    /// begun. Never more than `most` at once, so that no request pays for a crowd that has gone. Says whether that was all.
+    /// begun. Never more than `most` at once, so that no request pays for a crowd that has gone. Says whether there is nothing more to
+    /// forget now.
     fn forget_gone(&mut self, node: u32, most: usize) -> bool {
         for _ in 0..most {
             let group = self.node(node).group();
@@ -182,12 +184,15 @@ impl Tree {
     /// Goes on forgetting in a group that is at rest.
     pub(super) fn tidy(&mut self) {
         let Some(&node) = self.untidy.last() else { return };
-        let is_group = self.nodes.get(node as usize).is_some_and(|node| matches!(node.kind, Kind::Group(_)));
-        if !is_group || self.forget_gone(node, AT_ONCE) {
-            self.untidy.pop();
-            if node != ROOT {
-                self.refresh_if_there(node);
-            }
+        // One that has gone may have left its number to another node.
+        let untidy = matches!(self.nodes.get(node as usize), Some(Node { kind: Kind::Group(group), .. }) if group.untidy);
+        if untidy && !self.forget_gone(node, AT_ONCE) {
+            return;
+        }
+        self.untidy.pop();
+        if untidy {
+            self.node_mut(node).group_mut().untidy = false;
+            self.refresh(node);
         }
     }
 
