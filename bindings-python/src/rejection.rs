@@ -27,6 +27,10 @@ fn exception<'py>(py: Python<'py>, rejection: &Rejection) -> PyResult<Bound<'py,
         Rejection::WouldTimeOut { retry_after } => {
             class!("WouldTimeOut").call1((message, retry_after.as_nanos()))
         }
+        Rejection::BudgetExhausted { retry_after } => {
+            class!("BudgetExhausted").call1((message, retry_after.as_nanos()))
+        }
+        Rejection::UnknownDimension => class!("UnknownDimension").call1((message,)),
         Rejection::CostTooHigh { limit } => class!("CostTooHigh").call1((message, limit)),
         Rejection::TooManyInFlight { limit } => class!("TooManyInFlight").call1((message, limit)),
         Rejection::UnknownTenant => class!("UnknownTenant").call1((message,)),

@@ -29,6 +29,7 @@ mod admission;
 mod balancer;
 mod config;
 mod endpoint;
+mod event;
 mod ewma;
 mod health;
 mod limit;
@@ -48,13 +49,14 @@ pub use balancer::{Acquire, Balancer, Lease};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
-    AdaptiveSpec, AimdSpec, Amount, CapacitySpec, CodelSpec, Config, ConfigError, EndpointSpec,
-    Gradient2Spec, GradientSpec, OutlierSpec, PoolSpec, QueueOrder, QueueSpec, Rate, RateUnit, SeatsSpec,
-    StrategySpec, TenantSpec, UnknownTenants, VegasSpec,
+    AdaptiveSpec, AimdSpec, Amount, Budget, BudgetPeriod, CapacitySpec, CodelSpec, Config, ConfigError,
+    EndpointSpec, Gradient2Spec, GradientSpec, OutlierSpec, PoolSpec, QueueOrder, QueueSpec, Rate, RateUnit,
+    SeatsSpec, StrategySpec, TenantSpec, UnknownTenants, VegasSpec,
 };
 pub use endpoint::Endpoint;
+pub use event::Event;
 pub use outcome::{Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;
-pub use stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
+pub use stats::{EndpointStats, LimitStats, PoolStats, Stats, TenantPage, TenantStats};
 pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};

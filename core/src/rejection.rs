@@ -28,11 +28,18 @@ pub enum Rejection {
         /// The same request passes after this long, and not a nanosecond before, if nothing else happens.
         retry_after: Duration,
     },
-    /// The request costs more than a quota's burst: it can never pass.
+    /// The request asks for more than a limit ever has at once: it can never pass.
     CostTooHigh {
-        /// The most that one request may cost.
+        /// The most that one request may ask for.
         limit: u64,
     },
+    /// A budget is spent.
+    BudgetExhausted {
+        /// The same request passes after this long, and not a nanosecond before, if nothing else happens.
+        retry_after: Duration,
+    },
+    /// The request declares an amount of something that is no dimension of the configuration.
+    UnknownDimension,
     /// The tenant has as many requests inside (waiting or in flight) as it may.
     TooManyInFlight {
         /// The cap that is reached: the tenant's own, or that of a parent, which counts everybody beneath it.
@@ -63,6 +70,8 @@ impl Rejection {
             Self::PoolForbidden => "POOL_FORBIDDEN",
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::CostTooHigh { .. } => "COST_TOO_HIGH",
+            Self::BudgetExhausted { .. } => "BUDGET_EXHAUSTED",
+            Self::UnknownDimension => "UNKNOWN_DIMENSION",
             Self::TooManyInFlight { .. } => "TOO_MANY_IN_FLIGHT",
             Self::Saturated => "SATURATED",
             Self::QueueFull => "QUEUE_FULL",
@@ -76,7 +85,9 @@ impl Rejection {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::WouldTimeOut { retry_after } => Some(*retry_after),
+            Self::RateLimited { retry_after }
+            | Self::BudgetExhausted { retry_after }
+            | Self::WouldTimeOut { retry_after } => Some(*retry_after),
             _ => None,
         }
     }
@@ -86,7 +97,11 @@ impl Rejection {
     pub const fn is_permanent(&self) -> bool {
         matches!(
             self,
-            Self::UnknownTenant | Self::UnknownPool | Self::PoolForbidden | Self::CostTooHigh { .. }
+            Self::UnknownTenant
+                | Self::UnknownPool
+                | Self::PoolForbidden
+                | Self::CostTooHigh { .. }
+                | Self::UnknownDimension
         )
     }
 }
@@ -103,6 +118,10 @@ impl fmt::Display for Rejection {
             Self::CostTooHigh { limit } => {
                 write!(f, "the request costs more than the {limit} that one request may cost")
             }
+            Self::BudgetExhausted { retry_after } => {
+                write!(f, "the tenant's budget is spent; it returns in {retry_after:?}")
+            }
+            Self::UnknownDimension => f.write_str("the request declares an amount of no known dimension"),
             Self::TooManyInFlight { limit } => {
                 write!(f, "the tenant, or a parent of it, has the {limit} requests inside that it may have")
             }

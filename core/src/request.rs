@@ -19,6 +19,7 @@ pub struct Request<'a> {
     pool: Option<&'a str>,
     key: Option<&'a [u8]>,
     cost: u64,
+    amounts: &'a [(&'a str, u64)],
     seats: u32,
     priority: u8,
     patience: Patience,
@@ -44,6 +45,7 @@ impl<'a> Request<'a> {
             pool: None,
             key: None,
             cost: 1,
+            amounts: &[],
             seats: 1,
             priority: DEFAULT_PRIORITY,
             patience: Patience::Queue,
@@ -77,6 +79,14 @@ impl<'a> Request<'a> {
     #[must_use]
     pub const fn seats(mut self, seats: u32) -> Self {
         self.seats = seats;
+        self
+    }
+
+    /// What it will use of the configuration's [dimensions](crate::Config::with_dimensions), as far as that is known: reserved now,
+    /// corrected by what [is reported](crate::Lease::report). Default: nothing, and then it passes while anything is left.
+    #[must_use]
+    pub const fn amounts(mut self, amounts: &'a [(&'a str, u64)]) -> Self {
+        self.amounts = amounts;
         self
     }
 
@@ -118,6 +128,10 @@ impl<'a> Request<'a> {
 
     pub(crate) const fn class(&self) -> u8 {
         self.priority
+    }
+
+    pub(crate) const fn declared(&self) -> &'a [(&'a str, u64)] {
+        self.amounts
     }
 
     pub(crate) const fn units(&self) -> u64 {

@@ -68,6 +68,13 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// The moment that it is. Never goes back.
     fn now(&self) -> Time;
 
+    /// The time since 1970, for limits that go by the calendar. By default the system's; it may be set back, and then such limits stay in
+    /// the window that they are in.
+    #[expect(clippy::disallowed_methods, reason = "this is where the calendar is read")]
+    fn unix(&self) -> Duration {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
+    }
+
     /// Asks to be told when time moves by hand; a clock that runs by itself ignores it.
     fn subscribe(&self, listener: Weak<dyn ClockListener>) {
         drop(listener);
@@ -128,6 +135,8 @@ pub struct ManualClock {
 #[derive(Default)]
 struct ManualTime {
     nanos: AtomicU64,
+    /// The time since 1970 at the clock's start, in nanoseconds.
+    unix: u64,
     listeners: Mutex<Vec<Weak<dyn ClockListener>>>,
 }
 
@@ -136,6 +145,12 @@ impl ManualClock {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A clock at [`Time::ZERO`] that says that it was started `unix` after the beginning of 1970. [`new`](Self::new) starts in 1970.
+    #[must_use]
+    pub fn starting_at(unix: Duration) -> Self {
+        Self { shared: Arc::new(ManualTime { unix: nanos(unix), ..ManualTime::default() }) }
     }
 
     /// Moves time on. Waiters whose deadline has come are rejected before this returns.
@@ -158,6 +173,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Time {
         Time(self.shared.nanos.load(Ordering::SeqCst))
+    }
+
+    fn unix(&self) -> Duration {
+        Duration::from_nanos(self.shared.unix.saturating_add(self.now().as_nanos()))
     }
 
     fn subscribe(&self, listener: Weak<dyn ClockListener>) {

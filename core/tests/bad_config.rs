@@ -16,9 +16,9 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[tenants.acme]\nrates = '1/s'", "tenants.acme.rates", r#""1/s""#, "`rate`"),
     (
         "[tenants.acme]\nrate = { requests = 1, per = '1s', brust = 2 }",
-        "tenants.acme.rate.brust",
-        "2",
-        "`burst`",
+        "tenants.acme.rate",
+        r#"{"brust":2,"per":"1s","requests":1}"#,
+        "brust is one too many, or misspelt",
     ),
     (
         "[pools.api]\nendpoints = []\nhealth = { outliers = {} }",

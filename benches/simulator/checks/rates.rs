@@ -112,7 +112,7 @@ impl Rates {
 impl Bucket {
     fn new(rate: &Rate) -> Self {
         Self {
-            by_cost: rate.unit() == RateUnit::Cost,
+            by_cost: *rate.unit() == RateUnit::Cost,
             burst: rate.burst() as f64,
             // The core counts in 1/32 ns, rounded up for each unit.
             per_nano: 32.0 / (rate.period().as_nanos() * 32).div_ceil(u128::from(rate.amount())) as f64,

@@ -1,16 +1,14 @@
-//! The second step and its undoing: a request enters its tenant and the limited parents above it, and is charged to all of them, or to none.
+//! What a request is charged, from its way in to its settling.
 //!
-//! A refusal touches nothing: every cap is tried before any quota, and every quota is looked at before any is charged. Only when
-//! another thread takes the last of something in between is it taken back.
-
-use smallvec::SmallVec;
+//! A request is settled where it was charged, wherever an update moves its tenant meanwhile.
 
 use super::{snapshot::Snapshot, state::State};
 use crate::{
-    limit::{self, Charge, Refusal},
+    event::Event,
+    limit::{self, Actual, Charge, Meter, Metered, Warnings},
     outcome::Outcome,
     rejection::Rejection,
-    tenant::{Ancestor, Entry, EntryError, Found, Limits, Tenant, Terms},
+    tenant::{Entry, Found, Limits, Tenant, Terms},
     time::Time,
 };
 
@@ -19,137 +17,79 @@ use crate::{
 pub(super) struct Charged {
     pub(super) found: Found,
     /// The edition of the directory that `found` is from.
-    edition: u64,
+    pub(super) edition: u64,
     /// The number of the quotas that it is charged to.
-    quotas: u32,
-    charge: Charge,
+    pub(super) quotas: u32,
+    pub(super) charge: Charge,
+    /// Where somebody on its way up has a meter.
+    pub(super) metered: Option<Box<Own>>,
     /// The nearest parent that has limits.
-    above: Option<Box<Above>>,
+    pub(super) above: Option<Box<Above>>,
+}
+
+/// What only metered requests have.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) metered: Option<Metered>,
+    /// What it has used of the dimensions, as far as that was reported.
+    pub(super) reported: Vec<(Box<str>, u64)>,
 }
 
 /// The same request beneath a parent.
 #[derive(Debug)]
-struct Above {
+pub(super) struct Above {
+    pub(super) entry: Entry,
+    pub(super) quotas: u32,
+    pub(super) charge: Charge,
+    pub(super) metered: Option<Box<Metered>>,
+    /// The next one up. A list, so that a lease without such parents carries one word for them.
+    pub(super) next: Option<Box<Self>>,
+}
+
+/// One level of what a request is charged.
+#[derive(Clone, Copy)]
+struct Level<'a> {
     entry: Entry,
     quotas: u32,
-    charge: Charge,
-    /// The next one up. A list, so that a lease without such parents carries one word for them.
-    next: Option<Box<Self>>,
-}
-
-/// The parents that a request is inside of, the nearest first.
-type Inside<'a> = SmallVec<[&'a Ancestor; 4]>;
-
-/// Whom a request comes in as.
-#[derive(Clone, Copy)]
-pub(super) struct Visitor<'a> {
-    pub(super) found: Found,
-    pub(super) tenant: &'a Tenant,
-    pub(super) terms: &'a Terms,
-}
-
-/// Why a request does not come in.
-pub(super) enum NotIn {
-    /// The slot has become another tenant's since it was found: look again.
-    Stale,
-    Refused(Rejection),
+    charge: &'a Charge,
+    metered: Option<&'a Metered>,
 }
 
 impl State {
-    /// Lets a request in and charges it.
-    #[inline(always)]
-    pub(super) fn charge(
-        &self,
-        visitor: &Visitor<'_>,
-        edition: u64,
-        cost: u64,
-        now: Time,
-    ) -> Result<Charged, NotIn> {
-        let Visitor { found, tenant, terms } = *visitor;
-        let limits = terms.limits();
-        tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
-            EntryError::Stale => NotIn::Stale,
-            EntryError::Full => {
-                tenant.reject();
-                NotIn::Refused(Rejection::TooManyInFlight { limit: limits.max_in_flight() })
-            }
-        })?;
-        let mut above = None;
-        let charge = if terms.ancestors().is_empty() {
-            limit::charge(tenant.buckets(), limits.quotas(), cost, now).map_err(refused)
-        } else {
-            self.charge_all(visitor, &mut above, cost, now)
-        };
-        let charge = charge.map_err(|rejection| {
-            tenant.reject();
-            tenant.leave();
-            NotIn::Refused(rejection)
-        })?;
-        Ok(Charged { found, edition, quotas: limits.quotas_number(), charge, above })
+    pub(super) fn buckets(&self, entry: Entry) -> &limit::Buckets {
+        self.slab.get(entry.slot).buckets()
     }
 
-    /// Charges the tenant and every limited parent.
-    #[inline(never)]
-    fn charge_all(
-        &self,
-        visitor: &Visitor<'_>,
-        above: &mut Option<Box<Above>>,
-        cost: u64,
-        now: Time,
-    ) -> Result<Charge, Rejection> {
-        let terms = visitor.terms;
-        let inside = self.enter_above(terms.ancestors())?;
-        let own = (visitor.found.entry(), terms.limits());
-        let levels = || std::iter::once(own).chain(inside.iter().map(|above| (above.entry, &above.limits)));
-        let buckets = |entry: Entry| self.slab.get(entry.slot).buckets();
-        let looked = levels()
-            .filter_map(|(entry, limits)| limit::look(buckets(entry), limits.quotas(), cost, now).err());
-        if let Some(refusal) = looked.reduce(Refusal::and) {
-            self.leave_above(inside.iter().map(|above| above.entry));
-            return Err(refused(refusal));
-        }
-        let mut charges: SmallVec<[Charge; 4]> = SmallVec::new();
-        for (entry, limits) in levels() {
-            match limit::charge(buckets(entry), limits.quotas(), cost, now) {
-                Ok(charge) => charges.push(charge),
-                Err(refusal) => {
-                    for ((entry, limits), charge) in levels().zip(&charges) {
-                        limit::undo(buckets(entry), limits.quotas(), charge, now);
-                    }
-                    self.leave_above(inside.iter().map(|above| above.entry));
-                    return Err(refused(refusal));
-                }
-            }
-        }
-        let mut charges = charges.into_iter();
-        let own = charges.next().expect("the tenant's own is the first");
-        let link = |next, (ancestor, charge): (&&Ancestor, Charge)| {
-            let quotas = ancestor.limits.quotas_number();
-            Some(Box::new(Above { entry: ancestor.entry, quotas, charge, next }))
-        };
-        *above = inside.iter().zip(charges).rev().fold(None, link);
-        Ok(own)
+    pub(super) fn meter(&self, entry: Entry) -> &Meter {
+        self.meters.allocate(entry.slot)
     }
 
-    /// Lets a request into the parents, or into none of them. One that an update has removed meanwhile limits nobody any more.
-    fn enter_above<'a>(&self, ancestors: &'a [Ancestor]) -> Result<Inside<'a>, Rejection> {
-        let mut inside = Inside::new();
-        for ancestor in ancestors {
-            let Entry { slot, generation } = ancestor.entry;
-            let limit = ancestor.limits.max_in_flight();
-            match self.slab.get(slot).enter_beneath(generation, limit) {
-                Ok(()) => inside.push(ancestor),
-                Err(EntryError::Stale) => {}
-                Err(EntryError::Full) => {
-                    self.leave_above(inside.into_iter().map(|above: &Ancestor| above.entry));
-                    return Err(Rejection::TooManyInFlight { limit });
-                }
-            }
+    /// Tells of marks that have been passed.
+    pub(super) fn warn(&self, entry: Entry, warnings: Warnings) {
+        for warning in warnings {
+            self.events.add(Event::BudgetWarning {
+                tenant: self.name_of(entry),
+                unit: warning.measure.key().to_owned(),
+                percent: warning.percent,
+                used: warning.used,
+                amount: warning.amount,
+                ends_unix_s: warning.window.map(|(_, end)| end),
+            });
         }
-        Ok(inside)
     }
 
-    fn leave_above(&self, entries: impl Iterator<Item = Entry>) {
+    /// Takes down what a request has used of the dimensions so far.
+    pub(super) fn report(&self, charged: &mut Charged, amounts: &[(&str, u64)]) -> Result<(), Rejection> {
+        let names = || amounts.iter().map(|(name, _)| *name);
+        self.published.read(|snapshot| snapshot.check_dimensions(names()))?;
+        if let Some(own) = &mut charged.metered {
+            own.reported.retain(|(known, _)| !names().any(|name| **known == *name));
+            own.reported.extend(amounts.iter().map(|&(name, amount)| (name.into(), amount)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn leave_above(&self, entries: impl Iterator<Item = Entry>) {
         entries.for_each(|entry| self.slab.get(entry.slot).leave_beneath());
     }
 
@@ -165,31 +105,44 @@ impl State {
     /// Takes all of a charge back: the request did not run. What was charged to other quotas than those in force stays.
     #[cold]
     pub(super) fn undo(&self, snapshot: &Snapshot, charged: &Charged, now: Time) {
-        self.at_every_level(snapshot, charged, |entry, limits, (quotas, charge)| {
-            if limits.quotas_number() == quotas {
-                limit::undo(self.slab.get(entry.slot).buckets(), limits.quotas(), charge, now);
+        let moment = charged.is_metered().then(|| self.moment(now));
+        self.at_every_level(snapshot, charged, |limits, level| {
+            if limits.quotas_number() == level.quotas {
+                limit::undo(self.buckets(level.entry), limits.quotas(), level.charge, now);
+            }
+            if let (Some(metered), Some(moment)) = (level.metered, &moment) {
+                self.meter(level.entry).undo(metered, moment);
             }
         });
     }
 
-    /// Corrects a charge to what the request really cost. Under other quotas than it was charged to, debt is owed at the new
+    /// Corrects a charge to what the request really used. Under other quotas than it was charged to, debt is owed at the new
     /// rates, and nothing is given back at them.
     #[cold]
-    pub(super) fn settle_cost(&self, snapshot: &Snapshot, charged: &Charged, actual: u64, now: Time) {
-        self.at_every_level(snapshot, charged, |entry, limits, (quotas, charge)| {
-            let same = limits.quotas_number() == quotas;
-            let actual = if same { actual } else { actual.max(charge.cost()) };
-            limit::settle(self.slab.get(entry.slot).buckets(), limits.quotas(), charge, actual, now);
+    pub(super) fn settle_use(&self, snapshot: &Snapshot, charged: &Charged, cost: Option<u64>, now: Time) {
+        let moment = charged.is_metered().then(|| self.moment(now));
+        let reported = charged.metered.as_ref().map_or(&[][..], |own| &own.reported);
+        let used = Actual { cost, amounts: reported };
+        self.at_every_level(snapshot, charged, |limits, level| {
+            let (buckets, charge) = (self.buckets(level.entry), level.charge);
+            if let Some(actual) = cost {
+                let same = limits.quotas_number() == level.quotas;
+                let actual = if same { actual } else { actual.max(charge.cost()) };
+                limit::settle(buckets, limits.quotas(), charge, actual, now);
+            }
+            if let (Some(metered), Some(moment)) = (level.metered, &moment) {
+                let warnings = self.meter(level.entry).settle(metered, &used, moment);
+                self.warn(level.entry, warnings);
+                if metered.slow_to() < 100 {
+                    let cost = cost.unwrap_or_else(|| charge.cost());
+                    limit::slow_down(buckets, limits.quotas(), cost, metered.slow_to(), now);
+                }
+            }
         });
     }
 
     /// The tenant and the parents that a request is inside of, with the limits that are in force there now.
-    fn at_every_level(
-        &self,
-        snapshot: &Snapshot,
-        charged: &Charged,
-        visit: impl Fn(Entry, &Limits, (u32, &Charge)),
-    ) {
+    fn at_every_level(&self, snapshot: &Snapshot, charged: &Charged, visit: impl Fn(&Limits, Level<'_>)) {
         let directory = &snapshot.directory;
         // In the edition that it came in by, nobody needs to be looked up.
         let known = (directory.edition() == charged.edition).then(|| directory.terms(&charged.found));
@@ -200,11 +153,9 @@ impl State {
             }
             None => directory.terms_of(entry, &self.hasher, &self.slab).map(Terms::limits),
         };
-        let own = (charged.found.entry(), charged.quotas, &charged.charge);
-        let above = charged.above().map(|above| (above.entry, above.quotas, &above.charge));
-        for (entry, quotas, charge) in std::iter::once(own).chain(above) {
-            if let Some(limits) = limits(entry) {
-                visit(entry, limits, (quotas, charge));
+        for level in charged.levels() {
+            if let Some(limits) = limits(level.entry) {
+                visit(limits, level);
             }
         }
     }
@@ -216,6 +167,28 @@ impl Charged {
         std::iter::successors(self.above.as_deref(), |above| above.next.as_deref())
     }
 
+    /// Every level, the tenant's own first.
+    fn levels(&self) -> impl Iterator<Item = Level<'_>> {
+        let own = Level {
+            entry: self.found.entry(),
+            quotas: self.quotas,
+            charge: &self.charge,
+            metered: self.metered.as_ref().and_then(|own| own.metered.as_ref()),
+        };
+        let above = self.above().map(|above| Level {
+            entry: above.entry,
+            quotas: above.quotas,
+            charge: &above.charge,
+            metered: above.metered.as_deref(),
+        });
+        std::iter::once(own).chain(above)
+    }
+
+    /// Whether somebody on its way up has a meter.
+    pub(super) const fn is_metered(&self) -> bool {
+        self.metered.is_some()
+    }
+
     /// The cost that was charged.
     pub(super) const fn cost(&self) -> u64 {
         self.charge.cost()
@@ -224,12 +197,5 @@ impl Charged {
     /// What it really cost, as far as that is known.
     pub(super) fn actual(&self, outcome: &Outcome) -> u64 {
         outcome.cost().unwrap_or_else(|| self.cost())
-    }
-}
-
-fn refused(refusal: Refusal) -> Rejection {
-    match refusal {
-        Refusal::Wait(retry_after) => Rejection::RateLimited { retry_after },
-        Refusal::TooCostly(limit) => Rejection::CostTooHigh { limit },
     }
 }

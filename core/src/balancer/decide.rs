@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     acquire::{Pending, Stage},
-    charged::{Charged, NotIn, Visitor},
+    charge::{NotIn, Visitor},
+    charged::Charged,
     lease::Held,
     snapshot::{Service, Snapshot},
     state::State,
@@ -13,6 +14,7 @@ use crate::{
     admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
     endpoint::InFlight,
+    limit::Demand,
     pool::PoolId,
     rejection::Rejection,
     request::Request,
@@ -96,6 +98,7 @@ impl State {
         request: &Request<'_>,
         now: Time,
     ) -> Result<Visit<'a>, Rejection> {
+        snapshot.check_dimensions(request.declared().iter().map(|(name, _)| *name))?;
         loop {
             let found = self.identify(snapshot, request.tenant(), now)?;
             let (tenant, terms) = (self.slab.get(found.slot), snapshot.directory.terms(&found));
@@ -103,8 +106,9 @@ impl State {
                 tenant.reject();
                 return Err(Rejection::PoolForbidden);
             }
+            let demand = Demand { cost: request.units(), amounts: request.declared() };
             let (visitor, uptime) = (Visitor { found, tenant, terms }, self.uptime(now));
-            match self.charge(&visitor, snapshot.directory.edition(), request.units(), uptime) {
+            match self.charge(&visitor, snapshot.directory.edition(), &demand, uptime) {
                 Ok(charged) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
                 // An update gave the slot away between finding and entering.
@@ -152,7 +156,7 @@ impl State {
         let directory = &newest.directory;
         directory
             .find(key, &self.slab)
-            .or_else(|| directory.make((id, key), &mut register.tenants, &self.slab, now))
+            .or_else(|| directory.make((id, key), &mut register.tenants, &self.slab, &self.moment(now)))
             // An update may have come meanwhile: this decision goes by the snapshot that it began with.
             .and_then(|found| snapshot.directory.on_made_terms(found))
             .ok_or(Rejection::UnknownTenant)

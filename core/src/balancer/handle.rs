@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigError},
+    event::{Event, Events},
     rejection::Rejection,
     request::Request,
-    stats::{PoolStats, Stats, TenantPage, TenantStats},
+    stats::{LimitStats, PoolStats, Stats, TenantPage, TenantStats},
     sync::Mutex,
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
@@ -67,8 +68,9 @@ impl Balancer {
     fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
         let hasher = IdHasher::new();
         let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
+        let meters = Arc::new(Slab::default());
         let register = Register {
-            tenants: Registry::new(hasher.clone()),
+            tenants: Registry::new(hasher.clone(), Arc::clone(&meters)),
             next_pool: 0,
             seed,
             quota_lists: QuotaLists::default(),
@@ -79,6 +81,8 @@ impl Balancer {
             clock,
             published: Published::new(Snapshot::empty()),
             slab: Slab::default(),
+            meters,
+            events: Events::default(),
             hasher,
             registry: Mutex::new(register),
         });
@@ -168,6 +172,12 @@ impl Balancer {
         self.state.stats_of_tenant(id)
     }
 
+    /// Every limit that counts for a tenant, its own and then its parents', with what is used of it now; `None` where nobody has this id.
+    #[must_use]
+    pub fn limits_of(&self, id: &str) -> Option<Vec<LimitStats>> {
+        self.state.limits_of(id)
+    }
+
     /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most
     /// [`TenantPage::LARGEST`]), from
     /// `start` on, which is 0 for the first page and then what the page before says. Whoever is there all the time is on exactly
@@ -197,6 +207,13 @@ impl Balancer {
     #[must_use]
     pub fn pool_stats(&self, name: &str) -> Option<PoolStats> {
         self.state.stats_of_pool(name)
+    }
+
+    /// What has happened since this was last asked, the oldest first. At most 1 024 events are kept; then the oldest make room, and
+    /// [`Event::Lost`] says how many.
+    #[must_use]
+    pub fn take_events(&self) -> Vec<Event> {
+        self.state.events.take()
     }
 
     /// The moment on this balancer's clock: what deadlines are reckoned from.

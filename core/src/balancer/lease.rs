@@ -8,6 +8,7 @@ use crate::{
     endpoint::{Endpoint, InFlight},
     outcome::Outcome,
     pool::PoolId,
+    rejection::Rejection,
     time::Time,
 };
 
@@ -102,6 +103,34 @@ impl<H: Borrow<Balancer>> Lease<H> {
     pub fn first_byte(&mut self) {
         if let Some(held) = &mut self.held {
             self.handle.borrow().state().first_byte(held);
+        }
+    }
+
+    /// Says what the request has used of the configuration's [dimensions](crate::Config::with_dimensions) so far: the last word on each counts
+    /// when the lease ends, finished or dropped. What is never reported stays as it was declared.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownDimension`]; then nothing is taken down.
+    ///
+    /// ```
+    /// use tenantry::{Balancer, Budget, BudgetPeriod, Config, Outcome, PoolSpec, RateUnit, Request, TenantSpec};
+    ///
+    /// let budget = Budget::of(RateUnit::Dimension("output_units".into()), 1_000, BudgetPeriod::Day);
+    /// let config = Config::new()
+    ///     .with_dimensions(["output_units"])
+    ///     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    ///     .with_tenant("acme", TenantSpec::new().with_budget(budget));
+    /// let balancer = Balancer::new(config)?;
+    /// let mut lease = balancer.try_acquire(&Request::new("acme").amounts(&[("output_units", 200)]))?;
+    /// // … the answer streams …
+    /// lease.report(&[("output_units", 350)])?;
+    /// lease.finish(Outcome::success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn report(&mut self, amounts: &[(&str, u64)]) -> Result<(), Rejection> {
+        match &mut self.held {
+            Some(held) => self.handle.borrow().state().report(&mut held.charged, amounts),
+            None => Ok(()),
         }
     }
 

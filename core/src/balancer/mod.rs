@@ -3,10 +3,12 @@
 //! [`decide`] is the way in (identify, limit, admit, pick), [`settle`] the way out; [`update`] swaps the snapshot that both read.
 
 mod acquire;
+mod charge;
 mod charged;
 mod decide;
 mod handle;
 mod lease;
+mod limits;
 mod published;
 mod settle;
 mod snapshot;

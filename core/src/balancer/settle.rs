@@ -23,8 +23,8 @@ impl State {
             let Some(Held { picked: at, seat, charged, started, pool, answered, .. }) = held else { return };
             let Some(picked) = at else { return };
             let (seat, spent) = (*seat, Spent { charged: charged.cost(), actual: charged.actual(outcome) });
-            if let Some(actual) = outcome.cost() {
-                self.settle_cost(snapshot, charged, actual, self.uptime(now));
+            if outcome.cost().is_some() || charged.is_metered() {
+                self.settle_use(snapshot, charged, outcome.cost(), self.uptime(now));
             }
             let tenant = self.slab.get(charged.found.slot);
             tenant.complete();

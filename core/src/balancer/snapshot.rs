@@ -22,6 +22,8 @@ pub(super) struct Snapshot {
     pub(super) services: Box<[Service]>,
     /// Places in `services`, by pool name.
     pub(super) by_name: HashMap<Box<str>, usize, RandomState>,
+    /// What is counted beside requests and cost.
+    pub(super) dimensions: Box<[String]>,
 }
 
 /// A pool with its gate: what one edition says of it, and the parts that live across editions.
@@ -38,7 +40,22 @@ pub(super) struct Service {
 
 impl Snapshot {
     pub(super) fn empty() -> Self {
-        Self { directory: Directory::empty(), services: Box::default(), by_name: HashMap::default() }
+        Self {
+            directory: Directory::empty(),
+            services: Box::default(),
+            by_name: HashMap::default(),
+            dimensions: Box::default(),
+        }
+    }
+
+    /// Whether all of these are dimensions.
+    #[inline]
+    pub(super) fn check_dimensions<'a>(
+        &self,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Result<(), Rejection> {
+        let known = |name: &str| self.dimensions.iter().any(|known| known == name);
+        if names.all(known) { Ok(()) } else { Err(Rejection::UnknownDimension) }
     }
 
     /// The pool of this name, or the only one.

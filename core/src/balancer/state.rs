@@ -1,12 +1,14 @@
 //! What a balancer owns.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::published::Published;
 use crate::{
+    event::Events,
+    limit::{Meter, Moment},
     sync::Mutex,
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
-    time::{Clock, ClockListener, SystemClock, Time},
+    time::{Clock, ClockListener, SystemClock, Time, nanos},
 };
 
 /// The state behind every handle of one balancer.
@@ -17,6 +19,9 @@ pub(super) struct State {
     pub(super) started: Time,
     pub(super) published: Published,
     pub(super) slab: Slab,
+    /// By the slots of tenants whose limits need one.
+    pub(super) meters: Arc<Slab<Meter>>,
+    pub(super) events: Events,
     pub(super) hasher: IdHasher,
     /// Held while tenants are made and while updates are built and published.
     pub(super) registry: Mutex<Register>,
@@ -48,6 +53,13 @@ impl ClockSource {
         }
     }
 
+    fn unix(&self) -> Duration {
+        match self {
+            Self::System(clock) => clock.unix(),
+            Self::Other(clock) => clock.unix(),
+        }
+    }
+
     pub(super) fn subscribe(&self, state: &Arc<State>) {
         let listener = Arc::downgrade(state);
         match self {
@@ -62,6 +74,11 @@ impl State {
     #[inline]
     pub(super) fn uptime(&self, now: Time) -> Time {
         Time::ZERO + now.since(self.started)
+    }
+
+    /// A moment of the uptime, and what the calendar says to it.
+    pub(super) fn moment(&self, uptime: Time) -> Moment {
+        Moment { uptime, unix: nanos(self.clock.unix()) }
     }
 
     /// Turns away everyone whose deadline has come, in every pool.

@@ -42,6 +42,7 @@ impl State {
             other.waiting += tenant.waiting;
             other.completed += tenant.completed;
             other.rejected += tenant.rejected;
+            other.shadow_rejected += tenant.shadow_rejected;
         }
         Stats { tenants, other, pools }
     }
@@ -88,6 +89,7 @@ impl State {
             beneath: tenant.beneath(),
             completed: tenant.completed(),
             rejected: tenant.rejected(),
+            shadow_rejected: self.meters.try_get(slot).map_or(0, |meter| meter.shadowed(tenant.generation())),
         }
     }
 }

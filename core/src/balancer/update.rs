@@ -34,7 +34,8 @@ impl State {
         register.quota_lists.forget_unused();
         let by_name =
             services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place)).collect();
-        let next = Arc::new(Snapshot { directory, services, by_name });
+        let next =
+            Arc::new(Snapshot { directory, services, by_name, dimensions: config.dimensions().into() });
         // Nothing refuses any more: from here on it is all of it.
         changes.iter().for_each(|change| change.apply(&self.slab, uptime));
         next.services.iter().for_each(|service| service.pool.take_over());

@@ -8,8 +8,9 @@ use serde::{
 };
 
 use super::{
-    CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, Rate, StrategySpec, TenantSpec,
+    Budget, CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, Rate, StrategySpec, TenantSpec,
     UnknownTenants,
+    limit_tables::Cap,
     queue_table::QueueTable,
     seats_table::SeatsTable,
     short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
@@ -20,6 +21,7 @@ use super::{
 pub(super) struct Document {
     #[serde(deserialize_with = "short_or_table")]
     unknown_tenants: UnknownTenants,
+    dimensions: Vec<String>,
     seed: Option<u64>,
     pools: BTreeMap<String, PoolSpec>,
     tenants: BTreeMap<String, TenantSpec>,
@@ -29,9 +31,9 @@ pub(super) struct Document {
 
 impl From<Document> for Config {
     fn from(document: Document) -> Self {
-        let Document { unknown_tenants, seed, pools, tenants, templates, gateway } = document;
+        let Document { unknown_tenants, dimensions, seed, pools, tenants, templates, gateway } = document;
         let sections = gateway.map(|gateway| ("gateway".to_owned(), gateway)).into_iter().collect();
-        Self { unknown_tenants, pools, tenants, templates, seed, sections }
+        Self { unknown_tenants, pools, tenants, templates, dimensions, seed, sections }
     }
 }
 
@@ -102,7 +104,10 @@ struct TenantTable {
     weight: Option<u32>,
     #[serde(default, deserialize_with = "one_or_list")]
     rate: Vec<Rate>,
-    max_in_flight: Option<u32>,
+    #[serde(default, deserialize_with = "one_or_list")]
+    budget: Vec<Budget>,
+    #[serde(default, deserialize_with = "short_or_table")]
+    max_in_flight: Cap,
     pools: Option<Vec<String>>,
     parent: Option<String>,
     #[serde(default)]
@@ -112,39 +117,47 @@ struct TenantTable {
 impl<'de> Deserialize<'de> for TenantSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Table(table) = Table::<TenantTable>::deserialize(deserializer)?;
-        let TenantTable { weight, rate, max_in_flight, pools, parent, seats: Table(seats) } = table;
-        let weight = weight.unwrap_or(1);
-        Ok(Self { weight, rates: rate, max_in_flight, pools, parent, seats: seats.into() })
+        let TenantTable { weight, rate, budget, max_in_flight, pools, parent, seats: Table(seats) } = table;
+        Ok(Self {
+            weight: weight.unwrap_or(1),
+            rates: rate,
+            budgets: budget,
+            max_in_flight: max_in_flight.enforced,
+            shadow_in_flight: max_in_flight.shadow,
+            pools,
+            parent,
+            seats: seats.into(),
+        })
     }
 }
 
-/// One rate, or a list of them.
-fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rate>, D::Error> {
-    struct Rates;
-    impl<'de> Visitor<'de> for Rates {
-        type Value = Vec<Rate>;
+/// One of something, or a list of it.
+fn one_or_list<'de, D: Deserializer<'de>, T: ShortForm>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    struct List<T>(PhantomData<T>);
+    impl<'de, T: ShortForm> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a rate such as \"100/s\", or a list of rates")
+            write!(f, "{}, or a list of them", T::EXPECTED)
         }
 
-        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<Rate>, E> {
-            ShortVisitor(PhantomData).visit_str(text).map(|rate| vec![rate])
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+            ShortVisitor(PhantomData).visit_str(text).map(|one| vec![one])
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Vec<Rate>, A::Error> {
-            ShortVisitor(PhantomData).visit_map(entries).map(|rate| vec![rate])
+        fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Vec<T>, A::Error> {
+            ShortVisitor(PhantomData).visit_map(entries).map(|one| vec![one])
         }
 
-        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Vec<Rate>, A::Error> {
-            let mut rates = vec![];
-            while let Some(Short(rate)) = items.next_element()? {
-                rates.push(rate);
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+            let mut list = vec![];
+            while let Some(Short(one)) = items.next_element()? {
+                list.push(one);
             }
-            Ok(rates)
+            Ok(list)
         }
     }
-    deserializer.deserialize_any(Rates)
+    deserializer.deserialize_any(List(PhantomData))
 }
 
 #[derive(Deserialize)]
@@ -193,34 +206,6 @@ impl ShortForm for StrategySpec {
             "round_robin" => Ok(Self::RoundRobin),
             _ => Err(format!("give {}", Self::EXPECTED)),
         }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RateTable {
-    requests: Option<u64>,
-    cost: Option<u64>,
-    per: Period,
-    burst: Option<u64>,
-}
-
-impl ShortForm for Rate {
-    type Table = RateTable;
-    const EXPECTED: &'static str =
-        "a rate such as \"100/s\", or a table { requests = 100, per = \"1s\", burst = 20 }";
-
-    fn from_table(table: RateTable) -> Result<Self, String> {
-        let rate = match (table.requests, table.cost) {
-            (Some(requests), None) => Self::requests(requests, table.per.0),
-            (None, Some(cost)) => Self::cost(cost, table.per.0),
-            _ => return Err("give either requests or cost".to_owned()),
-        };
-        Ok(table.burst.map_or(rate, |burst| rate.with_burst(burst)))
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        text.parse()
     }
 }
 

@@ -5,9 +5,11 @@
 //! one changes nothing.
 
 mod bounds;
+mod budget;
 mod capacity;
 #[cfg(feature = "config")]
 mod capacity_table;
+mod dimensions;
 #[cfg(feature = "config")]
 mod document;
 mod error;
@@ -15,6 +17,8 @@ mod error;
 mod format;
 mod learnt;
 mod learnt_by_floor;
+#[cfg(feature = "config")]
+mod limit_tables;
 mod outlier;
 mod pool;
 mod queue;
@@ -31,6 +35,7 @@ mod strategy;
 mod tenant;
 
 pub(crate) use bounds::Bounds;
+pub use budget::{Budget, BudgetPeriod};
 pub use capacity::CapacitySpec;
 pub use error::ConfigError;
 #[cfg(feature = "config")]
@@ -46,4 +51,4 @@ pub(crate) use root::{OTHER, OVERFLOW, RESERVED};
 pub use seats::{Amount, SeatsSpec};
 pub use strategy::StrategySpec;
 pub use tenant::TenantSpec;
-pub(crate) use tenant::{LONGEST_ID, MOST_INSIDE};
+pub(crate) use tenant::{LONGEST_ID, MOST_INSIDE, is_plain};

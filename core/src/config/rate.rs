@@ -2,8 +2,8 @@
 
 use std::{str::FromStr, time::Duration};
 
-/// What a rate counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+/// What a rate or a budget counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RateUnit {
     /// Every request counts 1.
@@ -12,6 +12,21 @@ pub enum RateUnit {
     /// Every request counts its [`cost`](crate::Request::cost), corrected at its end by what it
     /// [really cost](crate::Outcome::with_cost).
     Cost,
+    /// Every request counts its [amount](crate::Request::amounts) of one of the configuration's
+    /// [dimensions](crate::Config::with_dimensions), corrected by what [is reported](crate::Lease::report).
+    Dimension(Box<str>),
+}
+
+impl RateUnit {
+    /// Its key in the document.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Requests => "requests",
+            Self::Cost => "cost",
+            Self::Dimension(name) => name,
+        }
+    }
 }
 
 /// So much per period, and how much of it at once.
@@ -26,25 +41,49 @@ pub enum RateUnit {
 /// assert_eq!("100/s".parse(), Ok(Rate::per_second(100)));
 /// assert_eq!(rate.burst(), 20);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rate {
     unit: RateUnit,
     amount: u64,
     period: Duration,
     burst: Option<u64>,
+    sliding: bool,
+    shadow: bool,
 }
 
 impl Rate {
     /// So many requests per `period`.
     #[must_use]
     pub const fn requests(amount: u64, period: Duration) -> Self {
-        Self { unit: RateUnit::Requests, amount, period, burst: None }
+        Self::of(RateUnit::Requests, amount, period)
     }
 
     /// So much cost per `period`.
     #[must_use]
     pub const fn cost(amount: u64, period: Duration) -> Self {
-        Self { unit: RateUnit::Cost, amount, period, burst: None }
+        Self::of(RateUnit::Cost, amount, period)
+    }
+
+    /// So much of anything that is counted per `period`.
+    #[must_use]
+    pub const fn of(unit: RateUnit, amount: u64, period: Duration) -> Self {
+        Self { unit, amount, period, burst: None, sliding: false, shadow: false }
+    }
+
+    /// As a sliding window in place of a bucket: never more than the amount in any stretch of one period, and no burst beside it. What was
+    /// used comes back after one period, at most 1/32 of it late; a bucket refills all the time, so that twice the amount may
+    /// pass in one period after a pause.
+    #[must_use]
+    pub const fn with_sliding_window(mut self) -> Self {
+        self.sliding = true;
+        self
+    }
+
+    /// In shadow mode: what it would refuse is [counted](crate::TenantStats::shadow_rejected), and passes.
+    #[must_use]
+    pub const fn in_shadow(mut self) -> Self {
+        self.shadow = true;
+        self
     }
 
     /// So many requests per second.
@@ -62,8 +101,25 @@ impl Rate {
 
     /// What it counts.
     #[must_use]
-    pub const fn unit(&self) -> RateUnit {
-        self.unit
+    pub const fn unit(&self) -> &RateUnit {
+        &self.unit
+    }
+
+    /// Whether it is a sliding window.
+    #[must_use]
+    pub const fn is_sliding(&self) -> bool {
+        self.sliding
+    }
+
+    /// Whether it is in shadow mode.
+    #[must_use]
+    pub const fn is_shadow(&self) -> bool {
+        self.shadow
+    }
+
+    /// Whether a burst was given.
+    pub(super) const fn has_burst(&self) -> bool {
+        self.burst.is_some()
     }
 
     /// How much per period.

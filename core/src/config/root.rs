@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    ConfigError, LONGEST_ID, PoolSpec, TenantSpec,
+    ConfigError, LONGEST_ID, PoolSpec, TenantSpec, dimensions,
     error::{key, quoted},
+    tenant::Known,
 };
 
 /// What happens to tenant ids that the configuration does not name.
@@ -62,6 +63,7 @@ pub struct Config {
     pub(super) pools: BTreeMap<String, PoolSpec>,
     pub(super) tenants: BTreeMap<String, TenantSpec>,
     pub(super) templates: BTreeMap<String, TenantSpec>,
+    pub(super) dimensions: Vec<String>,
     pub(super) seed: Option<u64>,
     #[cfg(feature = "config")]
     pub(super) sections: BTreeMap<String, serde_json::Value>,
@@ -102,6 +104,14 @@ impl Config {
         self
     }
 
+    /// What rates and budgets may count beside requests and cost, such as `input_units` and `output_units`: at most 8 names of letters, digits
+    /// and `_`. Default: nothing.
+    #[must_use]
+    pub fn with_dimensions<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.dimensions = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// The seed of every random choice. Default: drawn from the system once per balancer.
     #[must_use]
     pub const fn with_seed(mut self, seed: u64) -> Self {
@@ -133,6 +143,12 @@ impl Config {
         &self.templates
     }
 
+    /// What is counted beside requests and cost.
+    #[must_use]
+    pub fn dimensions(&self) -> &[String] {
+        &self.dimensions
+    }
+
     /// The seed, if one is set.
     #[must_use]
     pub const fn seed(&self) -> Option<u64> {
@@ -151,18 +167,20 @@ impl Config {
     /// # Errors
     /// The first thing found wrong, with its path, value and fix.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let pools: Vec<&str> = self.pools.keys().map(String::as_str).collect();
+        let known =
+            Known { pools: self.pools.keys().map(String::as_str).collect(), dimensions: &self.dimensions };
+        dimensions::validate(&self.dimensions)?;
         for (name, pool) in &self.pools {
             validate_name("pools", name)?;
             pool.validate(&format!("pools.{}", key(name)))?;
         }
         for (id, tenant) in &self.tenants {
             validate_name("tenants", id)?;
-            tenant.validate(&format!("tenants.{}", key(id)), &pools)?;
+            tenant.validate(&format!("tenants.{}", key(id)), &known)?;
         }
         for (name, template) in &self.templates {
             validate_name("templates", name)?;
-            template.validate(&format!("templates.{}", key(name)), &pools)?;
+            template.validate(&format!("templates.{}", key(name)), &known)?;
         }
         if self.tenants.len() > MOST_TENANTS {
             let fix = format!("configure at most {MOST_TENANTS}");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Rate, SeatsSpec, error::quoted};
+use super::{Budget, ConfigError, Rate, RateUnit, SeatsSpec, error::quoted};
 use crate::limit::{MAX_QUOTAS, Quota, Unit};
 
 /// What one tenant may: its weight in the fair queue, its rates, its cap, its pools.
@@ -17,7 +17,9 @@ use crate::limit::{MAX_QUOTAS, Quota, Unit};
 pub struct TenantSpec {
     pub(super) weight: u32,
     pub(super) rates: Vec<Rate>,
+    pub(super) budgets: Vec<Budget>,
     pub(super) max_in_flight: Option<u32>,
+    pub(super) shadow_in_flight: Option<u32>,
     pub(super) pools: Option<Vec<String>>,
     pub(super) parent: Option<String>,
     pub(super) seats: SeatsSpec,
@@ -30,7 +32,9 @@ impl TenantSpec {
         Self {
             weight: 1,
             rates: vec![],
+            budgets: vec![],
             max_in_flight: None,
+            shadow_in_flight: None,
             pools: None,
             parent: None,
             seats: SeatsSpec::none(),
@@ -48,6 +52,22 @@ impl TenantSpec {
     #[must_use]
     pub fn with_rate(mut self, rate: Rate) -> Self {
         self.rates.push(rate);
+        self
+    }
+
+    /// One budget more; at most 8 budgets and rates that are not plain buckets by requests or cost. A request must pass all of
+    /// them, and all of its parents'.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budgets.push(budget);
+        self
+    }
+
+    /// A cap in shadow mode: requests beyond so many inside are [counted](crate::TenantStats::shadow_rejected), and pass. Beside a cap that
+    /// is enforced or without one.
+    #[must_use]
+    pub const fn with_shadow_max_in_flight(mut self, requests: u32) -> Self {
+        self.shadow_in_flight = Some(requests);
         self
     }
 
@@ -93,6 +113,18 @@ impl TenantSpec {
         &self.rates
     }
 
+    /// Its budgets.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
+    }
+
+    /// Its cap in shadow mode.
+    #[must_use]
+    pub const fn shadow_max_in_flight(&self) -> Option<u32> {
+        self.shadow_in_flight
+    }
+
     /// Its cap.
     #[must_use]
     pub const fn max_in_flight(&self) -> Option<u32> {
@@ -117,7 +149,7 @@ impl TenantSpec {
         self.seats
     }
 
-    pub(super) fn validate(&self, path: &str, pools: &[&str]) -> Result<(), ConfigError> {
+    pub(super) fn validate(&self, path: &str, known: &Known<'_>) -> Result<(), ConfigError> {
         if self.weight == 0 || self.weight > HEAVIEST {
             let fix = format!("give a weight from 1 to {HEAVIEST}");
             return Err(ConfigError::new(format!("{path}.weight"), self.weight, fix));
@@ -126,29 +158,81 @@ impl TenantSpec {
             let fix = "give at least 1; to keep a tenant out, leave it out";
             return Err(ConfigError::new(format!("{path}.max_in_flight"), 0, fix));
         }
+        if self.shadow_in_flight == Some(0) {
+            let fix = "give at least 1, or leave it out";
+            return Err(ConfigError::new(format!("{path}.max_in_flight.limit"), 0, fix));
+        }
         if let Some(most) = self.max_in_flight.filter(|&most| most > MOST_INSIDE) {
             let fix = format!("give at most {MOST_INSIDE}: no tenant may have more inside");
             return Err(ConfigError::new(format!("{path}.max_in_flight"), most, fix));
         }
-        if self.rates.len() > MAX_QUOTAS {
-            let fix = format!("give at most {MAX_QUOTAS} rates");
-            return Err(ConfigError::new(format!("{path}.rate"), format!("{} rates", self.rates.len()), fix));
-        }
-        for (index, rate) in self.rates.iter().enumerate() {
-            let path =
-                if self.rates.len() == 1 { format!("{path}.rate") } else { format!("{path}.rate[{index}]") };
-            validate_rate(rate, &path)?;
-        }
+        self.validate_limits(path, known.dimensions)?;
         self.seats.validate(&format!("{path}.seats"))?;
-        let unknown = |name: &&String| !pools.contains(&name.as_str());
+        let unknown = |name: &&String| !known.pools.contains(&name.as_str());
         let mut named = self.pools.iter().flatten().enumerate();
         match named.find(|(_, name)| unknown(name)) {
             Some((index, name)) => {
-                let fix = format!("name one of the pools: {}", pools.join(", "));
+                let fix = format!("name one of the pools: {}", known.pools.join(", "));
                 Err(ConfigError::new(format!("{path}.pools[{index}]"), quoted(name), fix))
             }
             None => Ok(()),
         }
+    }
+}
+
+/// What a tenant's limits may name.
+pub(super) struct Known<'a> {
+    pub(super) pools: Vec<&'a str>,
+    pub(super) dimensions: &'a [String],
+}
+
+impl TenantSpec {
+    fn validate_limits(&self, path: &str, dimensions: &[String]) -> Result<(), ConfigError> {
+        let plain = self.rates.iter().filter(|rate| is_plain(rate)).count();
+        if plain > MAX_QUOTAS {
+            let fix = format!("give at most {MAX_QUOTAS} rates by requests or cost");
+            return Err(ConfigError::new(format!("{path}.rate"), format!("{plain} rates"), fix));
+        }
+        let others = self.rates.len() - plain + self.budgets.len();
+        if others > MOST_RULES {
+            let fix = format!(
+                "give at most {MOST_RULES} budgets, sliding windows, dimensions and shadow rates together"
+            );
+            return Err(ConfigError::new(format!("{path}.budget"), format!("{others} limits"), fix));
+        }
+        let place = |field: &str, index: usize, of: usize| {
+            if of == 1 { format!("{path}.{field}") } else { format!("{path}.{field}[{index}]") }
+        };
+        for (index, rate) in self.rates.iter().enumerate() {
+            let path = place("rate", index, self.rates.len());
+            validate_unit(rate.unit(), &path, dimensions)?;
+            validate_rate(rate, &path)?;
+        }
+        for (index, budget) in self.budgets.iter().enumerate() {
+            let path = place("budget", index, self.budgets.len());
+            validate_unit(budget.unit(), &path, dimensions)?;
+            budget.validate(&path, plain > 0)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a rate is a bucket by requests or cost that is enforced: what every tenant has room for beside its other state.
+pub(crate) const fn is_plain(rate: &Rate) -> bool {
+    !rate.is_sliding() && !rate.is_shadow() && !matches!(rate.unit(), RateUnit::Dimension(_))
+}
+
+fn validate_unit(unit: &RateUnit, path: &str, dimensions: &[String]) -> Result<(), ConfigError> {
+    match unit {
+        RateUnit::Dimension(name) if !dimensions.iter().any(|known| **known == **name) => {
+            let known = ["requests", "cost"].into_iter().chain(dimensions.iter().map(String::as_str));
+            let fix = format!(
+                "count one of {}, or add it to the dimensions at the top of the document",
+                known.collect::<Vec<_>>().join(", ")
+            );
+            Err(ConfigError::new(path, quoted(name), fix))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -159,10 +243,7 @@ impl Default for TenantSpec {
 }
 
 fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
-    let amount_key = match rate.unit() {
-        super::RateUnit::Requests => "requests",
-        super::RateUnit::Cost => "cost",
-    };
+    let amount_key = rate.unit().key();
     if rate.amount() == 0 {
         let fix = "give at least 1; to keep a tenant out, leave it out";
         return Err(ConfigError::new(format!("{path}.{amount_key}"), 0, fix));
@@ -170,6 +251,13 @@ fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
     if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
         let value = quoted(&format!("{:?}", rate.period()));
         return Err(ConfigError::new(format!("{path}.per"), value, "give a period from 1ns to 366d"));
+    }
+    if rate.is_sliding() {
+        if rate.has_burst() {
+            let fix = "leave it out: a sliding window has none";
+            return Err(ConfigError::new(format!("{path}.burst"), rate.burst(), fix));
+        }
+        return Ok(());
     }
     if rate.burst() == 0 {
         return Err(ConfigError::new(
@@ -185,6 +273,8 @@ fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The most limits that a tenant may have beside its plain rates.
+const MOST_RULES: usize = 8;
 /// The longest tenant id, in bytes.
 pub(crate) const LONGEST_ID: usize = 255;
 const HEAVIEST: u32 = 1_000_000;

@@ -43,7 +43,7 @@ mod tests {
     fn wait(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Option<Duration> {
         match charge(buckets, quotas, cost, now) {
             Ok(_) => None,
-            Err(Refusal::Wait(wait)) => Some(wait),
+            Err(Refusal::Wait(wait) | Refusal::Spent(wait)) => Some(wait),
             Err(Refusal::TooCostly(limit)) => unreachable!("{cost} is over {limit}"),
         }
     }

@@ -26,11 +26,20 @@ impl Charge {
     }
 }
 
-/// Why quotas refuse.
+/// What a limit is to those whom it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cause {
+    Rate,
+    Budget,
+}
+
+/// Why limits refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Come back after this long.
+    /// A rate is spent: come back after this long.
     Wait(Duration),
+    /// A budget is spent: come back after this long.
+    Spent(Duration),
     /// Never: one request may cost at most this.
     TooCostly(u64),
 }
@@ -42,6 +51,10 @@ impl Refusal {
             (Self::TooCostly(one), Self::TooCostly(other)) => Self::TooCostly(one.min(other)),
             (never @ Self::TooCostly(_), _) | (_, never @ Self::TooCostly(_)) => never,
             (Self::Wait(one), Self::Wait(other)) => Self::Wait(one.max(other)),
+            (Self::Spent(one), Self::Spent(other)) => Self::Spent(one.max(other)),
+            (Self::Wait(rate), Self::Spent(budget)) | (Self::Spent(budget), Self::Wait(rate)) => {
+                if rate > budget { Self::Wait(rate) } else { Self::Spent(budget) }
+            }
         }
     }
 }
@@ -97,6 +110,12 @@ fn take(bucket: &Bucket, quota: &Quota, cost: u64, now: u64) -> Result<Reach, Re
     taken.map_err(|early| Refusal::Wait(quota::duration_of(early)))
 }
 
+/// How much of each quota is used, in their order.
+pub(crate) fn used(buckets: &Buckets, quotas: &[Quota], now: Time) -> impl Iterator<Item = u64> {
+    let now = quota::ticks_at(now);
+    quotas.iter().zip(buckets).map(move |(quota, bucket)| quota.lacks(bucket.full_at(), now))
+}
+
 /// Takes a whole reservation back: the request did not run.
 pub(crate) fn undo(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, now: Time) {
     undo_first(buckets, quotas, reserved, quotas.len(), quota::ticks_at(now));
@@ -113,6 +132,16 @@ pub(crate) fn settle(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, act
         } else {
             bucket.give_back(quota.ticks(reserved.cost - actual), reach, now);
         }
+    }
+}
+
+/// Makes a request of `cost` count for what it would at `percent` of the rates' speed: the rest is owed.
+pub(crate) fn slow_down(buckets: &Buckets, quotas: &[Quota], cost: u64, percent: u32, now: Time) {
+    let now = quota::ticks_at(now);
+    for (quota, bucket) in quotas.iter().zip(buckets) {
+        let ticks = u128::from(quota.ticks(quota.units(cost))) * u128::from(100 - percent.clamp(1, 100));
+        let more = ticks / u128::from(percent.clamp(1, 100));
+        bucket.owe(u64::try_from(more).unwrap_or(u64::MAX), now);
     }
 }
 
@@ -251,7 +280,7 @@ mod tests {
                     }
                     Ok(_) => ran += 1,
                     Err(Refusal::Wait(wait)) => now = now + wait,
-                    Err(Refusal::TooCostly(_)) => prop_assert!(false),
+                    Err(Refusal::TooCostly(_) | Refusal::Spent(_)) => prop_assert!(false),
                 }
             }
             prop_assert!(ran >= burst + 3 * amount, "{ran} of {}", burst + 3 * amount);

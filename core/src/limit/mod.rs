@@ -1,12 +1,18 @@
-//! Rate limits: how much a tenant may ask for, and exactly when it may ask again.
+//! Limits: how much a tenant may ask for, and exactly when it may ask again.
 
+mod calendar;
 mod carry_over;
 mod charge;
 mod gcra;
+mod meter;
 mod quota;
 
+pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{Buckets, Charge, Refusal, charge, look, settle, undo};
+pub(crate) use charge::{Buckets, Cause, Charge, Refusal, charge, look, settle, slow_down, undo, used};
+pub(crate) use meter::{
+    Actual, Demand, Holder, Kind, Measure, Meter, Metered, Mode, Moment, PARTS, Rule, Soft, Warnings,
+};
 pub(crate) use quota::{Quota, Unit};
 
 /// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.

@@ -10,8 +10,8 @@ use super::{
     id::{IdKey, IdWords},
 };
 use crate::{
+    limit::Moment,
     sync::{AtomicU32, AtomicU64, Ordering},
-    time::Time,
 };
 
 /// Ids to slots and terms.
@@ -178,17 +178,17 @@ impl Directory {
         (id, key): (&str, &IdKey),
         registry: &mut Registry,
         slab: &Slab,
-        now: Time,
+        moment: &Moment,
     ) -> Option<Found> {
         let Unknown::Made { terms, .. } = self.unknown else { return None };
-        self.sweep(registry, slab, now);
+        self.sweep(registry, slab, moment);
         if let Some(overflow) = self.overflow(slab) {
             return Some(overflow);
         }
         let slot = registry.allocate(id, &key.words, slab)?;
         self.insert(key.hash, slot, terms);
         self.made.fetch_add(1, Ordering::Relaxed);
-        registry.hand.add(slot, slab, now);
+        registry.hand.add(slot, slab, moment.uptime);
         let generation = slab.get(slot).matches(&key.words)?;
         Some(Found { slot, generation, terms })
     }
@@ -269,6 +269,11 @@ impl Found {
 }
 
 impl Tenant {
+    /// Its id, if that fits its slot.
+    pub(crate) fn short_name(&self) -> Option<String> {
+        self.words().text()
+    }
+
     /// The id of the tenant in a slot, for statistics.
     pub(crate) fn name(&self, slot: u32, registry: &Registry) -> String {
         self.words().text().or_else(|| registry.long_name(slot)).unwrap_or_default()
@@ -310,8 +315,8 @@ mod models {
         let (going, staying) = (ids.next().expect("one in four"), ids.next().expect("one in four"));
         loom::model(move || {
             let (going, staying) = (key(going), key(staying));
-            let slab = Slab::default();
-            let mut registry = Registry::new(hasher.clone());
+            let slab = Slab::<Tenant>::default();
+            let mut registry = Registry::new(hasher.clone(), Arc::default());
             let directory = Directory::sized(2);
             let slots = [going, staying].map(|key| {
                 let slot = registry.allocate("x", &key.words, &slab).expect("there is room");

@@ -8,7 +8,7 @@ use std::{collections::HashSet, time::Duration};
 
 use super::{Directory, Registry, Slab, Tenant, directory::Unknown};
 use crate::{
-    limit::Quota,
+    limit::{Moment, Quota},
     sync::Ordering,
     time::{Time, nanos},
 };
@@ -74,7 +74,8 @@ impl Directory {
     }
 
     /// Looks at the next few made tenants and evicts the idle ones. The registry's lock is held.
-    pub(super) fn sweep(&self, registry: &mut Registry, slab: &Slab, now: Time) {
+    pub(super) fn sweep(&self, registry: &mut Registry, slab: &Slab, moment: &Moment) {
+        let now = moment.uptime;
         let Unknown::Made { terms, idle, most, .. } = self.unknown else { return };
         let quotas = self.terms[terms as usize].limits().quotas();
         for _ in 0..AT_ONCE.min(registry.hand.made.len()) {
@@ -85,8 +86,12 @@ impl Directory {
             if activity != made.activity || tenant.is_occupied() {
                 (made.activity, made.since) = (activity, millis(now));
             }
+            let (generation, meters) = (tenant.generation(), &registry.meters);
+            let unmetered = || meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
             let rested = Duration::from_millis(u64::from(millis(now).wrapping_sub(made.since))) >= idle;
-            let lap = if rested && tenant.vacate_if(|tenant| tenant.is_as_new(activity, quotas, now)) {
+            let lap = if rested
+                && tenant.vacate_if(|tenant| tenant.is_as_new(activity, quotas, now) && unmetered())
+            {
                 hand.made.swap_remove(hand.at);
                 hand.fruitful = true;
                 let lap = hand.wrap();

@@ -1,6 +1,6 @@
 //! The registry: which slots are in use. Behind one lock, which only new and removed tenants touch.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Slab,
@@ -8,6 +8,7 @@ use super::{
     eviction::Hand,
     id::{IdHasher, IdWords},
 };
+use crate::limit::Meter;
 
 /// Slots by what may be done with them.
 #[derive(Debug)]
@@ -21,10 +22,12 @@ pub(crate) struct Registry {
     /// Ids that do not fit a slot's words.
     long_names: HashMap<u32, Box<str>>,
     pub(super) hand: Hand,
+    /// What eviction must know of, too.
+    pub(super) meters: Arc<Slab<Meter>>,
 }
 
 impl Registry {
-    pub(crate) fn new(hasher: IdHasher) -> Self {
+    pub(crate) fn new(hasher: IdHasher, meters: Arc<Slab<Meter>>) -> Self {
         Self {
             hasher,
             fresh: 0,
@@ -32,6 +35,7 @@ impl Registry {
             retired: vec![],
             long_names: HashMap::new(),
             hand: Hand::default(),
+            meters,
         }
     }
 

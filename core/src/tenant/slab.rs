@@ -1,27 +1,40 @@
-//! Where tenants' states live: segments that only ever grow, so a slot's place never moves and reading takes no lock.
+//! Where tenants' states and meters live: segments that only ever grow, so a slot's place never moves and reading takes no lock.
 
 use std::sync::OnceLock;
 
 use super::Tenant;
 
-/// States by slot number. Segment 0 has 64, each later one as many as all before it together.
-#[derive(Debug, Default)]
-pub(crate) struct Slab {
-    segments: [OnceLock<Box<[Tenant]>>; SEGMENTS],
+/// One `T` per slot number. Segment 0 has 64, each later one as many as all before it together.
+#[derive(Debug)]
+pub(crate) struct Slab<T = Tenant> {
+    segments: [OnceLock<Box<[T]>>; SEGMENTS],
 }
 
-impl Slab {
-    /// The state in `slot`, which the registry has allocated.
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { segments: [const { OnceLock::new() }; SEGMENTS] }
+    }
+}
+
+impl<T: Default> Slab<T> {
+    /// What is in `slot`, which the registry has allocated.
     #[inline]
-    pub(crate) fn get(&self, slot: u32) -> &Tenant {
+    pub(crate) fn get(&self, slot: u32) -> &T {
         let (segment, offset, _) = locate(slot);
         &self.segments[segment].get().expect("a slot is allocated before it is published")[offset]
     }
 
+    /// What is in `slot`, if anything has been there.
+    pub(crate) fn try_get(&self, slot: u32) -> Option<&T> {
+        let (segment, offset, _) = locate(slot);
+        self.segments[segment].get().map(|segment| &segment[offset])
+    }
+
     /// Makes sure that `slot` exists.
-    pub(super) fn allocate(&self, slot: u32) {
-        let (segment, _, length) = locate(slot);
-        self.segments[segment].get_or_init(|| (0..length).map(|_| Tenant::default()).collect());
+    pub(crate) fn allocate(&self, slot: u32) -> &T {
+        let (segment, offset, length) = locate(slot);
+        let segment = self.segments[segment].get_or_init(|| (0..length).map(|_| T::default()).collect());
+        &segment[offset]
     }
 }
 

@@ -148,7 +148,7 @@ impl Tenant {
     }
 
     /// Which of its slot's occupants it is.
-    pub(super) fn generation(&self) -> u32 {
+    pub(crate) fn generation(&self) -> u32 {
         (self.occupancy.load(Ordering::Relaxed) >> GENERATION) as u32
     }
 

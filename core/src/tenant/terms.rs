@@ -1,13 +1,14 @@
 //! What a tenant may: its specification in the form that decisions read. Tenants with equal terms share them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use super::{lineage::Lineage, state::Entry};
 use crate::{
     admission::Level,
-    config::{MOST_INSIDE, RateUnit, SeatsSpec, TenantSpec},
-    limit::{Quota, Unit},
+    config::{BudgetPeriod, MOST_INSIDE, Rate, RateUnit, SeatsSpec, TenantSpec, is_plain},
+    limit::{Cause, Kind, Measure, Mode, PARTS, Quota, Rule, Soft, Unit},
     pool::PoolId,
+    time::nanos,
 };
 
 /// The terms of one or many tenants.
@@ -31,6 +32,10 @@ pub(crate) struct Limits {
     quotas: Arc<[Quota]>,
     /// Equal for equal quotas, in every edition.
     quotas_number: u32,
+    /// What its meter holds it to.
+    rules: Arc<[Rule]>,
+    /// The cap in shadow mode.
+    shadow_in_flight: Option<u32>,
 }
 
 /// A parent whose limits count for everybody beneath it.
@@ -48,15 +53,8 @@ impl Terms {
         pool_id: impl Fn(&str) -> Option<PoolId>,
         known: &mut QuotaLists,
     ) -> Self {
-        let quota = |rate: &crate::config::Rate| {
-            let unit = match rate.unit() {
-                RateUnit::Requests => Unit::Requests,
-                RateUnit::Cost => Unit::Cost,
-            };
-            Quota::new(unit, rate.amount(), rate.period(), rate.burst())
-                .expect("validated with the configuration")
-        };
-        let (quotas, quotas_number) = known.intern(spec.rates().iter().map(quota).collect());
+        let plain = spec.rates().iter().filter(|rate| is_plain(rate));
+        let (quotas, quotas_number) = known.intern(plain.map(quota).collect());
         Self {
             weight: lineage.weight,
             seats: lineage.seats,
@@ -65,6 +63,8 @@ impl Terms {
                 max_in_flight: spec.max_in_flight().unwrap_or(MOST_INSIDE),
                 quotas,
                 quotas_number,
+                rules: rules(spec),
+                shadow_in_flight: spec.shadow_max_in_flight(),
             },
             ancestors: [].into(),
             pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
@@ -121,9 +121,80 @@ impl Limits {
         self.quotas_number
     }
 
-    fn is_none(&self) -> bool {
-        self.max_in_flight == MOST_INSIDE && self.quotas.is_empty()
+    /// What its meter holds it to.
+    #[inline]
+    pub(crate) const fn rules(&self) -> &Arc<[Rule]> {
+        &self.rules
     }
+
+    /// The cap in shadow mode.
+    pub(crate) const fn shadow_in_flight(&self) -> Option<u32> {
+        self.shadow_in_flight
+    }
+
+    /// Whether it needs a meter.
+    #[inline]
+    pub(crate) fn is_metered(&self) -> bool {
+        self.shadow_in_flight.is_some() || !self.rules.is_empty()
+    }
+
+    fn is_none(&self) -> bool {
+        self.max_in_flight == MOST_INSIDE && self.quotas.is_empty() && !self.is_metered()
+    }
+}
+
+fn quota(rate: &Rate) -> Quota {
+    let unit = match rate.unit() {
+        RateUnit::Requests => Unit::Requests,
+        RateUnit::Cost | RateUnit::Dimension(_) => Unit::Cost,
+    };
+    Quota::new(unit, rate.amount(), rate.period(), rate.burst()).expect("validated with the configuration")
+}
+
+/// The limits that are not plain quotas.
+fn rules(spec: &TenantSpec) -> Arc<[Rule]> {
+    let mode = |shadow| if shadow { Mode::Shadow } else { Mode::Enforced };
+    let rates = spec.rates().iter().filter(|rate| !is_plain(rate)).map(|rate| Rule {
+        measure: measure(rate.unit()),
+        kind: if rate.is_sliding() {
+            Kind::Sliding { amount: rate.amount(), part: part(rate.period()) }
+        } else {
+            Kind::Bucket(quota(rate))
+        },
+        cause: Cause::Rate,
+        mode: mode(rate.is_shadow()),
+        soft: None,
+        warn: [].into(),
+    });
+    let budgets = spec.budgets().iter().map(|budget| Rule {
+        measure: measure(budget.unit()),
+        kind: match budget.period() {
+            BudgetPeriod::Rolling(period) => Kind::Sliding { amount: budget.amount(), part: part(period) },
+            _ => Kind::Window {
+                amount: budget.amount(),
+                carry_over: budget.carried(),
+                calendar: budget.calendar().expect("validated with the configuration"),
+            },
+        },
+        cause: Cause::Budget,
+        mode: mode(budget.is_shadow()),
+        soft: budget.soft_limit().map(|(at, slow_to)| Soft { at, slow_to }),
+        warn: budget.warnings().into(),
+    });
+    rates.chain(budgets).collect()
+}
+
+fn measure(unit: &RateUnit) -> Measure {
+    match unit {
+        RateUnit::Requests => Measure::Requests,
+        RateUnit::Cost => Measure::Cost,
+        RateUnit::Dimension(name) => Measure::Dimension((**name).into()),
+    }
+}
+
+/// A sliding window's part: rounded up, so that a window is never too short.
+fn part(period: Duration) -> u64 {
+    nanos(period).div_ceil(PARTS).max(1)
 }
 
 impl Ancestor {

@@ -1,0 +1,205 @@
+//! The second step: a request enters its tenant and the limited parents above it, and is charged to all of them, or to none.
+//!
+//! A refusal touches nothing: every cap is tried before any quota, and every quota is looked at before any is charged. Only when
+//! another thread takes the last of something in between is it taken back.
+
+use smallvec::SmallVec;
+
+use super::{
+    charged::{Above, Charged, Own},
+    state::State,
+};
+use crate::{
+    limit::{self, Charge, Demand, Holder, Metered, Moment, Refusal},
+    rejection::Rejection,
+    tenant::{Ancestor, Entry, EntryError, Found, Limits, Tenant, Terms},
+    time::Time,
+};
+
+/// Whom a request comes in as.
+#[derive(Clone, Copy)]
+pub(super) struct Visitor<'a> {
+    pub(super) found: Found,
+    pub(super) tenant: &'a Tenant,
+    pub(super) terms: &'a Terms,
+}
+
+/// Why a request does not come in.
+pub(super) enum NotIn {
+    /// The slot has become another tenant's since it was found: look again.
+    Stale,
+    Refused(Rejection),
+}
+
+/// What a level has been charged, before it is known whether all of them pass.
+struct Passed {
+    charge: Charge,
+    metered: Option<Metered>,
+}
+
+/// The parents that a request is inside of, the nearest first.
+type Inside<'a> = SmallVec<[&'a Ancestor; 4]>;
+
+impl State {
+    /// Lets a request in and charges it.
+    #[inline(always)]
+    pub(super) fn charge(
+        &self,
+        visitor: &Visitor<'_>,
+        edition: u64,
+        demand: &Demand<'_>,
+        now: Time,
+    ) -> Result<Charged, NotIn> {
+        let Visitor { found, tenant, terms } = *visitor;
+        let limits = terms.limits();
+        tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
+            EntryError::Stale => NotIn::Stale,
+            EntryError::Full => {
+                tenant.reject();
+                NotIn::Refused(Rejection::TooManyInFlight { limit: limits.max_in_flight() })
+            }
+        })?;
+        let plain = terms.ancestors().is_empty() && !limits.is_metered();
+        let charged = if plain {
+            let charge = limit::charge(tenant.buckets(), limits.quotas(), demand.cost, now).map_err(refused);
+            charge.map(|charge| {
+                let quotas = limits.quotas_number();
+                Charged { found, edition, quotas, charge, metered: None, above: None }
+            })
+        } else {
+            self.charge_all(visitor, edition, demand, now)
+        };
+        charged.map_err(|rejection| {
+            tenant.reject();
+            tenant.leave();
+            NotIn::Refused(rejection)
+        })
+    }
+
+    /// Charges the tenant and every limited parent.
+    #[inline(never)]
+    fn charge_all(
+        &self,
+        visitor: &Visitor<'_>,
+        edition: u64,
+        demand: &Demand<'_>,
+        now: Time,
+    ) -> Result<Charged, Rejection> {
+        let Visitor { found, terms, .. } = *visitor;
+        let inside = self.enter_above(terms.ancestors())?;
+        let mut levels: SmallVec<[(Entry, &Limits); 5]> = SmallVec::new();
+        levels.push((found.entry(), terms.limits()));
+        levels.extend(inside.iter().map(|above| (above.entry, &above.limits)));
+        let metered = levels.iter().any(|(_, limits)| limits.is_metered());
+        let moment = if metered { self.moment(now) } else { Moment { uptime: now, unix: 0 } };
+        let passed = self.charge_levels(&levels, demand, &moment).map_err(|refusal| {
+            self.leave_above(inside.iter().map(|above| above.entry));
+            refused(refusal)
+        })?;
+        let mut passed = passed.into_iter();
+        let own = passed.next().expect("the tenant's own is the first");
+        let link = |next, ((entry, limits), Passed { charge, metered }): (&(Entry, &Limits), Passed)| {
+            let quotas = limits.quotas_number();
+            Some(Box::new(Above { entry: *entry, quotas, charge, metered: metered.map(Box::new), next }))
+        };
+        let above = levels[1..].iter().zip(passed).rev().fold(None, link);
+        let metered = metered.then(|| Box::new(Own { metered: own.metered, reported: vec![] }));
+        let quotas = terms.limits().quotas_number();
+        Ok(Charged { found, edition, quotas, charge: own.charge, metered, above })
+    }
+
+    /// Charges every level, or none.
+    fn charge_levels(
+        &self,
+        levels: &[(Entry, &Limits)],
+        demand: &Demand<'_>,
+        moment: &Moment,
+    ) -> Result<SmallVec<[Passed; 5]>, Refusal> {
+        let looks = levels.iter().flat_map(|&(entry, limits)| {
+            let quotas = limit::look(self.buckets(entry), limits.quotas(), demand.cost, moment.uptime);
+            let meter =
+                limits.is_metered().then(|| self.meter(entry).look(holder(entry, limits), demand, moment));
+            [quotas.err(), meter.and_then(Result::err)]
+        });
+        if let Some(refusal) = looks.flatten().reduce(Refusal::and) {
+            return Err(refusal);
+        }
+        let mut passed: SmallVec<[Passed; 5]> = SmallVec::new();
+        for &(entry, limits) in levels {
+            match self.charge_level((entry, limits), demand, moment) {
+                Ok(level) => passed.push(level),
+                Err(refusal) => {
+                    for (&(entry, limits), Passed { charge, metered }) in levels.iter().zip(&passed) {
+                        limit::undo(self.buckets(entry), limits.quotas(), charge, moment.uptime);
+                        metered.iter().for_each(|metered| self.meter(entry).undo(metered, moment));
+                    }
+                    return Err(refusal);
+                }
+            }
+        }
+        for &(entry, limits) in levels {
+            self.count_shadow_cap(entry, limits, moment);
+        }
+        Ok(passed)
+    }
+
+    /// Charges one level, or not at all.
+    fn charge_level(
+        &self,
+        (entry, limits): (Entry, &Limits),
+        demand: &Demand<'_>,
+        moment: &Moment,
+    ) -> Result<Passed, Refusal> {
+        let charge = limit::charge(self.buckets(entry), limits.quotas(), demand.cost, moment.uptime)?;
+        if limits.rules().is_empty() {
+            return Ok(Passed { charge, metered: None });
+        }
+        match self.meter(entry).reserve(holder(entry, limits), demand, moment) {
+            Ok((metered, warnings)) => {
+                self.warn(entry, warnings);
+                Ok(Passed { charge, metered: Some(metered) })
+            }
+            Err(refusal) => {
+                limit::undo(self.buckets(entry), limits.quotas(), &charge, moment.uptime);
+                Err(refusal)
+            }
+        }
+    }
+
+    fn count_shadow_cap(&self, entry: Entry, limits: &Limits, moment: &Moment) {
+        let tenant = self.slab.get(entry.slot);
+        if limits.shadow_in_flight().is_some_and(|cap| tenant.inside() + tenant.beneath() > cap) {
+            self.meter(entry).count_shadowed(holder(entry, limits), moment);
+        }
+    }
+
+    /// Lets a request into the parents, or into none of them. One that an update has removed meanwhile limits nobody any more.
+    fn enter_above<'a>(&self, ancestors: &'a [Ancestor]) -> Result<Inside<'a>, Rejection> {
+        let mut inside = Inside::new();
+        for ancestor in ancestors {
+            let Entry { slot, generation } = ancestor.entry;
+            let limit = ancestor.limits.max_in_flight();
+            match self.slab.get(slot).enter_beneath(generation, limit) {
+                Ok(()) => inside.push(ancestor),
+                Err(EntryError::Stale) => {}
+                Err(EntryError::Full) => {
+                    self.leave_above(inside.into_iter().map(|above: &Ancestor| above.entry));
+                    return Err(Rejection::TooManyInFlight { limit });
+                }
+            }
+        }
+        Ok(inside)
+    }
+}
+
+const fn holder(entry: Entry, limits: &Limits) -> Holder<'_> {
+    Holder { generation: entry.generation, rules: limits.rules() }
+}
+
+fn refused(refusal: Refusal) -> Rejection {
+    match refusal {
+        Refusal::Wait(retry_after) => Rejection::RateLimited { retry_after },
+        Refusal::Spent(retry_after) => Rejection::BudgetExhausted { retry_after },
+        Refusal::TooCostly(limit) => Rejection::CostTooHigh { limit },
+    }
+}
