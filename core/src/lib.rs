@@ -44,7 +44,7 @@ mod sync;
 mod tenant;
 mod time;
 
-pub use balancer::{Acquire, Balancer, Lease};
+pub use balancer::{Acquire, Balancer, Lease, LimitStatus};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
