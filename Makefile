@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo simulate noisy test bench rust loom python node fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+.PHONY: help demo simulate noisy test bench rust loom python node sdk fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
 # Rust 1.95 can fail on its own incremental state (an internal compiler error); what is built here is built whole.
@@ -21,7 +21,7 @@ say = printf '\n\033[1m── %s\033[0m\n' "$(1)"
 
 help:
 	@echo "make demo    the gateway with its own upstreams: one tenant floods, the other keeps its latency"
-	echo "make test    builds, tests and checks everything: Rust, Python, Node (parts: rust loom python node)"
+	echo "make test    builds, tests and checks everything: Rust, Python, Node (parts: rust loom python node sdk)"
 	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
 	echo "make simulate  every scenario of the simulator, with its verdicts; reports and CSV in target/simulator/"
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
@@ -36,7 +36,7 @@ simulate:
 noisy:
 	@$(CARGO) run --release -j$(JOBS) --example noisy_neighbor
 
-test: servers rust loom python node
+test: servers rust loom python node sdk
 	@$(call say,all of it passed)
 	$(MAKE) --no-print-directory servers
 
@@ -108,6 +108,13 @@ node: addon
 	npm test --silent
 	npm pack --silent --ignore-scripts --pack-destination $(TARGET) >/dev/null
 	echo "npm tarball: $$(ls -t $(TARGET)/tenantry-*.tgz | head -1)"
+
+SDK := examples/tests/sdk
+sdk: $(PY)
+	@$(call say,The gateway and the official LLM clients)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r $(SDK)/requirements.txt
+	(cd $(SDK) && npm ci --silent --no-progress)
+	TENANTRY_SDK_PYTHON=$(PY) $(CARGO) test -j$(JOBS) -p tenantry-examples --test official_clients -- --ignored
 
 bench: bench-rust bench-python bench-node
 

@@ -7,6 +7,8 @@ export type RejectionCode =
   | 'UNKNOWN_POOL'
   | 'POOL_FORBIDDEN'
   | 'RATE_LIMITED'
+  | 'BUDGET_EXHAUSTED'
+  | 'UNKNOWN_DIMENSION'
   | 'COST_TOO_HIGH'
   | 'TOO_MANY_IN_FLIGHT'
   | 'SATURATED'

@@ -6,8 +6,8 @@ function toStats(text) {
   return { tenants: tenants.map(toTenant), other: toTenant(other), pools: pools.map(toPool) }
 }
 
-function toTenant({ id, in_flight: inFlight, waiting, beneath, completed, rejected }) {
-  return { id, inFlight, waiting, beneath, completed, rejected }
+function toTenant({ id, in_flight: inFlight, waiting, beneath, completed, rejected, shadow_rejected: shadowRejected }) {
+  return { id, inFlight, waiting, beneath, completed, rejected, shadowRejected }
 }
 
 function toPool({ name, capacity, in_flight: inFlight, waiting, endpoints }) {

@@ -63,6 +63,9 @@ pub(crate) fn with_figure(rejection: Rejection, figure: f64) -> Rejection {
         Rejection::RateLimited { .. } => {
             Rejection::RateLimited { retry_after: Duration::from_nanos(figure as u64) }
         }
+        Rejection::BudgetExhausted { .. } => {
+            Rejection::BudgetExhausted { retry_after: Duration::from_nanos(figure as u64) }
+        }
         Rejection::WouldTimeOut { .. } => {
             Rejection::WouldTimeOut { retry_after: Duration::from_nanos(figure as u64) }
         }
@@ -82,6 +85,7 @@ mod tests {
             Rejection::TooManyInFlight { limit: 3 },
             Rejection::Saturated,
             Rejection::WouldTimeOut { retry_after: Duration::from_nanos(7) },
+            Rejection::BudgetExhausted { retry_after: Duration::from_nanos(8) },
             Rejection::TooManyInFlight { limit: 4 },
         ];
         for rejection in all {
@@ -89,6 +93,6 @@ mod tests {
             let example = example(kind).expect("it was just numbered");
             assert_eq!(with_figure(example, figure(&rejection).1), rejection);
         }
-        assert!(example(4).is_some() && example(5).is_none());
+        assert!(example(5).is_some() && example(6).is_none());
     }
 }

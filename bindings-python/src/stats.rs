@@ -24,6 +24,7 @@ pub(crate) fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Boun
         stats.beneath(),
         stats.completed(),
         stats.rejected(),
+        stats.shadow_rejected(),
     );
     class(py, &CLASS, "TenantStats")?.call1(fields)
 }

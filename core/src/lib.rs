@@ -45,7 +45,7 @@ mod sync;
 mod tenant;
 mod time;
 
-pub use balancer::{Acquire, Balancer, Lease};
+pub use balancer::{Acquire, Balancer, Lease, LimitStatus};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
@@ -58,5 +58,5 @@ pub use event::Event;
 pub use outcome::{Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;
-pub use stats::{EndpointStats, LimitStats, PoolStats, Stats, TenantPage, TenantStats};
+pub use stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
 pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};

@@ -32,18 +32,6 @@ pub struct TenantStats {
     pub(crate) shadow_rejected: u64,
 }
 
-/// One limit of a tenant, and how much of it is used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "config", derive(serde::Serialize))]
-pub struct LimitStats {
-    pub(crate) tenant: String,
-    pub(crate) unit: String,
-    pub(crate) is_budget: bool,
-    pub(crate) is_shadow: bool,
-    pub(crate) amount: u64,
-    pub(crate) used: u64,
-}
-
 /// One pool.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "config", derive(serde::Serialize))]
@@ -158,50 +146,6 @@ impl TenantStats {
     #[must_use]
     pub const fn rejected(&self) -> u64 {
         self.rejected
-    }
-}
-
-impl LimitStats {
-    /// Whose limit it is: the tenant's own, or a parent's.
-    #[must_use]
-    pub fn tenant(&self) -> &str {
-        &self.tenant
-    }
-
-    /// What it counts: `requests`, `cost`, or a dimension's name.
-    #[must_use]
-    pub fn unit(&self) -> &str {
-        &self.unit
-    }
-
-    /// Whether it is a budget; else it is a rate.
-    #[must_use]
-    pub const fn is_budget(&self) -> bool {
-        self.is_budget
-    }
-
-    /// Whether it is in shadow mode.
-    #[must_use]
-    pub const fn is_shadow(&self) -> bool {
-        self.is_shadow
-    }
-
-    /// The most that can be used: a rate's burst, a budget's amount with what was carried over.
-    #[must_use]
-    pub const fn amount(&self) -> u64 {
-        self.amount
-    }
-
-    /// What is used now, reservations included; more than the amount where something is owed.
-    #[must_use]
-    pub const fn used(&self) -> u64 {
-        self.used
-    }
-
-    /// What is left.
-    #[must_use]
-    pub const fn remaining(&self) -> u64 {
-        self.amount.saturating_sub(self.used)
     }
 }
 

@@ -41,7 +41,12 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("[pools.api]\nendpoints = [7]", "pools.api.endpoints[0]", "7", "an address"),
     ("seed = -1", "seed", "-1", "a whole number from 0 on"),
     ("[tenants.acme]\nweight = 1.5", "tenants.acme.weight", "1.5", "a whole number"),
-    ("[tenants.acme]\nmax_in_flight = 'many'", "tenants.acme.max_in_flight", r#""many""#, "a whole number"),
+    (
+        "[tenants.acme]\nmax_in_flight = 'many'",
+        "tenants.acme.max_in_flight",
+        r#""many""#,
+        "a number of requests",
+    ),
     // Values.
     (
         "[pools.api]\nendpoints = []\nstrategy = 'fastest'",
@@ -167,7 +172,7 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "[tenants.acme]\nrate = { requests = 1, cost = 1, per = '1s' }",
         "tenants.acme.rate",
         r#"{"cost":1,"per":"1s","requests":1}"#,
-        "either requests or cost",
+        "exactly one of requests, cost",
     ),
     (
         "[tenants.acme]\nrate = { cost = 1, per = '0s' }",

@@ -33,7 +33,7 @@ fn run(balancer: &Balancer, cost: u64) -> Option<Rejection> {
 }
 
 fn used(balancer: &Balancer) -> Vec<u64> {
-    balancer.limits_of("a").expect("it is there").iter().map(tenantry::LimitStats::used).collect()
+    balancer.limits_of("a").expect("it is there").iter().map(tenantry::LimitStatus::used).collect()
 }
 
 #[test]
@@ -187,8 +187,8 @@ fn parents_have_budgets_too_and_a_refusal_takes_from_nobody() {
     balancer.try_acquire(&Request::new("b").cost(50)).expect("fresh").finish(Outcome::success());
     assert!(matches!(run(&balancer, 60), Some(Rejection::BudgetExhausted { .. })));
     let all = balancer.limits_of("a").expect("it is there");
-    let all: Vec<_> = all.iter().map(|limit| (limit.tenant(), limit.used(), limit.amount())).collect();
-    assert_eq!(all, [("a", 0, 80), ("team", 50, 100)]);
+    let all: Vec<_> = all.iter().map(|limit| (limit.parent(), limit.used(), limit.amount())).collect();
+    assert_eq!(all, [(None, 0, 80), (Some("team"), 50, 100)]);
     assert_eq!(run(&balancer, 50), None);
 }
 

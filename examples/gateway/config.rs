@@ -26,6 +26,21 @@ pub struct Settings {
     identify: Identify,
     routes: Vec<Route>,
     drain: Span,
+    rate_limit_headers: RateLimitHeaders,
+}
+
+/// What answers say about the tenant's rates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum RateLimitHeaders {
+    /// Nothing: what an upstream says of its own goes through as it is.
+    Off,
+    /// `RateLimit-Policy` and `RateLimit`, instead of what an upstream says.
+    #[default]
+    Current,
+    /// These, and the older `X-RateLimit-*`, with the reset in seconds from now.
+    Older,
 }
 
 /// One of `routes`.
@@ -135,6 +150,12 @@ impl Settings {
         self.drain.0
     }
 
+    /// What answers say about the tenant's rates. Default: the current fields.
+    #[must_use]
+    pub const fn rate_limit_headers(&self) -> RateLimitHeaders {
+        self.rate_limit_headers
+    }
+
     /// Checks the routes against the pools, and makes the one that goes without saying.
     fn resolve(&mut self, balancer: &Config) -> Result<(), DocumentError> {
         let pools: Vec<&str> = balancer.pools().keys().map(String::as_str).collect();
@@ -211,6 +232,7 @@ impl Default for Settings {
             identify: Identify { header: Name(HeaderName::from_static("x-tenant")) },
             routes: Vec::new(),
             drain: Span(Duration::from_secs(30)),
+            rate_limit_headers: RateLimitHeaders::default(),
         }
     }
 }
@@ -319,6 +341,7 @@ mod tests {
             ("listen = \"here\"", ["gateway.listen", "here", "socket address"]),
             ("identify = { header = \"a b\" }", ["gateway.identify.header", "a b", "name of a header"]),
             ("identify = { haeder = \"a\" }", ["gateway.identify.haeder", "\"a\"", "header"]),
+            ("rate_limit_headers = \"new\"", ["gateway.rate_limit_headers", "new", "current"]),
             ("drain = \"soon\"", ["gateway.drain", "soon", "a number and its unit"]),
             (
                 "routes = [{ path = \"x\", pool = \"api\" }]",

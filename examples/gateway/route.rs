@@ -8,6 +8,7 @@ use tenantry::Balancer;
 use tenantry_tower::{
     balance::{BalanceLayer, LeaseBody},
     proxy::ReverseProxy,
+    rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer},
     tenant::{Header, TenantLayer},
 };
@@ -17,7 +18,7 @@ use tower::{
 };
 
 use crate::{
-    config::{Route, Settings},
+    config::{RateLimitHeaders, Route, Settings},
     meter::Meter,
 };
 
@@ -41,6 +42,7 @@ impl Router {
             let stack = ServiceBuilder::new()
                 .layer(TenantLayer::new(Header::new(settings.tenant_header().clone())))
                 .layer(option_layer(meter.cloned()))
+                .layer(option_layer(rate_limits(balancer, settings)))
                 .layer(RejectionLayer::new())
                 .layer(balance(balancer, route))
                 .service(proxy.clone());
@@ -63,6 +65,15 @@ impl Router {
                 Ok(Problem::new(StatusCode::NOT_FOUND, "NO_ROUTE", "No route leads there").into_response())
             }
         }
+    }
+}
+
+fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLayer> {
+    let layer = RateLimitLayer::new(balancer.clone());
+    match settings.rate_limit_headers() {
+        RateLimitHeaders::Off => None,
+        RateLimitHeaders::Current => Some(layer),
+        RateLimitHeaders::Older => Some(layer.with_older_fields(ResetForm::DeltaSeconds)),
     }
 }
 

@@ -41,5 +41,6 @@
 
 pub mod balance;
 pub mod proxy;
+pub mod rate_limit;
 pub mod rejection;
 pub mod tenant;

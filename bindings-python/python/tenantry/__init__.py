@@ -14,6 +14,7 @@ so that no tenant can slow, starve or see another.
 from tenantry._config import ConfigError
 from tenantry._native import Acquire, Balancer, Lease, ManualClock, __version__
 from tenantry._rejection import (
+    BudgetExhausted,
     CostTooHigh,
     NoEndpoint,
     PoolForbidden,
@@ -23,6 +24,7 @@ from tenantry._rejection import (
     Saturated,
     TimedOut,
     TooManyInFlight,
+    UnknownDimension,
     UnknownPool,
     UnknownTenant,
     WouldTimeOut,
@@ -33,6 +35,7 @@ __all__ = [
     "Acquire",
     "Balancer",
     "ConfigError",
+    "BudgetExhausted",
     "CostTooHigh",
     "EndpointStats",
     "Lease",
@@ -49,6 +52,7 @@ __all__ = [
     "TenantStats",
     "TimedOut",
     "TooManyInFlight",
+    "UnknownDimension",
     "UnknownPool",
     "UnknownTenant",
     "WouldTimeOut",

@@ -75,6 +75,28 @@ class CostTooHigh(Rejected):
         """The most that one request may cost."""
 
 
+class BudgetExhausted(Rejected):
+    """A budget is spent."""
+
+    code = "BUDGET_EXHAUSTED"
+    retry_after_ns: int = 0
+
+    def __init__(self, message: str, retry_after_ns: int) -> None:
+        self.retry_after_ns = retry_after_ns
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which the same request passes."""
+        return self.retry_after_ns / 1e9
+
+
+class UnknownDimension(Rejected):
+    """The request declares an amount of something that is no dimension of the configuration."""
+
+    code = "UNKNOWN_DIMENSION"
+    permanent = True
+
+
 class TooManyInFlight(Rejected):
     """The tenant, or a parent of it, has as many requests inside (waiting or in flight) as it may."""
 

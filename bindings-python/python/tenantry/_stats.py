@@ -21,6 +21,8 @@ class TenantStats:
     """Requests finished, of any outcome, since the tenant came."""
     rejected: int
     """Requests refused since the tenant came."""
+    shadow_rejected: int
+    """Requests that limits in shadow mode would have refused since the tenant came; they passed, as far as these limits go."""
 
 
 @dataclass(frozen=True, slots=True)

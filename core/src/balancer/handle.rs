@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Acquire, Lease,
+    Acquire, Lease, LimitStatus,
     published::Published,
     snapshot::Snapshot,
     state::{ClockSource, Register, State},
@@ -17,7 +17,7 @@ use crate::{
     event::{Event, Events},
     rejection::Rejection,
     request::Request,
-    stats::{LimitStats, PoolStats, Stats, TenantPage, TenantStats},
+    stats::{PoolStats, Stats, TenantPage, TenantStats},
     sync::Mutex,
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
@@ -172,10 +172,17 @@ impl Balancer {
         self.state.stats_of_tenant(id)
     }
 
-    /// Every limit that counts for a tenant, its own and then its parents', with what is used of it now; `None` where nobody has this id.
+    /// What is left of a tenant's rates and then of its parents', the nearest first; `None` where nobody has this id, as when
+    /// newcomers share the overflow tenant. Costs the same with a million tenants; takes a lock only where parents have limits.
     #[must_use]
-    pub fn limits_of(&self, id: &str) -> Option<Vec<LimitStats>> {
+    pub fn limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
         self.state.limits_of(id)
+    }
+
+    /// What is left of a tenant's own rates, without its parents'; takes no lock.
+    #[must_use]
+    pub fn own_limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
+        self.state.own_limits_of(id)
     }
 
     /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most

@@ -19,3 +19,4 @@ mod update;
 pub use acquire::Acquire;
 pub use handle::Balancer;
 pub use lease::Lease;
+pub use limits::LimitStatus;

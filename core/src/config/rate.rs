@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 /// What a rate or a budget counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "config", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum RateUnit {
     /// Every request counts 1.

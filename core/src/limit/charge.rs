@@ -110,12 +110,6 @@ fn take(bucket: &Bucket, quota: &Quota, cost: u64, now: u64) -> Result<Reach, Re
     taken.map_err(|early| Refusal::Wait(quota::duration_of(early)))
 }
 
-/// How much of each quota is used, in their order.
-pub(crate) fn used(buckets: &Buckets, quotas: &[Quota], now: Time) -> impl Iterator<Item = u64> {
-    let now = quota::ticks_at(now);
-    quotas.iter().zip(buckets).map(move |(quota, bucket)| quota.lacks(bucket.full_at(), now))
-}
-
 /// Takes a whole reservation back: the request did not run.
 pub(crate) fn undo(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, now: Time) {
     undo_first(buckets, quotas, reserved, quotas.len(), quota::ticks_at(now));

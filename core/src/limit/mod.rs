@@ -6,14 +6,16 @@ mod charge;
 mod gcra;
 mod meter;
 mod quota;
+mod reading;
 
 pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{Buckets, Cause, Charge, Refusal, charge, look, settle, slow_down, undo, used};
+pub(crate) use charge::{Buckets, Cause, Charge, Refusal, charge, look, settle, slow_down, undo};
 pub(crate) use meter::{
     Actual, Demand, Holder, Kind, Measure, Meter, Metered, Mode, Moment, PARTS, Rule, Soft, Warnings,
 };
 pub(crate) use quota::{Quota, Unit};
+pub(crate) use reading::{Reading, read};
 
 /// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.
 pub(crate) const MAX_QUOTAS: usize = 4;

@@ -77,11 +77,6 @@ impl Quota {
         u64::try_from(rescaled).unwrap_or(MOST_DEBT).min(MOST_DEBT)
     }
 
-    /// The units that are missing from a bucket that is full at `full_at`; one that has partly come back is still missing.
-    pub(super) const fn lacks(&self, full_at: u64, now: u64) -> u64 {
-        full_at.saturating_sub(now).div_ceil(self.interval)
-    }
-
     /// Ticks that a full burst takes to come back.
     pub(crate) const fn tolerance(&self) -> u64 {
         self.interval * self.burst

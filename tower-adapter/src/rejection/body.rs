@@ -36,7 +36,7 @@ impl<B> RejectionBody<B> {
 
 impl<B> From<Bytes> for RejectionBody<B> {
     fn from(document: Bytes) -> Self {
-        Self { kind: Kind::Problem { document: Some(document) } }
+        Self { kind: Kind::Problem { document: Some(document).filter(|bytes| !bytes.is_empty()) } }
     }
 }
 

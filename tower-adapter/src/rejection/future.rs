@@ -3,6 +3,7 @@ use std::{
     fmt,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,12 +22,30 @@ pin_project! {
     {
         #[pin]
         call: Oneshot<S, Q>,
+        form: Form,
+    }
+}
+
+/// How a problem is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    pub(super) is_grpc: bool,
+    pub(super) long_wait: Option<Duration>,
+}
+
+impl Form {
+    fn answer<B: From<Bytes>>(self, problem: Problem) -> Response<B> {
+        let problem = match self.long_wait {
+            Some(wait) => problem.with_long_wait(wait),
+            None => problem,
+        };
+        if self.is_grpc { problem.into_grpc_response() } else { problem.into_response() }
     }
 }
 
 impl<S: Service<Q>, Q> ResponseFuture<S, Q> {
-    pub(super) fn new(inner: S, request: Q) -> Self {
-        Self { call: Oneshot::new(inner, request) }
+    pub(super) fn new(inner: S, request: Q, form: Form) -> Self {
+        Self { call: Oneshot::new(inner, request), form }
     }
 }
 
@@ -40,9 +59,10 @@ where
     type Output = Result<Response<RejectionBody<R>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Ok(match ready!(self.project().call.poll(cx)) {
+        let this = self.project();
+        Poll::Ready(Ok(match ready!(this.call.poll(cx)) {
             Ok(response) => response.map(RejectionBody::inner),
-            Err(error) => error.into().into_response(),
+            Err(error) => this.form.answer(error.into()),
         }))
     }
 }

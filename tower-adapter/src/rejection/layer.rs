@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tower::Layer;
 
 use super::Respond;
@@ -34,13 +36,23 @@ use super::Respond;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
-pub struct RejectionLayer {}
+pub struct RejectionLayer {
+    long_wait: Option<Duration>,
+}
 
 impl RejectionLayer {
     /// The layer.
     #[must_use]
     pub const fn new() -> Self {
-        Self {}
+        Self { long_wait: None }
+    }
+
+    /// The longest wait that clients are asked to sit out: a longer one says `x-should-retry: false`, and -1 as gRPC's pushback.
+    /// Default: 60 s, below what any official client refuses to sleep.
+    #[must_use]
+    pub const fn long_wait(mut self, wait: Duration) -> Self {
+        self.long_wait = Some(wait);
+        self
     }
 }
 
@@ -48,6 +60,6 @@ impl<S> Layer<S> for RejectionLayer {
     type Service = Respond<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Respond::new(inner)
+        Respond::new(inner, self.long_wait)
     }
 }

@@ -11,10 +11,14 @@
 //! | would wait in vain | 503 | what its timeout lacks | `false` where that is more than 60 s |
 //! | no seat, queue full, waited in vain, no endpoint | 503 | 1 | |
 //!
-//! `Retry-After` is in whole seconds, rounded up, at least 1. The body is `application/problem+json` (RFC 9457) with
-//! `title`, `status`, `code` (that of [`Rejection::code`](tenantry::Rejection::code)) and, where the wait is known,
-//! `retry_after_s`, to the millisecond. `x-should-retry: false` keeps the official LLM clients from sleeping through a
-//! long wait, or hammering. An answer never repeats what the request sent, least of all the tenant's id.
+//! `Retry-After` is in whole seconds, rounded up, at least 1; where clients shall try again, `retry-after-ms` says the same in
+//! milliseconds, which the official LLM clients prefer. The body is `application/problem+json` (RFC 9457) with `title`, `status`,
+//! `code` (that of [`Rejection::code`](tenantry::Rejection::code)), for refusals `detail` and, where the `RateLimit` draft registers one, `type`, and,
+//! where the wait is known, `retry_after_s`, to the millisecond. `x-should-retry: false` keeps those clients from sleeping through a
+//! long wait, or hammering: some sleep for weeks, and a timer of 30 days overflows to none in Node.
+//! [`RejectionLayer::long_wait`] sets what is long. An answer never repeats what the request sent, least of all the tenant's id.
+//!
+//! A request of content type `application/grpc` gets a gRPC status instead: see [`Problem::into_grpc_response`].
 
 mod body;
 mod future;

@@ -23,7 +23,12 @@ use crate::{balance, proxy};
 /// assert_eq!(response.headers()["retry-after"], "2");
 /// assert_eq!(
 ///     response.body(),
-///     r#"{"title":"The tenant's rate is spent","status":429,"code":"RATE_LIMITED","retry_after_s":1.250}"#,
+///     concat!(
+///         r#"{"type":"https://iana.org/assignments/http-problem-types#quota-exceeded","#,
+///         r#""title":"The tenant's rate is spent","status":429,"#,
+///         r#""detail":"the tenant's rate is spent; it returns in 1.25s","#,
+///         r#""code":"RATE_LIMITED","retry_after_s":1.250}"#,
+///     ),
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,9 @@ pub struct Problem {
     code: &'static str,
     title: &'static str,
     retry: Retry,
+    /// From here on a wait is for a person to plan, not for a client to sleep through.
+    long_wait: Duration,
+    rejection: Option<Rejection>,
 }
 
 /// What to say about trying again.
@@ -55,13 +63,20 @@ impl Problem {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
         let plain = |text: &str| !text.contains(|c: char| c == '"' || c == '\\' || c.is_control());
         assert!(plain(code) && plain(title), "a problem's code and title need no escapes");
-        Self { status, code, title, retry: Retry::Unsaid }
+        Self { status, code, title, retry: Retry::Unsaid, long_wait: LONG_WAIT, rejection: None }
     }
 
     /// Says when to come back.
     #[must_use]
     pub const fn with_retry_after(mut self, wait: Duration) -> Self {
         self.retry = Retry::After(wait);
+        self
+    }
+
+    /// The longest wait that a client is asked to sit out; a longer one says `x-should-retry: false`. Default: 60 s.
+    #[must_use]
+    pub const fn with_long_wait(mut self, wait: Duration) -> Self {
+        self.long_wait = wait;
         self
     }
 
@@ -85,6 +100,9 @@ impl Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Retry::After(wait) = self.retry {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+            if !self.is_hopeless() {
+                headers.insert(RETRY_AFTER_MS, HeaderValue::from(whole_millis(wait)));
+            }
         }
         if self.is_hopeless() {
             headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
@@ -92,11 +110,56 @@ impl Problem {
         response
     }
 
+    /// The answer to a gRPC call: its trailers, in the head of an answer without a body (*Trailers-Only*).
+    ///
+    /// `grpc-status` is 8 `RESOURCE_EXHAUSTED` for 429, else what the HTTP status amounts to. `grpc-retry-pushback-ms` (gRFC A6) says
+    /// the wait, -1 where trying again is useless or the wait is long.
+    pub fn into_grpc_response<B: From<Bytes>>(self) -> Response<B> {
+        let mut response = Response::new(B::from(Bytes::new()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_status()));
+        headers.insert(GRPC_MESSAGE, percent_encoded(self.title));
+        match self.retry {
+            _ if self.is_hopeless() => {
+                headers.insert(PUSHBACK, HeaderValue::from_static("-1"));
+            }
+            Retry::After(wait) => {
+                headers.insert(PUSHBACK, HeaderValue::from(whole_millis(wait)));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    /// By the canonical codes; `UNKNOWN` where no status fits.
+    fn grpc_status(self) -> u16 {
+        match self.status {
+            StatusCode::BAD_REQUEST => 3,            // INVALID_ARGUMENT
+            StatusCode::GATEWAY_TIMEOUT => 4,        // DEADLINE_EXCEEDED
+            StatusCode::NOT_FOUND => 5,              // NOT_FOUND
+            StatusCode::FORBIDDEN => 7,              // PERMISSION_DENIED
+            StatusCode::TOO_MANY_REQUESTS => 8,      // RESOURCE_EXHAUSTED
+            StatusCode::INTERNAL_SERVER_ERROR => 13, // INTERNAL
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => 14, // UNAVAILABLE
+            _ => 2,                                  // UNKNOWN
+        }
+    }
+
     fn json(self) -> String {
-        let Self { status, code, title, retry } = self;
-        let mut json = format!(r#"{{"title":"{title}","status":{},"code":"{code}""#, status.as_u16());
+        let Self { status, code, title, retry, rejection, .. } = self;
+        let mut json = String::from("{");
+        if let Some(kind) = rejection.and_then(registered_type) {
+            write!(json, r#""type":"{REGISTRY}{kind}","#).expect("a String takes all text");
+        }
+        write!(json, r#""title":"{title}","status":{}"#, status.as_u16()).expect("a String takes all text");
+        if let Some(rejection) = rejection {
+            // The core's sentences are numbers and plain words: nothing in them needs an escape.
+            write!(json, r#","detail":"{rejection}""#).expect("a String takes all text");
+        }
+        write!(json, r#","code":"{code}""#).expect("a String takes all text");
         if let Retry::After(wait) = retry {
-            let millis = wait.as_nanos().div_ceil(1_000_000);
+            let millis = whole_millis(wait);
             write!(json, r#","retry_after_s":{}.{:03}"#, millis / 1000, millis % 1000)
                 .expect("a String takes all text");
         }
@@ -107,14 +170,16 @@ impl Problem {
     /// Whether a client should better not wait for it.
     fn is_hopeless(self) -> bool {
         match self.retry {
+            // However short the wait is: official clients would sleep through it, and come back to a budget just as spent.
+            _ if matches!(self.rejection, Some(Rejection::BudgetExhausted { .. })) => true,
             Retry::Unsaid => false,
             Retry::Never => true,
-            Retry::After(wait) => wait > LONG_WAIT,
+            Retry::After(wait) => wait > self.long_wait,
         }
     }
 
     const fn never(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { status, code, title, retry: Retry::Never }
+        Self { retry: Retry::Never, long_wait: LONG_WAIT, rejection: None, status, code, title }
     }
 }
 
@@ -126,7 +191,14 @@ impl From<Rejection> for Problem {
         } else {
             Retry::After(rejection.retry_after().unwrap_or(SOON))
         };
-        Self { status, code: rejection.code(), title, retry }
+        Self {
+            status,
+            code: rejection.code(),
+            title,
+            retry,
+            long_wait: LONG_WAIT,
+            rejection: Some(rejection),
+        }
     }
 }
 
@@ -150,7 +222,14 @@ impl From<proxy::Error> for Problem {
 
 impl From<&proxy::Error> for Problem {
     fn from(error: &proxy::Error) -> Self {
-        Self { status: error.status(), code: error.code(), title: error.title(), retry: Retry::Unsaid }
+        Self {
+            status: error.status(),
+            code: error.code(),
+            title: error.title(),
+            retry: Retry::Unsaid,
+            long_wait: LONG_WAIT,
+            rejection: None,
+        }
     }
 }
 
@@ -166,6 +245,8 @@ fn describe(rejection: Rejection) -> (StatusCode, &'static str) {
         Rejection::PoolForbidden => (StatusCode::FORBIDDEN, "The tenant may not use this pool"),
         Rejection::UnknownPool => (StatusCode::NOT_FOUND, "No such pool"),
         Rejection::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "The tenant's rate is spent"),
+        Rejection::BudgetExhausted { .. } => (StatusCode::TOO_MANY_REQUESTS, "The tenant's budget is spent"),
+        Rejection::UnknownDimension => (StatusCode::BAD_REQUEST, "The request counts something unknown"),
         Rejection::CostTooHigh { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "The request costs more than the tenant may spend")
         }
@@ -187,12 +268,45 @@ fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
+/// At least 1: official clients take 0 for no wait at all.
+fn whole_millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
+}
+
+/// The types that draft-ietf-httpapi-ratelimit-headers registers.
+const fn registered_type(rejection: Rejection) -> Option<&'static str> {
+    match rejection {
+        Rejection::RateLimited { .. } | Rejection::BudgetExhausted { .. } => Some("quota-exceeded"),
+        Rejection::Saturated
+        | Rejection::QueueFull
+        | Rejection::TimedOut
+        | Rejection::WouldTimeOut { .. } => Some("temporary-reduced-capacity"),
+        _ => None,
+    }
+}
+
+/// As `grpc-message` is written: visible ASCII but for the percent sign stands as it is.
+fn percent_encoded(text: &str) -> HeaderValue {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
+            _ => write!(encoded, "%{byte:02X}").expect("a String takes all text"),
+        }
+    }
+    HeaderValue::try_from(encoded).expect("what is left is visible ASCII")
+}
+
 /// What refusals that know no better say: seats come free all the time.
 const SOON: Duration = Duration::from_secs(1);
 
-/// From here on a wait is for a person to plan, not for a client to sleep through.
 const LONG_WAIT: Duration = Duration::from_secs(60);
 
+const REGISTRY: &str = "https://iana.org/assignments/http-problem-types#";
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const PUSHBACK: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");
 const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 #[cfg(test)]
@@ -212,6 +326,14 @@ mod tests {
     }
 
     #[test]
+    fn a_spent_budget_asks_for_no_retry_however_soon_it_returns() {
+        let response = answer(Rejection::BudgetExhausted { retry_after: Duration::from_millis(30) });
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(header(&response, "x-should-retry"), Some("false"));
+        assert_eq!((header(&response, "retry-after"), header(&response, "retry-after-ms")), (Some("1"), None));
+    }
+
+    #[test]
     fn every_rejection_has_its_status_and_its_retry_after() {
         let table = [
             (Rejection::UnknownTenant, 403, None),
@@ -219,6 +341,7 @@ mod tests {
             (Rejection::UnknownPool, 404, None),
             (Rejection::CostTooHigh { limit: 5 }, 429, None),
             (Rejection::TooManyInFlight { limit: 5 }, 429, Some("1")),
+            (Rejection::UnknownDimension, 400, None),
             (limited(Duration::from_secs(7)), 429, Some("7")),
             (Rejection::Saturated, 503, Some("1")),
             (Rejection::QueueFull, 503, Some("1")),
@@ -234,7 +357,13 @@ mod tests {
             let useless = rejection.is_permanent().then_some("false");
             assert_eq!(header(&response, "x-should-retry"), useless, "{rejection:?}");
             let body = std::str::from_utf8(response.body()).unwrap().to_owned();
-            assert!(body.contains(&format!(r#""status":{status},"code":"{}""#, rejection.code())), "{body}");
+            assert!(
+                body.contains(&format!(
+                    r#""status":{status},"detail":"{rejection}","code":"{}""#,
+                    rejection.code()
+                )),
+                "{body}"
+            );
         }
     }
 
@@ -259,6 +388,43 @@ mod tests {
     fn a_wait_of_more_than_a_minute_asks_clients_not_to_retry() {
         assert_eq!(header(&answer(limited(Duration::from_secs(60))), "x-should-retry"), None);
         assert_eq!(header(&answer(limited(Duration::from_millis(60_001))), "x-should-retry"), Some("false"));
+    }
+
+    #[test]
+    fn waits_worth_sitting_out_are_told_in_milliseconds_too_and_long_ones_are_not() {
+        let short = answer(limited(Duration::from_micros(1_500)));
+        assert_eq!(header(&short, "retry-after-ms"), Some("2"));
+        for days in [1, 30, 365] {
+            let long = answer(limited(Duration::from_secs(days * 86_400)));
+            assert_eq!(header(&long, "retry-after-ms"), None);
+            assert_eq!(header(&long, "retry-after"), Some((days * 86_400).to_string().as_str()));
+            assert_eq!(header(&long, "x-should-retry"), Some("false"));
+        }
+        let patient =
+            Problem::from(limited(Duration::from_secs(90))).with_long_wait(Duration::from_secs(120));
+        assert_eq!(header(&patient.into_response(), "x-should-retry"), None);
+    }
+
+    #[test]
+    fn a_grpc_call_gets_its_status_and_pushback_without_a_body() {
+        let table = [
+            (limited(Duration::from_micros(1_500)), "8", Some("2")),
+            (limited(Duration::from_secs(86_400)), "8", Some("-1")),
+            (Rejection::CostTooHigh { limit: 1 }, "8", Some("-1")),
+            (Rejection::TooManyInFlight { limit: 1 }, "8", Some("1000")),
+            (Rejection::UnknownTenant, "7", Some("-1")),
+            (Rejection::UnknownPool, "5", Some("-1")),
+            (Rejection::QueueFull, "14", Some("1000")),
+            (Rejection::NoEndpoint, "14", Some("1000")),
+        ];
+        for (rejection, status, pushback) in table {
+            let response: Response<Bytes> = Problem::from(rejection).into_grpc_response();
+            assert_eq!(response.status(), 200, "{rejection:?}");
+            assert_eq!(header(&response, "grpc-status"), Some(status), "{rejection:?}");
+            assert_eq!(header(&response, "grpc-retry-pushback-ms"), pushback, "{rejection:?}");
+            assert!(response.body().is_empty());
+        }
+        assert_eq!(percent_encoded("50 % für alle\n"), "50 %25 f%C3%BCr alle%0A");
     }
 
     #[test]

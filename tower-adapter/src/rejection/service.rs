@@ -1,24 +1,26 @@
 use std::{
     convert::Infallible,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use tower::Service;
 
-use super::{Problem, RejectionBody, ResponseFuture};
+use super::{Problem, RejectionBody, ResponseFuture, future::Form};
 
 /// The service of [`RejectionLayer`](super::RejectionLayer).
 #[derive(Clone, Debug)]
 pub struct Respond<S> {
     inner: S,
+    long_wait: Option<Duration>,
 }
 
 impl<S> Respond<S> {
-    pub(super) const fn new(inner: S) -> Self {
-        Self { inner }
+    pub(super) const fn new(inner: S, long_wait: Option<Duration>) -> Self {
+        Self { inner, long_wait }
     }
 }
 
@@ -40,6 +42,27 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ResponseFuture::new(self.inner.clone(), request)
+        let form = Form { is_grpc: is_grpc(&request), long_wait: self.long_wait };
+        ResponseFuture::new(self.inner.clone(), request, form)
+    }
+}
+
+fn is_grpc<B>(request: &Request<B>) -> bool {
+    let kind = request.headers().get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
+    // `application/grpc`, `application/grpc+proto`, …; not gRPC-Web, whose trailers are in the body.
+    kind.strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_is_told_by_the_content_type_and_grpc_web_is_not_grpc() {
+        let is = |kind: &str| is_grpc(&Request::builder().header(CONTENT_TYPE, kind).body(()).unwrap());
+        assert!(is("application/grpc") && is("application/grpc+proto") && is("application/grpc; a=b"));
+        assert!(!is("application/grpc-web") && !is("application/json"));
+        assert!(!is_grpc(&Request::new(())));
     }
 }

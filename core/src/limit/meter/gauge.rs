@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{
     rule::{Kind, Moment, Rule},
-    sliding::{Shape, Sliding},
+    sliding::{PARTS, Shape, Sliding},
     window::{self, Terms, Window},
 };
 use crate::limit::{
     gcra::{Bucket, Reach},
     quota::{duration_of, ticks_at},
+    reading::{Reading, read_bucket},
 };
 
 /// One limit's state.
@@ -112,11 +113,33 @@ impl Gauge {
         }
     }
 
+    /// All that there is to say of it now.
+    pub(super) fn read(&self, rule: &Rule, moment: &Moment) -> Reading {
+        if let (Self::Bucket(bucket), Kind::Bucket(quota)) = (self, &rule.kind) {
+            return read_bucket(quota, bucket, ticks_at(moment.uptime));
+        }
+        let (used, amount) = self.used(rule, moment);
+        let remaining = amount.saturating_sub(used);
+        let next = (used > 0).then(|| self.fits(rule, remaining + 1, moment).err()).flatten();
+        let (full_in, window) = match (self, &rule.kind) {
+            (Self::Window(window), _) => {
+                let (start, end) = window.bounds();
+                let length = Duration::from_secs(end.saturating_sub(start).unsigned_abs());
+                (self.fits(rule, amount, moment).err(), length)
+            }
+            (_, Kind::Sliding { part, .. }) => {
+                (self.fits(rule, amount, moment).err(), Duration::from_nanos(part.saturating_mul(PARTS)))
+            }
+            _ => (None, Duration::ZERO),
+        };
+        Reading { amount, used, remaining, next_in: next, full_in: full_in.unwrap_or_default(), window }
+    }
+
     /// How much is used, and of how much.
     pub(super) fn used(&self, rule: &Rule, moment: &Moment) -> (u64, u64) {
         match (self, &rule.kind) {
             (Self::Bucket(bucket), Kind::Bucket(quota)) => {
-                (quota.lacks(bucket.full_at(), ticks_at(moment.uptime)), quota.burst())
+                (read_bucket(quota, bucket, ticks_at(moment.uptime)).used, quota.burst())
             }
             (Self::Sliding(sliding), _) => (sliding.used(), rule.amount()),
             (Self::Window(window), _) => (window.used(), window.limit()),

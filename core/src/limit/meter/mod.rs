@@ -4,6 +4,7 @@
 //! limit as it is configured, a [`Gauge`](gauge::Gauge) is what has been used of it.
 
 mod gauge;
+mod kept;
 mod readings;
 mod rule;
 mod sliding;

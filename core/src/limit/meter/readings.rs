@@ -1,15 +1,16 @@
 //! One tenant's meter: all its gauges behind one lock, so that a request passes all of them or none.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::{
     gauge::{Gauge, Mark},
-    rule::{Actual, Demand, Kind, Measure, Mode, Moment, Rule},
+    kept::{Kept, Warning},
+    rule::{Actual, Demand, Mode, Moment, Rule},
 };
 use crate::{
-    limit::{Cause, Refusal},
+    limit::{Reading, Refusal},
     sync::Mutex,
 };
 
@@ -25,17 +26,6 @@ pub(crate) struct Metered {
     reserved: SmallVec<[Reserved; 2]>,
     /// At how many percent of their speed the tenant's rates run for it.
     slow_to: u32,
-}
-
-/// A mark that the use of a limit has passed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Warning {
-    pub(crate) measure: Measure,
-    pub(crate) percent: u32,
-    pub(crate) used: u64,
-    pub(crate) amount: u64,
-    /// Start and end in seconds since 1970, of a calendar window.
-    pub(crate) window: Option<(i64, i64)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,17 +46,6 @@ struct Readings {
     next_serial: u32,
     /// Requests that a limit in shadow mode would have refused.
     shadowed: u64,
-}
-
-/// A gauge and its name, which updates leave alone.
-#[derive(Debug)]
-struct Kept {
-    gauge: Gauge,
-    serial: u32,
-    /// Counts changes after which nothing from before can be given back.
-    epoch: u32,
-    /// How many marks have been passed, and in which window.
-    warned: (usize, i64),
 }
 
 /// Whose limits: the slot's generation, and the rules in force for it.
@@ -139,11 +118,11 @@ impl Meter {
         readings.as_ref().filter(|readings| readings.generation == generation).map_or(0, |own| own.shadowed)
     }
 
-    /// How much of each limit is used, and of how much, in the rules' order.
-    pub(crate) fn used(&self, holder: Holder<'_>, moment: &Moment) -> Vec<(u64, u64)> {
+    /// Reads every limit, in the rules' order.
+    pub(crate) fn read(&self, holder: Holder<'_>, moment: &Moment) -> Vec<Reading> {
         self.with(holder, moment, |readings| {
             let pairs = readings.rules.iter().zip(&readings.gauges);
-            pairs.map(|(rule, kept)| kept.gauge.used(rule, moment)).collect()
+            pairs.map(|(rule, kept)| kept.gauge.read(rule, moment)).collect()
         })
     }
 
@@ -286,81 +265,9 @@ impl Readings {
     }
 }
 
-impl Kept {
-    const fn new(serial: u32, gauge: Gauge) -> Self {
-        Self { gauge, serial, epoch: 0, warned: (0, 0) }
-    }
-
-    fn fits(&self, rule: &Rule, demand: &Demand<'_>, moment: &Moment) -> Result<(), Refusal> {
-        let units = demand.of(&rule.measure);
-        if units > rule.most() {
-            return Err(Refusal::TooCostly(rule.most()));
-        }
-        let refused = |wait: Duration| match rule.cause {
-            Cause::Rate => Refusal::Wait(wait),
-            Cause::Budget => Refusal::Spent(wait),
-        };
-        self.gauge.fits(rule, units, moment).map_err(refused)
-    }
-
-    /// What was used under another rule, as used just now under this one.
-    fn reshaped(mut self, old: &Rule, new: &Rule, moment: &Moment) -> Self {
-        self.gauge.advance(&old.kind, moment);
-        let (used, _) = self.gauge.used(old, moment);
-        self.gauge = Gauge::new(&new.kind);
-        self.gauge.advance(&new.kind, moment);
-        self.gauge.owe(new, used, moment);
-        Self { epoch: self.epoch.wrapping_add(1), ..self }
-    }
-
-    /// The marks that have just been passed: each once in a calendar window, else each time that the use has been below it.
-    fn warn(&mut self, rule: &Rule, moment: &Moment) -> Option<Warning> {
-        if rule.warn.is_empty() {
-            return None;
-        }
-        let (used, amount) = self.gauge.used(rule, moment);
-        let window = self.gauge.bounds();
-        let passed = rule.warn.iter().take_while(|&&percent| is_past(used, amount, percent)).count();
-        let start = window.map_or(0, |(start, _)| start);
-        let before = if self.warned.1 == start { self.warned.0 } else { 0 };
-        let kept = if window.is_some() { before.max(passed) } else { passed };
-        self.warned = (kept, start);
-        let percent = *rule.warn.get(passed.checked_sub(1)?)?;
-        (passed > before).then(|| Warning { measure: rule.measure.clone(), percent, used, amount, window })
-    }
-
-    fn slow_to(&self, rule: &Rule, moment: &Moment) -> Option<u32> {
-        let soft = rule.soft?;
-        let (used, amount) = self.gauge.used(rule, moment);
-        let slow = rule.mode == Mode::Enforced && is_past(used, amount, soft.at);
-        slow.then_some(soft.slow_to)
-    }
-}
-
 impl Metered {
     /// At how many percent of their speed the tenant's rates run for this request; 100 when nothing slows them.
     pub(crate) const fn slow_to(&self) -> u32 {
         self.slow_to
     }
-}
-
-impl Rule {
-    /// The most that one request may ever ask for.
-    const fn most(&self) -> u64 {
-        match &self.kind {
-            Kind::Window { amount, carry_over, .. } => amount.saturating_add(*carry_over),
-            _ => self.amount(),
-        }
-    }
-
-    /// Whether what was used of `other` says something of this one, too.
-    fn counts_as(&self, other: &Self) -> bool {
-        self.measure == other.measure
-            && self.cause == other.cause
-            && std::mem::discriminant(&self.kind) == std::mem::discriminant(&other.kind)
-    }
-}
-
-fn is_past(used: u64, amount: u64, percent: u32) -> bool {
-    u128::from(used) * 100 >= u128::from(amount) * u128::from(percent)
 }

@@ -1,0 +1,194 @@
+//! The fields' text.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tenantry::{LimitStatus, RateUnit};
+
+/// How `X-RateLimit-Reset` says when the rate is full again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResetForm {
+    /// In so many seconds, rounded up: right whatever the client's clock shows.
+    DeltaSeconds,
+    /// At this second of the Unix epoch, rounded up, by this machine's clock: what clients of GitHub's form expect.
+    UnixTime,
+}
+
+/// Takes off what an upstream says about its limits.
+pub(super) fn take_off(headers: &mut HeaderMap) {
+    let theirs = |name: &HeaderName| {
+        let name = name.as_str();
+        name == "ratelimit" || UPSTREAM.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let found: Vec<HeaderName> = headers.keys().filter(|name| theirs(name)).cloned().collect();
+    for name in found {
+        headers.remove(name);
+    }
+}
+
+/// Says what is left; `limits` is not empty.
+pub(super) fn put_on(headers: &mut HeaderMap, limits: &[LimitStatus], older: Option<ResetForm>) {
+    let (policies, left) = texts(limits);
+    headers.insert(RATE_LIMIT_POLICY, plain(policies));
+    headers.insert(RATE_LIMIT, plain(left));
+    let Some((form, scarcest)) = older.zip(limits.iter().min_by(|one, other| scarcer(one, other))) else {
+        return;
+    };
+    headers.insert(X_LIMIT, scarcest.amount().into());
+    headers.insert(X_REMAINING, scarcest.remaining().into());
+    let reset = match form {
+        ResetForm::DeltaSeconds => scarcest.full_in(),
+        ResetForm::UnixTime => {
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + scarcest.full_in()
+        }
+    };
+    headers.insert(X_RESET, seconds(reset).into());
+}
+
+/// The two fields' values.
+fn texts(limits: &[LimitStatus]) -> (String, String) {
+    let (mut policies, mut left) = (String::new(), String::new());
+    for (place, limit) in limits.iter().enumerate() {
+        let kind = limit.unit().key();
+        let unit = match limit.unit() {
+            RateUnit::Requests => String::new(),
+            _ => format!(";qu=\"{kind}\""),
+        };
+        let number = limits[..=place].iter().filter(|other| other.unit() == limit.unit()).count();
+        let name = if number == 1 { kind.to_owned() } else { format!("{kind}-{number}") };
+        let comma = if place == 0 { "" } else { ", " };
+        // A unit's interval is rounded up by up to 1/32 ns: no reason to say 61 seconds for a minute.
+        let window = seconds(limit.window() - (limit.window() / 1_000).min(ROUNDED)).max(1);
+        let (burst, remaining) = (limit.amount().min(LARGEST), limit.remaining().min(LARGEST));
+        write!(policies, "{comma}\"{name}\";q={burst};w={window}{unit}").expect(TAKES_ALL);
+        write!(left, "{comma}\"{name}\";r={remaining}").expect(TAKES_ALL);
+        if let Some(wait) = limit.next_in() {
+            write!(left, ";t={}", seconds(wait)).expect(TAKES_ALL);
+        }
+    }
+    (policies, left)
+}
+
+/// Of which the smaller part is left; of two equal ones, the one that takes longer to come back.
+fn scarcer(one: &LimitStatus, other: &LimitStatus) -> std::cmp::Ordering {
+    let part = |of: &LimitStatus, by: &LimitStatus| u128::from(of.remaining()) * u128::from(by.amount());
+    part(one, other).cmp(&part(other, one)).then(other.full_in().cmp(&one.full_in()))
+}
+
+fn seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+fn plain(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("names and numbers are visible ASCII")
+}
+
+/// The largest integer of a structured field.
+const LARGEST: u64 = 999_999_999_999_999;
+const ROUNDED: Duration = Duration::from_millis(100);
+const TAKES_ALL: &str = "a String takes all text";
+const UPSTREAM: [&str; 4] = ["ratelimit-", "x-ratelimit-", "x-rate-limit-", "anthropic-ratelimit-"];
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+
+#[cfg(test)]
+mod tests {
+    use sfv::{BareItem, List, ListEntry, Parser};
+    use tenantry::{Balancer, Config, ManualClock, PoolSpec, Rate, Request, TenantSpec};
+
+    use super::*;
+
+    fn limits(rates: &[Rate], used: u64) -> Vec<LimitStatus> {
+        let tenant = rates.iter().fold(TenantSpec::new(), |tenant, rate| tenant.with_rate(rate.clone()));
+        let config =
+            Config::new().with_pool("api", PoolSpec::new(["http://a:1"])).with_tenant("acme", tenant);
+        let balancer = Balancer::with_clock(config, ManualClock::new()).unwrap();
+        drop(balancer.try_acquire(&Request::new("acme").cost(used)).unwrap());
+        balancer.own_limits_of("acme").unwrap()
+    }
+
+    fn parse(text: &str) -> Vec<(String, Vec<(String, i64)>)> {
+        let list: List = Parser::new(text).parse().unwrap();
+        let entry = |entry: ListEntry| {
+            let ListEntry::Item(item) = entry else { unreachable!("no inner lists") };
+            let BareItem::String(name) = item.bare_item else { unreachable!("a policy's name is a string") };
+            let figures = item
+                .params
+                .iter()
+                .filter_map(|(key, value)| Some((key.as_str().to_owned(), i64::from(value.as_integer()?))));
+            (name.as_str().to_owned(), figures.collect())
+        };
+        list.into_iter().map(entry).collect()
+    }
+
+    #[test]
+    fn several_rates_are_a_list_that_a_structured_fields_parser_reads() {
+        let minute = Duration::from_secs(60);
+        let rates = [Rate::per_second(3), Rate::requests(1_000, minute * 60), Rate::cost(600, minute)];
+        let (policies, left) = texts(&limits(&rates, 5));
+        let figures = |list: &[(&str, i64)]| -> Vec<(String, i64)> {
+            list.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+        };
+        assert_eq!(
+            parse(&policies),
+            [
+                ("requests".to_owned(), figures(&[("q", 3), ("w", 1)])),
+                ("requests-2".to_owned(), figures(&[("q", 1_000), ("w", 3_600)])),
+                ("cost".to_owned(), figures(&[("q", 600), ("w", 60)])),
+            ]
+        );
+        assert_eq!(
+            parse(&left),
+            [
+                ("requests".to_owned(), figures(&[("r", 2), ("t", 1)])),
+                ("requests-2".to_owned(), figures(&[("r", 999), ("t", 4)])),
+                ("cost".to_owned(), figures(&[("r", 595), ("t", 1)])),
+            ]
+        );
+    }
+
+    #[test]
+    fn figures_that_no_structured_field_can_hold_are_cut_to_the_largest() {
+        let (policies, _) =
+            texts(&limits(&[Rate::cost(2_000_000_000_000_000, Duration::from_secs(86_400))], 0));
+        assert_eq!(parse(&policies)[0].1[0], ("q".to_owned(), 999_999_999_999_999));
+    }
+
+    #[test]
+    fn the_older_fields_tell_the_scarcest_rate() {
+        let rates = [Rate::per_second(100), Rate::requests(2, Duration::from_secs(86_400))];
+        let mut headers = HeaderMap::new();
+        put_on(&mut headers, &limits(&rates, 1), Some(ResetForm::DeltaSeconds));
+        assert_eq!(headers["x-ratelimit-limit"], "2");
+        assert_eq!(headers["x-ratelimit-remaining"], "1");
+        assert_eq!(headers["x-ratelimit-reset"], "43200");
+    }
+
+    #[test]
+    fn what_an_upstream_says_about_its_limits_is_taken_off_and_nothing_else() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "ratelimit",
+            "ratelimit-policy",
+            "ratelimit-remaining",
+            "x-ratelimit-remaining-tokens",
+            "x-rate-limit-limit",
+            "anthropic-ratelimit-requests-limit",
+            "retry-after",
+            "x-request-id",
+        ] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("1"));
+        }
+        take_off(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["retry-after", "x-request-id"]);
+    }
+}
