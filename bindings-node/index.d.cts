@@ -277,6 +277,8 @@ export interface TenantStats {
   beneath: number
   completed: number
   rejected: number
+  /** Requests that limits in shadow mode would have refused; they passed, as far as these limits go. */
+  shadowRejected: number
 }
 
 export interface PoolStats {

@@ -330,7 +330,10 @@ mod tests {
         let response = answer(Rejection::BudgetExhausted { retry_after: Duration::from_millis(30) });
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(header(&response, "x-should-retry"), Some("false"));
-        assert_eq!((header(&response, "retry-after"), header(&response, "retry-after-ms")), (Some("1"), None));
+        assert_eq!(
+            (header(&response, "retry-after"), header(&response, "retry-after-ms")),
+            (Some("1"), None)
+        );
     }
 
     #[test]
