@@ -1,5 +1,7 @@
 //! Budgets, dimensions, sliding windows, soft limits and shadow ones, through the façade.
 
+#![expect(clippy::disallowed_methods, reason = "real threads are what one test is about")]
+
 use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
@@ -318,4 +320,49 @@ proptest! {
             }
         }
     }
+}
+
+/// Whatever happens to requests in four threads while updates change the budget, what is used is in the end what was really used.
+#[test]
+fn threads_and_updates_lose_nothing() {
+    let with = |amount| {
+        let team = TenantSpec::new().with_budget(Budget::cost(u64::MAX / 8, BudgetPeriod::Year));
+        let own = TenantSpec::new().with_parent("team").with_budget(Budget::cost(amount, BudgetPeriod::Year));
+        config([("team", team), ("a", own)])
+    };
+    let clock = ManualClock::starting_at(Duration::from_secs(START));
+    let balancer = Balancer::with_clock(with(1_000_000_000), clock).expect("usable");
+    let total: u64 = std::thread::scope(|scope| {
+        let work = |seed: u64| {
+            let balancer = &balancer;
+            move || {
+                (0..3_000_u64).fold(0, |total, n| {
+                    let (cost, actual) = (1 + (n * 7 + seed) % 13, (n * 5 + seed) % 29);
+                    let Ok(lease) = balancer.try_acquire(&Request::new("a").cost(cost)) else { return total };
+                    match n % 4 {
+                        0 => {
+                            drop(lease);
+                            total + cost
+                        }
+                        1 => {
+                            lease.finish(Outcome::failure());
+                            total + cost
+                        }
+                        _ => {
+                            lease.finish(Outcome::success().with_cost(actual));
+                            total + actual
+                        }
+                    }
+                })
+            }
+        };
+        let workers: Vec<_> = (0..4).map(|seed| scope.spawn(work(seed))).collect();
+        for amount in 0..50 {
+            balancer.reconfigure(with(1_000_000_000 + amount)).expect("usable");
+        }
+        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).sum()
+    });
+    assert_eq!(used(&balancer), [total, total]);
+    let stats = balancer.tenant_stats("a").expect("it is there");
+    assert_eq!((stats.in_flight(), stats.waiting()), (0, 0));
 }
