@@ -1,7 +1,5 @@
 //! Budgets, dimensions, sliding windows, soft limits and shadow ones, through the façade.
 
-#![expect(clippy::disallowed_methods, reason = "real threads are what one test is about")]
-
 use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;
@@ -361,7 +359,7 @@ fn run_many(balancer: &Balancer, seed: u64) -> u64 {
             1 => Outcome::failure(),
             _ => Outcome::success().with_cost(actual),
         };
-        if n % 8 == 0 {
+        if n.is_multiple_of(8) {
             drop(lease);
         } else {
             lease.finish(outcome);
