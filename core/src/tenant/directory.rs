@@ -316,7 +316,7 @@ mod models {
         loom::model(move || {
             let (going, staying) = (key(going), key(staying));
             let slab = Slab::<Tenant>::default();
-            let mut registry = Registry::new(hasher.clone(), Arc::default());
+            let mut registry = Registry::new(hasher.clone(), std::sync::Arc::default());
             let directory = Directory::sized(2);
             let slots = [going, staying].map(|key| {
                 let slot = registry.allocate("x", &key.words, &slab).expect("there is room");
