@@ -164,6 +164,12 @@ export class Balancer {
   /** What is true now of one tenant, whether it is among the most active or not; `undefined` where nobody has this id. */
   tenantStats(tenant: string): TenantStats | undefined
 
+  /** What is left of a tenant's rates and budgets, and then of its parents'; `undefined` where nobody has this id. */
+  limitsOf(tenant: string): LimitStatus[] | undefined
+
+  /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
+  takeEvents(): BalancerEvent[]
+
   /** What is true now of one pool; `undefined` where there is none of this name. */
   poolStats(pool: string): PoolStats | undefined
 
@@ -280,6 +286,48 @@ export interface TenantStats {
   /** Requests that limits in shadow mode would have refused; they passed, as far as these limits go. */
   shadowRejected: number
 }
+
+/** One rate or budget of a tenant or of a parent above it, and what is left of it now. */
+export interface LimitStatus {
+  /** The parent whose limit it is; `undefined` for the tenant's own. */
+  parent: string | undefined
+  /** What it counts: `requests`, `cost`, or a dimension's name. */
+  unit: string
+  /** Whether it is a budget; else it is a rate. */
+  budget: boolean
+  /** Whether it is in shadow mode, and refuses nobody. */
+  shadow: boolean
+  /** The most units that can pass at once: a rate's burst, a budget's amount with what was carried over. */
+  amount: number
+  /** The units that are used now, reservations included; more than the amount where something is owed. */
+  used: number
+  /** The units that would pass now. */
+  remaining: number
+  /** From empty to full again; of a budget, the length of the window that it is in. */
+  windowMs: number
+  /** Until one unit more would pass; `undefined` where the limit is full. */
+  nextInMs: number | undefined
+  /** Until the limit is full again, if nothing else happens. */
+  fullInMs: number
+}
+
+export type BalancerEvent =
+  | {
+      event: 'budget_warning'
+      tenant: string
+      unit: string
+      /** The mark that was passed, in percent of the budget. */
+      percent: number
+      used: number
+      amount: number
+      /** When the window ends, in seconds since 1970; `undefined` where it rolls. */
+      endsUnixS: number | undefined
+    }
+  | {
+      /** So many older events were dropped, because nobody took them. */
+      event: 'lost'
+      count: number
+    }
 
 export interface PoolStats {
   name: string

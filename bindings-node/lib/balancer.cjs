@@ -6,7 +6,7 @@ const { readDocument, toDocument } = require('./config.cjs')
 const { Core } = require('./core.cjs')
 const { WAITING } = require('./mailbox.cjs')
 const { thrown } = require('./rejection.cjs')
-const { toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
+const { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
 class Balancer {
@@ -76,6 +76,16 @@ class Balancer {
   /** What is true now of one tenant; `undefined` where nobody has this id. */
   tenantStats(tenant) {
     return toTenantStats(this.#core.native.tenantStats(string(tenant, 'tenant')))
+  }
+
+  /** What is left of a tenant's limits; `undefined` where nobody has this id. */
+  limitsOf(tenant) {
+    return toLimits(this.#core.native.limitsOf(string(tenant, 'tenant')))
+  }
+
+  /** What has happened since this was last asked. */
+  takeEvents() {
+    return toEvents(this.#core.native.takeEvents())
   }
 
   /** What is true now of one pool; `undefined` where there is none of this name. */

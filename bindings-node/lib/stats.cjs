@@ -35,4 +35,33 @@ function toTenantPage(text) {
   return { tenants: tenants.map(toTenant), next: next === null ? undefined : next }
 }
 
-module.exports = { toPoolStats, toStats, toTenantPage, toTenantStats }
+/** Every limit that counts for a tenant, or `undefined`. */
+function toLimits(text) {
+  const limits = JSON.parse(text)
+  return limits === null ? undefined : limits.map(toLimit)
+}
+
+function toLimit({ parent, unit, budget, shadow, amount, used, remaining, window, next_in: nextIn, full_in: fullIn }) {
+  return {
+    parent: parent ?? undefined,
+    unit: unit.dimension ?? unit,
+    budget,
+    shadow,
+    amount,
+    used,
+    remaining,
+    windowMs: milliseconds(window),
+    nextInMs: nextIn === null ? undefined : milliseconds(nextIn),
+    fullInMs: milliseconds(fullIn),
+  }
+}
+
+function milliseconds({ secs, nanos }) {
+  return secs * 1e3 + nanos / 1e6
+}
+
+function toEvents(text) {
+  return JSON.parse(text).map(({ ends_unix_s: ends, ...event }) => ('percent' in event ? { ...event, endsUnixS: ends ?? undefined } : event))
+}
+
+module.exports = { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats }

@@ -159,6 +159,24 @@ impl NativeBalancer {
         json(serde_json::to_string(&self.state.balancer.tenant_stats(&tenant)))
     }
 
+    /// What is left of a tenant's limits, as JSON: `null` where nobody has this id.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn limits_of(&self, tenant: String) -> Result<String> {
+        json(serde_json::to_string(&self.state.balancer.limits_of(&tenant)))
+    }
+
+    /// What has happened since this was last asked, as JSON.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn take_events(&self) -> Result<String> {
+        json(serde_json::to_string(&self.state.balancer.take_events()))
+    }
+
     /// What is true now of one pool, as JSON: `null` where there is none of this name.
     ///
     /// # Errors

@@ -257,3 +257,19 @@ test('one tenant, one pool, and pages of all tenants', () => {
   assert.throws(() => lb.tenantPage(0, 0), { name: 'RangeError', message: /most/ })
   assert.throws(() => lb.tenantStats(7), { name: 'TypeError', message: /tenant/ })
 })
+
+test('what is left of a budget, and its warnings, can be read', () => {
+  const clock = new ManualClock()
+  const budget = { cost: 100, per: 'day', warn: ['50%'] }
+  const lb = new Balancer({ pools: { api: { endpoints: ['http://10.0.0.1:80'] } }, tenants: { acme: { budget } } }, { clock })
+  lb.tryAcquire('acme', { cost: 60 }).finish('success')
+  const day = 86_400_000
+  assert.deepEqual(lb.limitsOf('acme'), [
+    { parent: undefined, unit: 'cost', budget: true, shadow: false, amount: 100, used: 60, remaining: 40, windowMs: day, nextInMs: day, fullInMs: day },
+  ])
+  assert.equal(lb.limitsOf('nobody'), undefined)
+  assert.deepEqual(lb.takeEvents(), [
+    { event: 'budget_warning', tenant: 'acme', unit: 'cost', percent: 50, used: 60, amount: 100, endsUnixS: 86_400 },
+  ])
+  assert.deepEqual(lb.takeEvents(), [])
+})

@@ -140,6 +140,15 @@ impl Balancer {
         found.map(|found| stats::pool(py, &found)).transpose()
     }
 
+    fn limits_of<'py>(&self, py: Python<'py>, tenant: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.limits_of(tenant))?;
+        found.map(|limits| stats::limits(py, &limits)).transpose()
+    }
+
+    fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        guard(|| self.core.take_events())?.iter().map(|event| stats::event(py, event)).collect()
+    }
+
     #[pyo3(signature = (start=0, most=1_000))]
     fn tenant_page<'py>(&self, py: Python<'py>, start: i64, most: i64) -> PyResult<Bound<'py, PyAny>> {
         let (start, most) = page_bounds(start, most)?;

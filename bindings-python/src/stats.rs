@@ -3,9 +3,9 @@
 use pyo3::{
     prelude::*,
     sync::PyOnceLock,
-    types::{PyTuple, PyType},
+    types::{PyDict, PyTuple, PyType},
 };
-use tenantry::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
+use tenantry::{EndpointStats, Event, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
 
 /// A `tenantry.Stats`.
 pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
@@ -48,6 +48,50 @@ fn endpoint<'py>(py: Python<'py>, stats: &EndpointStats) -> PyResult<Bound<'py, 
     let fields =
         (stats.address(), stats.in_flight(), stats.completed(), stats.failed(), latency, stats.is_ejected());
     class(py, &CLASS, "EndpointStats")?.call1(fields)
+}
+
+/// A tuple of `tenantry.LimitStatus`.
+pub(crate) fn limits<'py>(py: Python<'py>, limits: &[LimitStatus]) -> PyResult<Bound<'py, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let limit = |py, limit: &LimitStatus| {
+        let fields = (
+            limit.parent(),
+            limit.unit().key(),
+            limit.is_budget(),
+            limit.is_shadow(),
+            limit.amount(),
+            limit.used(),
+            limit.remaining(),
+            limit.window().as_secs_f64(),
+            limit.next_in().map(|wait| wait.as_secs_f64()),
+            limit.full_in().as_secs_f64(),
+        );
+        class(py, &CLASS, "LimitStatus")?.call1(fields)
+    };
+    tuple(py, limits, limit).map(Bound::into_any)
+}
+
+/// A dict: `event` names the kind.
+pub(crate) fn event<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
+    let dict = PyDict::new(py);
+    match event {
+        Event::BudgetWarning { tenant, unit, percent, used, amount, ends_unix_s } => {
+            dict.set_item("event", "budget_warning")?;
+            dict.set_item("tenant", tenant)?;
+            dict.set_item("unit", unit)?;
+            dict.set_item("percent", percent)?;
+            dict.set_item("used", used)?;
+            dict.set_item("amount", amount)?;
+            dict.set_item("ends_unix_s", ends_unix_s)?;
+        }
+        Event::Lost { count } => {
+            dict.set_item("event", "lost")?;
+            dict.set_item("count", count)?;
+        }
+        // The core has gained a kind that this binding does not know yet.
+        _ => dict.set_item("event", "other")?,
+    }
+    Ok(dict.into_any())
 }
 
 fn tuple<'py, T>(

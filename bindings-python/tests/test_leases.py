@@ -224,3 +224,16 @@ def test_one_tenant_one_pool_and_pages_of_all() -> None:
         lb.tenant_page(-1)
     with pytest.raises(ValueError, match="most"):
         lb.tenant_page(0, 10_001)
+
+
+def test_what_is_left_of_a_budget_and_its_warnings_can_be_read() -> None:
+    budget = {"cost": 100, "per": "day", "warn": ["50%"]}
+    config = {"pools": {"api": {"endpoints": ["http://10.0.0.1:80"]}}, "tenants": {"acme": {"budget": budget}}}
+    lb = tenantry.Balancer(config, clock=tenantry.ManualClock())
+    lb.try_acquire("acme", cost=60).finish()
+    day = 86_400.0
+    assert lb.limits_of("acme") == (tenantry.LimitStatus(None, "cost", True, False, 100, 60, 40, day, day, day),)
+    assert lb.limits_of("nobody") is None
+    warning = {"event": "budget_warning", "tenant": "acme", "unit": "cost", "percent": 50, "used": 60, "amount": 100, "ends_unix_s": 86_400}
+    assert lb.take_events() == [warning]
+    assert lb.take_events() == []

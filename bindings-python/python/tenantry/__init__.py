@@ -29,7 +29,7 @@ from tenantry._rejection import (
     UnknownTenant,
     WouldTimeOut,
 )
-from tenantry._stats import EndpointStats, PoolStats, Stats, TenantPage, TenantStats
+from tenantry._stats import EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
 __all__ = [
     "Acquire",
@@ -39,6 +39,7 @@ __all__ = [
     "CostTooHigh",
     "EndpointStats",
     "Lease",
+    "LimitStatus",
     "ManualClock",
     "NoEndpoint",
     "PoolForbidden",

@@ -4,7 +4,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
 
-from tenantry._stats import PoolStats, Stats, TenantPage, TenantStats
+from tenantry._stats import LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
 __all__ = ["Acquire", "Balancer", "Lease", "ManualClock", "__version__", "_bench_rust", "_panic"]
 
@@ -90,6 +90,13 @@ class Balancer:
 
     def pool_stats(self, pool: str) -> PoolStats | None:
         """What is true now of one pool; `None` where there is none of this name."""
+
+    def limits_of(self, tenant: str) -> tuple[LimitStatus, ...] | None:
+        """What is left of a tenant's rates and budgets, and then of its parents'; `None` where nobody has this id."""
+
+    def take_events(self) -> list[dict[str, Any]]:
+        """What has happened since this was last asked, the oldest first: `event` is `"budget_warning"` (with `tenant`, `unit`,
+        `percent`, `used`, `amount`, `ends_unix_s`) or `"lost"` (with `count`: so many were dropped, because nobody took them)."""
 
     def tenant_page(self, start: int = 0, most: int = 1_000) -> TenantPage:
         """Some of all tenants, at most `most` (1 to 10 000), in no particular order.

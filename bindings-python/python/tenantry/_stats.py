@@ -36,6 +36,32 @@ class TenantPage:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitStatus:
+    """One rate or budget of a tenant or of a parent above it, and what is left of it now."""
+
+    parent: str | None
+    """The parent whose limit it is; `None` for the tenant's own."""
+    unit: str
+    """What it counts: `requests`, `cost`, or a dimension's name."""
+    budget: bool
+    """Whether it is a budget; else it is a rate."""
+    shadow: bool
+    """Whether it is in shadow mode, and refuses nobody."""
+    amount: int
+    """The most units that can pass at once: a rate's burst, a budget's amount with what was carried over."""
+    used: int
+    """The units that are used now, reservations included; more than the amount where something is owed."""
+    remaining: int
+    """The units that would pass now."""
+    window: float
+    """Seconds from empty to full again; of a budget, the length of the window that it is in."""
+    next_in: float | None
+    """Seconds until one unit more would pass; `None` where the limit is full."""
+    full_in: float
+    """Seconds until the limit is full again, if nothing else happens."""
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointStats:
     """One endpoint."""
 
@@ -86,6 +112,6 @@ class Stats:
         return next((pool for pool in self.pools if pool.name == name), None)
 
 
-for _class in (TenantStats, TenantPage, EndpointStats, PoolStats, Stats):
+for _class in (TenantStats, TenantPage, LimitStatus, EndpointStats, PoolStats, Stats):
     _class.__module__ = "tenantry"
 del _class
