@@ -164,7 +164,7 @@ def test_a_rejection_crosses_processes(rejected: tenantry.Rejected) -> None:
 
 def test_every_rejection_has_its_own_class_and_code() -> None:
     classes = tenantry.Rejected.__subclasses__()
-    assert len(classes) == len({one.code for one in classes}) == 11
+    assert len(classes) == len({one.code for one in classes}) == 13
     assert all(getattr(tenantry, one.__name__) is one for one in classes)
 
 
