@@ -118,12 +118,19 @@ impl Meter {
         readings.as_ref().filter(|readings| readings.generation == generation).map_or(0, |own| own.shadowed)
     }
 
-    /// Reads every limit, in the rules' order.
+    /// Reads every limit, in the rules' order. Whoever reads need not be inside, so the slot may have become another's meanwhile: what is kept
+    /// is left as it is then.
     pub(crate) fn read(&self, holder: Holder<'_>, moment: &Moment) -> Vec<Reading> {
-        self.with(holder, moment, |readings| {
-            let pairs = readings.rules.iter().zip(&readings.gauges);
-            pairs.map(|(rule, kept)| kept.gauge.read(rule, moment)).collect()
-        })
+        let mut kept = self.readings.lock();
+        let mut fresh = None;
+        let readings = match kept.as_deref_mut().filter(|kept| kept.generation == holder.generation) {
+            Some(readings) => readings,
+            None => fresh.insert(Readings::new(holder)),
+        };
+        readings.follow_if_changed(holder.rules, moment);
+        readings.advance(moment);
+        let pairs = readings.rules.iter().zip(&readings.gauges);
+        pairs.map(|(rule, kept)| kept.gauge.read(rule, moment)).collect()
     }
 
     /// Whether a newcomer would be no better off.
@@ -141,9 +148,7 @@ impl Meter {
         let mut readings = self.readings.lock();
         let readings = match &mut *readings {
             Some(readings) if readings.generation == holder.generation => {
-                if !Arc::ptr_eq(&readings.rules, holder.rules) {
-                    readings.follow(holder.rules, moment);
-                }
+                readings.follow_if_changed(holder.rules, moment);
                 readings
             }
             stale => stale.insert(Box::new(Readings::new(holder))),
@@ -232,6 +237,12 @@ impl Readings {
         }
     }
 
+    fn follow_if_changed(&mut self, rules: &Arc<[Rule]>, moment: &Moment) {
+        if !Arc::ptr_eq(&self.rules, rules) {
+            self.follow(rules, moment);
+        }
+    }
+
     /// Other rules: each takes over from the one that it continues, else what was used of one that counts the same.
     fn follow(&mut self, rules: &Arc<[Rule]>, moment: &Moment) {
         let old = std::mem::replace(&mut self.rules, Arc::clone(rules));
@@ -269,5 +280,35 @@ impl Metered {
     /// At how many percent of their speed the tenant's rates run for this request; 100 when nothing slows them.
     pub(crate) const fn slow_to(&self) -> u32 {
         self.slow_to
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{
+        limit::{Cause, Kind, Measure},
+        time::Time,
+    };
+
+    #[test]
+    fn a_late_reader_leaves_the_slots_next_tenant_alone() {
+        let rule = Rule {
+            measure: Measure::Cost,
+            kind: Kind::Sliding { amount: 10, part: 1_000 },
+            cause: Cause::Budget,
+            mode: Mode::Enforced,
+            soft: None,
+            warn: [].into(),
+        };
+        let (meter, rules): (Meter, Arc<[Rule]>) = (Meter::default(), [rule].into());
+        let moment = Moment { uptime: Time::ZERO, unix: 0 };
+        let (gone, new) = (Holder { generation: 1, rules: &rules }, Holder { generation: 2, rules: &rules });
+        let demand = Demand { cost: 7, amounts: &[] };
+        assert!(meter.reserve(new, &demand, &moment).is_ok());
+        assert_eq!(meter.read(gone, &moment)[0].used, 0);
+        assert_eq!(meter.read(new, &moment)[0].used, 7);
+        assert!(meter.look(new, &demand, &moment).is_err());
+        assert!(meter.is_clear(1, &moment) && !meter.is_clear(2, &moment));
     }
 }
