@@ -21,7 +21,7 @@
 //! ```
 //!
 //! Features (all off by default, none changes behaviour): `config` reads the configuration document from JSON and makes
-//! [`Stats`] serialisable, `toml` and `yaml` read it from those too.
+//! [`Stats`] serialisable, `toml` and `yaml` read it from those too; `ledger` writes what is used of limits to bytes, and reads it back.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +32,8 @@ mod endpoint;
 mod event;
 mod ewma;
 mod health;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod limit;
 mod load;
 mod outcome;
@@ -55,6 +57,8 @@ pub use config::{
 };
 pub use endpoint::Endpoint;
 pub use event::Event;
+#[cfg(feature = "ledger")]
+pub use ledger::{Ledger, LedgerError, LedgerStore, Restored};
 pub use outcome::{Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;

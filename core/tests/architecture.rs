@@ -9,6 +9,7 @@ const COLUMNS: &[&[&str]] = &[
     &["outcome", "rejection", "rng", "ewma", "event"],
     &["request", "stats"],
     &["load", "health", "limit"],
+    &["ledger"],
     &["config"],
     &["endpoint"],
     &["strategy"],

@@ -40,6 +40,7 @@
 #![forbid(unsafe_code)]
 
 pub mod balance;
+pub mod ledger;
 pub mod proxy;
 pub mod rate_limit;
 pub mod rejection;

@@ -8,6 +8,7 @@ use crate::{
     limit::{self, Actual, Charge, Meter, Metered, Warnings},
     outcome::Outcome,
     rejection::Rejection,
+    sync::Ordering,
     tenant::{Entry, Found, Limits, Tenant, Terms},
     time::Time,
 };
@@ -139,6 +140,10 @@ impl State {
                 }
             }
         });
+        if self.settlements_count.load(Ordering::Relaxed) {
+            // Release: a ledger that counts it has it.
+            self.settlements.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// The tenant and the parents that a request is inside of, with the limits that are in force there now.

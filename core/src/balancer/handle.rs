@@ -18,7 +18,7 @@ use crate::{
     rejection::Rejection,
     request::Request,
     stats::{PoolStats, Stats, TenantPage, TenantStats},
-    sync::Mutex,
+    sync::{AtomicBool, AtomicU64, Mutex},
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
 };
@@ -83,6 +83,8 @@ impl Balancer {
             slab: Slab::default(),
             meters,
             events: Events::default(),
+            settlements_count: AtomicBool::new(false),
+            settlements: AtomicU64::new(0),
             hasher,
             registry: Mutex::new(register),
         });
@@ -221,6 +223,31 @@ impl Balancer {
     #[must_use]
     pub fn take_events(&self) -> Vec<Event> {
         self.state.events.take()
+    }
+
+    /// What tenants have used of their limits now, to be [restored](Self::restore) after a restart: tenants that have nothing to remember are
+    /// not in it. Requests in flight are in it as they were declared. New tenants wait for a moment while it is taken,
+    /// requests do not.
+    #[cfg(feature = "ledger")]
+    #[must_use]
+    pub fn ledger(&self) -> crate::Ledger {
+        self.state.ledger()
+    }
+
+    /// Puts back what tenants had used when the ledger was taken, under the limits that are in force now: buckets have refilled and windows have
+    /// passed in between as the calendar says. Where a tenant has used more since the start, that counts, so restoring twice
+    /// restores nothing twice. Call it before the first request: until then limits are as new.
+    #[cfg(feature = "ledger")]
+    pub fn restore(&self, ledger: &crate::Ledger) -> crate::Restored {
+        self.state.restore(ledger)
+    }
+
+    /// How many requests with a budget or with a real cost have been settled since a ledger was first asked for. A ledger
+    /// lacks at most those that were settled [after it](crate::Ledger::settlements), and knows those in flight as they were declared.
+    #[cfg(feature = "ledger")]
+    #[must_use]
+    pub fn settlements(&self) -> u64 {
+        self.state.settlements.load(crate::sync::Ordering::Acquire)
     }
 
     /// The moment on this balancer's clock: what deadlines are reckoned from.

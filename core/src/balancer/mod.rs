@@ -8,6 +8,8 @@ mod charged;
 mod decide;
 mod handle;
 mod lease;
+#[cfg(feature = "ledger")]
+mod ledger;
 mod limits;
 mod published;
 mod settle;

@@ -6,7 +6,7 @@ use super::published::Published;
 use crate::{
     event::Events,
     limit::{Meter, Moment},
-    sync::Mutex,
+    sync::{AtomicBool, AtomicU64, Mutex},
     tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
     time::{Clock, ClockListener, SystemClock, Time, nanos},
 };
@@ -22,6 +22,9 @@ pub(super) struct State {
     /// By the slots of tenants whose limits need one.
     pub(super) meters: Arc<Slab<Meter>>,
     pub(super) events: Events,
+    /// Whether anybody keeps a ledger, so that settlements are counted.
+    pub(super) settlements_count: AtomicBool,
+    pub(super) settlements: AtomicU64,
     pub(super) hasher: IdHasher,
     /// Held while tenants are made and while updates are built and published.
     pub(super) registry: Mutex<Register>,

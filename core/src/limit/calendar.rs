@@ -16,6 +16,8 @@ use jiff::{
 
 /// A division of time into windows.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "ledger", serde(try_from = "(Span, i8, String)", into = "(Span, i8, String)"))]
 pub(crate) struct Calendar {
     span: Span,
     /// The day on which a week (1 is Monday) or a month begins; 1 for all others.
@@ -26,6 +28,7 @@ pub(crate) struct Calendar {
 
 /// How long a window is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Span {
     Minute,
     Hour,
@@ -128,6 +131,22 @@ impl Calendar {
 
     const fn key(&self) -> (Span, i8, &str) {
         (self.span, self.anchor, &self.name)
+    }
+}
+
+#[cfg(feature = "ledger")]
+impl From<Calendar> for (Span, i8, String) {
+    fn from(calendar: Calendar) -> Self {
+        (calendar.span, calendar.anchor, calendar.name.into())
+    }
+}
+
+#[cfg(feature = "ledger")]
+impl TryFrom<(Span, i8, String)> for Calendar {
+    type Error = &'static str;
+
+    fn try_from((span, anchor, zone): (Span, i8, String)) -> Result<Self, Self::Error> {
+        Self::new(span, &zone, anchor).ok_or("a zone that is not in the database")
     }
 }
 

@@ -28,6 +28,7 @@ impl Charge {
 
 /// What a limit is to those whom it refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Cause {
     Rate,
     Budget,

@@ -102,6 +102,12 @@ impl Bucket {
         self.tat.store(tat, Ordering::Release);
     }
 
+    /// Full again at `tat` at the soonest.
+    #[cfg(feature = "ledger")]
+    pub(super) fn put_off(&self, tat: u64) {
+        self.tat.fetch_max(tat, Ordering::AcqRel);
+    }
+
     /// Full, as if never used.
     pub(crate) fn reset(&self) {
         self.tat.store(0, Ordering::Relaxed);

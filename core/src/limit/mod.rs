@@ -7,6 +7,8 @@ mod gcra;
 mod meter;
 mod quota;
 mod reading;
+#[cfg(feature = "ledger")]
+mod record;
 
 pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
@@ -16,6 +18,11 @@ pub(crate) use meter::{
 };
 pub(crate) use quota::{Quota, Unit};
 pub(crate) use reading::{Reading, read};
+#[cfg(feature = "ledger")]
+pub(crate) use {
+    meter::LimitRecord,
+    record::{QuotaRecords, records, restore},
+};
 
 /// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.
 pub(crate) const MAX_QUOTAS: usize = 4;

@@ -9,6 +9,7 @@ use crate::time::{Time, nanos};
 
 /// What a quota counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Unit {
     /// Every request counts 1.
     Requests,
@@ -18,6 +19,7 @@ pub(crate) enum Unit {
 
 /// A rate with a burst: GCRA's emission interval and tolerance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Quota {
     unit: Unit,
     burst: u64,
@@ -35,6 +37,13 @@ impl Quota {
         let tolerance = interval.checked_mul(burst)?;
         let usable = interval > 0 && (1..=u64::MAX / 4).contains(&tolerance);
         usable.then_some(Self { unit, burst, interval })
+    }
+
+    /// Whether it is one that [`new`](Self::new) would make.
+    #[cfg(feature = "ledger")]
+    pub(crate) fn is_sound(&self) -> bool {
+        let tolerance = self.interval.checked_mul(self.burst);
+        tolerance.is_some_and(|tolerance| (1..=u64::MAX / 4).contains(&tolerance))
     }
 
     /// The most that can pass at once.

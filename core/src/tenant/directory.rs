@@ -208,6 +208,15 @@ impl Directory {
         entries.filter(|&entry| entry != 0).map(|entry| (slot_of(entry), terms_of(entry)))
     }
 
+    /// The slot of the tenant that newcomers past the bound share, full or not.
+    #[cfg(feature = "ledger")]
+    pub(crate) const fn overflow_slot(&self) -> Option<u32> {
+        match self.unknown {
+            Unknown::Made { overflow, .. } => Some(overflow),
+            Unknown::Refused => None,
+        }
+    }
+
     pub(crate) fn is_overflow(&self, slot: u32) -> bool {
         matches!(self.unknown, Unknown::Made { overflow, .. } if overflow == slot)
     }

@@ -16,7 +16,7 @@ pub(super) struct Kept {
     /// Counts changes after which nothing from before can be given back.
     pub(super) epoch: u32,
     /// How many marks have been passed, and in which window.
-    warned: (usize, i64),
+    pub(super) warned: (usize, i64),
 }
 
 /// A mark that the use of a limit has passed.

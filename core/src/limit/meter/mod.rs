@@ -6,10 +6,14 @@
 mod gauge;
 mod kept;
 mod readings;
+#[cfg(feature = "ledger")]
+mod record;
 mod rule;
 mod sliding;
 mod window;
 
 pub(crate) use readings::{Holder, Meter, Metered, Warnings};
+#[cfg(feature = "ledger")]
+pub(crate) use record::{LimitRecord, lacking};
 pub(crate) use rule::{Actual, Demand, Kind, Measure, Mode, Moment, Rule, Soft};
 pub(crate) use sliding::PARTS;

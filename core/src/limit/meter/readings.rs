@@ -17,7 +17,7 @@ use crate::{
 /// What has been used of one tenant's limits. Empty until somebody with such limits has the slot.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
-    readings: Mutex<Option<Box<Readings>>>,
+    pub(super) readings: Mutex<Option<Box<Readings>>>,
 }
 
 /// What a request was charged here: to be settled or taken back.
@@ -37,12 +37,12 @@ struct Reserved {
 }
 
 #[derive(Debug)]
-struct Readings {
+pub(super) struct Readings {
     /// Whose they are: the generation of the slot.
-    generation: u32,
-    rules: Arc<[Rule]>,
+    pub(super) generation: u32,
+    pub(super) rules: Arc<[Rule]>,
     /// In the rules' order.
-    gauges: Vec<Kept>,
+    pub(super) gauges: Vec<Kept>,
     next_serial: u32,
     /// Requests that a limit in shadow mode would have refused.
     shadowed: u64,
@@ -144,7 +144,12 @@ impl Meter {
     }
 
     /// The readings of whoever has the slot, on the rules in force.
-    fn with<R>(&self, holder: Holder<'_>, moment: &Moment, then: impl FnOnce(&mut Readings) -> R) -> R {
+    pub(super) fn with<R>(
+        &self,
+        holder: Holder<'_>,
+        moment: &Moment,
+        then: impl FnOnce(&mut Readings) -> R,
+    ) -> R {
         let mut readings = self.readings.lock();
         let readings = match &mut *readings {
             Some(readings) if readings.generation == holder.generation => {
@@ -167,7 +172,7 @@ impl Meter {
 }
 
 impl Readings {
-    fn new(holder: Holder<'_>) -> Self {
+    pub(super) fn new(holder: Holder<'_>) -> Self {
         let kept = |(serial, rule): (u32, &Rule)| Kept::new(serial, Gauge::new(&rule.kind));
         Self {
             generation: holder.generation,
@@ -178,7 +183,7 @@ impl Readings {
         }
     }
 
-    fn advance(&mut self, moment: &Moment) {
+    pub(super) fn advance(&mut self, moment: &Moment) {
         for (rule, kept) in self.rules.iter().zip(&mut self.gauges) {
             kept.gauge.advance(&rule.kind, moment);
         }
@@ -244,7 +249,7 @@ impl Readings {
     }
 
     /// Other rules: each takes over from the one that it continues, else what was used of one that counts the same.
-    fn follow(&mut self, rules: &Arc<[Rule]>, moment: &Moment) {
+    pub(super) fn follow(&mut self, rules: &Arc<[Rule]>, moment: &Moment) {
         let old = std::mem::replace(&mut self.rules, Arc::clone(rules));
         let mut left: Vec<(&Rule, Kept)> = old.iter().zip(std::mem::take(&mut self.gauges)).collect();
         let mut gauges: Vec<Option<Kept>> = rules

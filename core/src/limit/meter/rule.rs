@@ -9,6 +9,7 @@ use crate::{
 
 /// One limit of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Rule {
     pub(crate) measure: Measure,
     pub(crate) kind: Kind,
@@ -21,6 +22,7 @@ pub(crate) struct Rule {
 
 /// What a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Measure {
     /// Every request counts 1.
     Requests,
@@ -32,6 +34,7 @@ pub(crate) enum Measure {
 
 /// How a limit counts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Kind {
     /// A rate with a burst.
     Bucket(Quota),
@@ -43,6 +46,7 @@ pub(crate) enum Kind {
 
 /// Whether a limit refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) enum Mode {
     Enforced,
     /// It is counted what would be refused, and nothing is.
@@ -51,6 +55,7 @@ pub(crate) enum Mode {
 
 /// From `at` percent of the amount on, the tenant's rates run at `slow_to` percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Soft {
     pub(crate) at: u32,
     pub(crate) slow_to: u32,

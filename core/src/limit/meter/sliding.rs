@@ -10,7 +10,7 @@
 /// What has been used of one sliding window.
 #[derive(Clone, Debug)]
 pub(super) struct Sliding {
-    /// The part that it is, counted from the clock's start.
+    /// The part that it is. The clock starts in part [`KEPT`], so that what was used before it has a number, too.
     newest: u64,
     /// By number modulo their count.
     parts: Box<[u64; 33]>,
@@ -28,12 +28,12 @@ pub(super) struct Shape {
 
 impl Sliding {
     pub(super) fn new() -> Self {
-        Self { newest: 0, parts: Box::new([0; 33]), total: 0, owed: 0 }
+        Self { newest: KEPT, parts: Box::new([0; 33]), total: 0, owed: 0 }
     }
 
     /// Lets pass what has come to be too old.
     pub(super) fn advance(&mut self, shape: Shape, now: u64) {
-        let current = now / shape.part;
+        let current = part_at(shape, now);
         for _ in 0..MOST_STEPS {
             match self.next_return() {
                 Some(part) if part <= current => self.step_to(part, shape.amount),
@@ -67,7 +67,7 @@ impl Sliding {
                 break;
             }
         }
-        Err(later.newest.saturating_mul(shape.part))
+        Err((later.newest - KEPT).saturating_mul(shape.part))
     }
 
     /// Takes what fits; returns the part that it is taken in.
@@ -113,6 +113,35 @@ impl Sliding {
         self.admit_owed(amount);
     }
 
+    /// What has been used, each with how many nanoseconds ago that was at the least; and what is owed.
+    #[cfg(feature = "ledger")]
+    pub(super) fn ages(&self, shape: Shape, now: u64) -> (Vec<(u64, u64)>, u64) {
+        let parts =
+            (self.newest.saturating_sub(PARTS)..=self.newest).filter(|&part| self.parts[place(part)] > 0);
+        let shifted = now.saturating_add(KEPT.saturating_mul(shape.part));
+        let age = |part: u64| shifted.saturating_sub((part + 1).saturating_mul(shape.part));
+        (parts.map(|part| (age(part), self.parts[place(part)])).collect(), self.owed)
+    }
+
+    /// The window at `now` of what was used so long ago: it comes back a part later than it would have, at most.
+    #[cfg(feature = "ledger")]
+    pub(super) fn of_ages(shape: Shape, ages: &[(u64, u64)], owed: u64, now: u64) -> Self {
+        let mut window = Self::new();
+        window.newest = part_at(shape, now);
+        let start = KEPT.saturating_mul(shape.part);
+        for &(age, units) in ages {
+            let Some(moment) = now.saturating_add(start).checked_sub(age) else { continue };
+            let part = moment / shape.part;
+            if part + PARTS >= window.newest {
+                window.parts[place(part)] = window.parts[place(part)].saturating_add(units);
+            }
+        }
+        window.total = window.parts.iter().fold(0, |sum, units| sum.saturating_add(*units));
+        window.owed = owed;
+        window.resize(shape.amount);
+        window
+    }
+
     const fn has_room(&self, shape: Shape, units: u64) -> bool {
         self.owed == 0 && units <= shape.amount.saturating_sub(self.total)
     }
@@ -137,6 +166,10 @@ impl Sliding {
         self.total += admitted;
         self.owed -= admitted;
     }
+}
+
+const fn part_at(shape: Shape, now: u64) -> u64 {
+    now / shape.part + KEPT
 }
 
 const fn place(part: u64) -> usize {

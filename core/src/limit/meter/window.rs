@@ -7,7 +7,8 @@ use super::rule::Moment;
 use crate::limit::Calendar;
 
 /// What has been used of one calendar window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "ledger", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Window {
     /// In seconds since 1970; the window is empty before the first use.
     start: i64,
@@ -76,6 +77,12 @@ impl Window {
         if start == self.start.cast_unsigned() {
             self.used = self.used.saturating_sub(units);
         }
+    }
+
+    /// Whether its figures can be a window's.
+    #[cfg(feature = "ledger")]
+    pub(super) const fn is_sound(&self) -> bool {
+        self.start < self.end
     }
 
     pub(super) const fn used(&self) -> u64 {
