@@ -32,6 +32,7 @@ mod endpoint;
 mod event;
 mod ewma;
 mod health;
+mod id;
 #[cfg(feature = "ledger")]
 mod ledger;
 mod limit;
@@ -57,6 +58,7 @@ pub use config::{
 };
 pub use endpoint::Endpoint;
 pub use event::Event;
+pub use id::TenantHandle;
 #[cfg(feature = "ledger")]
 pub use ledger::{Ledger, LedgerError, LedgerStore, Restored};
 pub use outcome::{Outcome, OutcomeKind};

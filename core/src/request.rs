@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Time;
+use crate::{id::TenantHandle, time::Time};
 
 /// One request that asks to run: whose it is, where it wants to go, and what it will cost.
 ///
@@ -16,6 +16,7 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     tenant: &'a str,
+    handle: Option<&'a TenantHandle>,
     pool: Option<&'a str>,
     key: Option<&'a [u8]>,
     cost: u64,
@@ -42,6 +43,7 @@ impl<'a> Request<'a> {
     pub const fn new(tenant: &'a str) -> Self {
         Self {
             tenant,
+            handle: None,
             pool: None,
             key: None,
             cost: 1,
@@ -50,6 +52,12 @@ impl<'a> Request<'a> {
             priority: DEFAULT_PRIORITY,
             patience: Patience::Queue,
         }
+    }
+
+    /// The same for a tenant of which there is a handle.
+    #[must_use]
+    pub const fn of(handle: &'a TenantHandle) -> Self {
+        Self { handle: Some(handle), ..Self::new(handle.id()) }
     }
 
     /// The pool that shall serve it. May be left out where there is one pool.
@@ -116,6 +124,11 @@ impl<'a> Request<'a> {
     #[must_use]
     pub const fn tenant(&self) -> &'a str {
         self.tenant
+    }
+
+    #[inline]
+    pub(crate) const fn handle(&self) -> Option<&TenantHandle> {
+        self.handle
     }
 
     pub(crate) const fn pool_name(&self) -> Option<&'a str> {

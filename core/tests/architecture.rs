@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const COLUMNS: &[&[&str]] = &[
     &["sync"],
     &["time"],
-    &["outcome", "rejection", "rng", "ewma", "event"],
+    &["outcome", "rejection", "rng", "ewma", "event", "id"],
     &["request", "stats"],
     &["load", "health", "limit"],
     &["ledger"],

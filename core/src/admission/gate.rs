@@ -150,6 +150,11 @@ impl Admission {
         });
     }
 
+    /// Puts another weight of one tenant or parent in force, where it is here.
+    pub(crate) fn adapt(&self, level: &Level, now: Time) {
+        self.with_queue(now, |queue, _, _| queue.fair.adapt(level));
+    }
+
     /// Turns everyone away: the pool is gone.
     pub(crate) fn close(&self, rejection: Rejection, now: Time) {
         self.with_queue(now, |queue, wakers, _| queue.fair.close(rejection, wakers));

@@ -14,11 +14,12 @@ use crate::{
     admission::{Joining, Place, Seat, Spent},
     config::RESERVED,
     endpoint::InFlight,
+    id::IdKey,
     limit::Demand,
     pool::PoolId,
     rejection::Rejection,
     request::Request,
-    tenant::{Found, IdKey, Lookup, Tenant, Terms},
+    tenant::{Found, Lookup, Tenant, Terms},
     time::Time,
 };
 
@@ -45,7 +46,7 @@ impl State {
         let now = self.clock.now();
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
-            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
             let seat = match visit.try_admit(service, request, now) {
                 Some(seat) => seat,
                 None => visit.try_again(service, request, now)?,
@@ -56,12 +57,24 @@ impl State {
         })
     }
 
+    /// The first two steps alone, and the request is over.
+    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Rejection> {
+        let now = self.clock.now();
+        self.published.read(|snapshot| {
+            let service = request.pool_name().map(|name| snapshot.service(Some(name))).transpose()?;
+            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            visit.tenant.complete();
+            self.leave(visit.tenant, &visit.charged);
+            Ok(())
+        })
+    }
+
     /// One decision that may wait for its seat.
     pub(super) fn acquire(&self, request: &Request<'_>) -> Stage {
         let now = self.clock.now();
         let stage = self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
-            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
             let deadline = request.deadline_at(now, service.limits.timeout);
             let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
             match admitted {
@@ -94,21 +107,22 @@ impl State {
     fn identify_and_limit<'a>(
         &'a self,
         snapshot: &'a Snapshot,
-        service: &Service,
+        service: Option<&Service>,
         request: &Request<'_>,
         now: Time,
     ) -> Result<Visit<'a>, Rejection> {
         snapshot.check_dimensions(request.declared().iter().map(|(name, _)| *name))?;
         loop {
-            let found = self.identify(snapshot, request.tenant(), now)?;
+            let edition = snapshot.directory.edition();
+            let found = self.identify(snapshot, request, now)?;
             let (tenant, terms) = (self.slab.get(found.slot), snapshot.directory.terms(&found));
-            if !terms.may_use(service.pool.id()) {
+            if service.is_some_and(|service| !terms.may_use(service.pool.id())) {
                 tenant.reject();
                 return Err(Rejection::PoolForbidden);
             }
             let demand = Demand { cost: request.units(), amounts: request.declared() };
             let (visitor, uptime) = (Visitor { found, tenant, terms }, self.uptime(now));
-            match self.charge(&visitor, snapshot.directory.edition(), &demand, uptime) {
+            match self.charge(&visitor, edition, &demand, uptime) {
                 Ok(charged) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
                 // An update gave the slot away between finding and entering.
@@ -118,8 +132,9 @@ impl State {
     }
 
     #[inline]
-    fn identify(&self, snapshot: &Snapshot, id: &str, now: Time) -> Result<Found, Rejection> {
-        let key = self.hasher.key(id).ok_or(Rejection::UnknownTenant)?;
+    fn identify(&self, snapshot: &Snapshot, request: &Request<'_>, now: Time) -> Result<Found, Rejection> {
+        let id = request.tenant();
+        let key = self.hasher.key_by(request.handle(), id).ok_or(Rejection::UnknownTenant)?;
         match snapshot.directory.find(&key, &self.slab) {
             Some(found) => Ok(found),
             None => self.identify_unknown(snapshot, (id, &key), now),

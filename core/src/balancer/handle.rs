@@ -7,19 +7,19 @@ use std::{
 };
 
 use super::{
-    Acquire, Lease, LimitStatus,
+    Acquire, Lease,
     published::Published,
     snapshot::Snapshot,
     state::{ClockSource, Register, State},
 };
 use crate::{
-    config::{Config, ConfigError},
-    event::{Event, Events},
+    config::{Config, ConfigError, TenantSpec},
+    event::Events,
+    id::{IdHasher, TenantHandle},
     rejection::Rejection,
     request::Request,
-    stats::{PoolStats, Stats, TenantPage, TenantStats},
     sync::{AtomicBool, AtomicU64, Mutex},
-    tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
+    tenant::{Lineages, QuotaLists, Registry, Slab},
     time::{Clock, SystemClock, Time},
 };
 
@@ -93,6 +93,27 @@ impl Balancer {
         Ok(Self { state })
     }
 
+    /// A tenant's id, hashed once: requests [of it](Request::of) are looked up without hashing it again. It stays right whatever happens
+    /// to the tenant, which need not be there; of another balancer it is as good as the id alone. Worth keeping where one tenant asks
+    /// often.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, PoolSpec, Request, TenantSpec};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::new(config)?;
+    /// let acme = balancer.handle_of("acme");
+    /// for _ in 0..3 {
+    ///     balancer.try_acquire(&Request::of(&acme).pool("api"))?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn handle_of(&self, id: &str) -> TenantHandle {
+        TenantHandle::new(id, &self.state.hasher)
+    }
+
     /// Decides now: a lease, or why not.
     ///
     /// # Errors
@@ -147,107 +168,57 @@ impl Balancer {
         self.state.reconfigure(&config)
     }
 
-    /// What is true now, of every pool and of the hundred most active tenants.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.state.stats()
-    }
-
-    /// What is true now of one tenant, whether it is among the most active or not; `None` where nobody has this id. Costs the same with a
-    /// million tenants.
+    /// Adds a tenant, or puts other terms to one, while all others' requests go on: as quick with a million tenants as with ten, except for one that
+    /// has others beneath it, which takes a pass over all. What it has used stays used, as in [`reconfigure`](Self::reconfigure), and a
+    /// tenant that was made from a template goes on as a configured one. The next `reconfigure` knows nothing of it.
     ///
     /// ```
-    /// # use tenantry::{Balancer, Config, PoolSpec, Request, TenantSpec};
-    /// # let config = Config::new()
-    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
-    /// #     .with_tenant("acme", TenantSpec::new());
-    /// # let balancer = Balancer::new(config)?;
-    /// let lease = balancer.try_acquire(&Request::new("acme"))?;
-    /// assert_eq!(balancer.tenant_stats("acme").map(|tenant| tenant.in_flight()), Some(1));
-    /// assert_eq!(balancer.pool_stats("api").map(|pool| pool.in_flight()), Some(1));
-    /// assert!(balancer.tenant_stats("nobody").is_none() && balancer.pool_stats("other").is_none());
-    /// # drop(lease);
+    /// # use tenantry::{Balancer, Config, PoolSpec, Rate, Rejection, Request, TenantSpec};
+    /// # let balancer = Balancer::new(Config::new().with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"])))?;
+    /// assert_eq!(balancer.check(&Request::new("acme")), Err(Rejection::UnknownTenant));
+    /// balancer.set_tenant("acme", &TenantSpec::new().with_rate(Rate::per_second(1)))?;
+    /// assert_eq!(balancer.check(&Request::new("acme")), Ok(()));
+    /// assert!(balancer.remove_tenant("acme")?);
+    /// assert_eq!(balancer.check(&Request::new("acme")), Err(Rejection::UnknownTenant));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[must_use]
-    pub fn tenant_stats(&self, id: &str) -> Option<TenantStats> {
-        self.state.stats_of_tenant(id)
+    ///
+    /// # Errors
+    /// When the terms cannot be used; then nothing has changed. Shares of the seats, and moving a tenant that has others beneath it, take a
+    /// whole configuration.
+    pub fn set_tenant(&self, id: &str, spec: &TenantSpec) -> Result<(), ConfigError> {
+        self.state.set_tenant(id, spec)
     }
 
-    /// What is left of a tenant's rates and then of its parents', the nearest first; `None` where nobody has this id, as when
-    /// newcomers share the overflow tenant. Costs the same with a million tenants; takes a lock only where parents have limits.
-    #[must_use]
-    pub fn limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
-        self.state.limits_of(id)
+    /// Takes a configured tenant out; says whether there was one. Requests of it that are inside end as usual. Where unknown tenants are made
+    /// from a template, it goes on as one of those, with what it has used.
+    ///
+    /// # Errors
+    /// When others are beneath it, or it has a share of the seats; then nothing has changed.
+    pub fn remove_tenant(&self, id: &str) -> Result<bool, ConfigError> {
+        self.state.remove_tenant(id)
     }
 
-    /// What is left of a tenant's own rates, without its parents'; takes no lock.
-    #[must_use]
-    pub fn own_limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
-        self.state.own_limits_of(id)
-    }
-
-    /// Some of all tenants, configured and made, in no particular order: at most `most` of them (at least 1, at most
-    /// [`TenantPage::LARGEST`]), from
-    /// `start` on, which is 0 for the first page and then what the page before says. Whoever is there all the time is on exactly
-    /// one page. New tenants wait while a page is made, requests do not.
+    /// The first two steps alone: whether a tenant may ask for this now, without a seat and without an endpoint. What passes has used what it
+    /// declares, as if it were over at once. The pool counts only as one that the tenant may use or not; it may be left
+    /// out.
     ///
     /// ```
-    /// # use tenantry::{Balancer, Config, PoolSpec, TenantSpec};
-    /// # let config = Config::new().with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]));
-    /// # let config = ["a", "b", "c"].iter().fold(config, |config, id| config.with_tenant(*id, TenantSpec::new()));
+    /// # use tenantry::{Balancer, Config, PoolSpec, Rate, Rejection, Request, TenantSpec};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new().with_rate(Rate::per_second(1)));
     /// # let balancer = Balancer::new(config)?;
-    /// let (mut ids, mut start) = (vec![], Some(0));
-    /// while let Some(from) = start {
-    ///     let page = balancer.tenant_page(from, 2);
-    ///     ids.extend(page.tenants().iter().map(|tenant| tenant.id().to_owned()));
-    ///     start = page.next();
-    /// }
-    /// ids.sort();
-    /// assert_eq!(ids, ["a", "b", "c"]);
+    /// assert_eq!(balancer.check(&Request::new("acme")), Ok(()));
+    /// assert!(matches!(balancer.check(&Request::new("acme")), Err(Rejection::RateLimited { .. })));
     /// # Ok::<(), tenantry::ConfigError>(())
     /// ```
-    #[must_use]
-    pub fn tenant_page(&self, start: u32, most: u32) -> TenantPage {
-        self.state.tenant_page(start, most)
-    }
-
-    /// What is true now of one pool; `None` where there is none of this name.
-    #[must_use]
-    pub fn pool_stats(&self, name: &str) -> Option<PoolStats> {
-        self.state.stats_of_pool(name)
-    }
-
-    /// What has happened since this was last asked, the oldest first. At most 1 024 events are kept; then the oldest make room, and
-    /// [`Event::Lost`] says how many.
-    #[must_use]
-    pub fn take_events(&self) -> Vec<Event> {
-        self.state.events.take()
-    }
-
-    /// What tenants have used of their limits now, to be [restored](Self::restore) after a restart: tenants that have nothing to remember are
-    /// not in it. Requests in flight are in it as they were declared. New tenants wait for a moment while it is taken,
-    /// requests do not.
-    #[cfg(feature = "ledger")]
-    #[must_use]
-    pub fn ledger(&self) -> crate::Ledger {
-        self.state.ledger()
-    }
-
-    /// Puts back what tenants had used when the ledger was taken, under the limits that are in force now: buckets have refilled and windows have
-    /// passed in between as the calendar says. Where a tenant has used more since the start, that counts, so restoring twice
-    /// restores nothing twice. Call it before the first request: until then limits are as new.
-    #[cfg(feature = "ledger")]
-    pub fn restore(&self, ledger: &crate::Ledger) -> crate::Restored {
-        self.state.restore(ledger)
-    }
-
-    /// How many requests with a budget or with a real cost have been settled since a ledger was first asked for. A ledger
-    /// lacks at most those that were settled [after it](crate::Ledger::settlements), and knows those in flight as they were declared.
-    #[cfg(feature = "ledger")]
-    #[must_use]
-    pub fn settlements(&self) -> u64 {
-        self.state.settlements.load(crate::sync::Ordering::Acquire)
+    ///
+    /// # Errors
+    /// [`Rejection`]; nothing is consumed.
+    #[inline]
+    pub fn check(&self, request: &Request<'_>) -> Result<(), Rejection> {
+        self.state.check(request)
     }
 
     /// The moment on this balancer's clock: what deadlines are reckoned from.

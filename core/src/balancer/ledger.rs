@@ -2,13 +2,37 @@
 
 use std::time::Duration;
 
-use super::state::State;
+use super::{Balancer, state::State};
 use crate::{
     ledger::{Ledger, Restored, TenantRecord},
     limit::{self, Holder, Moment},
     sync::Ordering,
     tenant::{Entry, Registry},
 };
+
+impl Balancer {
+    /// What tenants have used of their limits now, to be [restored](Self::restore) after a restart: tenants that have nothing to remember are
+    /// not in it. Requests in flight are in it as they were declared. New tenants wait for a moment while it is taken,
+    /// requests do not.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.state().ledger()
+    }
+
+    /// Puts back what tenants had used when the ledger was taken, under the limits that are in force now: buckets have refilled and windows have
+    /// passed in between as the calendar says. Where a tenant has used more since the start, that counts, so restoring twice
+    /// restores nothing twice. Call it before the first request: until then limits are as new.
+    pub fn restore(&self, ledger: &Ledger) -> Restored {
+        self.state().restore(ledger)
+    }
+
+    /// How many requests with a budget or with a real cost have been settled since a ledger was first asked for. A ledger
+    /// lacks at most those that were settled [after it](Ledger::settlements), and knows those in flight as they were declared.
+    #[must_use]
+    pub fn settlements(&self) -> u64 {
+        self.state().settlements.load(Ordering::Acquire)
+    }
+}
 
 impl State {
     /// What every tenant has used, a stretch of slots at a time: new tenants wait for one stretch at most.

@@ -12,10 +12,12 @@ mod lease;
 mod ledger;
 mod limits;
 mod published;
+mod reading;
 mod settle;
 mod snapshot;
 mod state;
 mod statistics;
+mod tenants;
 mod update;
 
 pub use acquire::Acquire;

@@ -19,11 +19,11 @@ use crate::{
 pub(super) struct Snapshot {
     pub(super) directory: Directory,
     /// By pool id.
-    pub(super) services: Box<[Service]>,
+    pub(super) services: Arc<[Service]>,
     /// Places in `services`, by pool name.
-    pub(super) by_name: HashMap<Box<str>, usize, RandomState>,
+    pub(super) by_name: Arc<HashMap<Box<str>, usize, RandomState>>,
     /// What is counted beside requests and cost.
-    pub(super) dimensions: Box<[String]>,
+    pub(super) dimensions: Arc<[String]>,
 }
 
 /// A pool with its gate: what one edition says of it, and the parts that live across editions.
@@ -42,9 +42,19 @@ impl Snapshot {
     pub(super) fn empty() -> Self {
         Self {
             directory: Directory::empty(),
-            services: Box::default(),
-            by_name: HashMap::default(),
-            dimensions: Box::default(),
+            services: Arc::default(),
+            by_name: Arc::default(),
+            dimensions: Arc::default(),
+        }
+    }
+
+    /// The same with other tenants.
+    pub(super) fn with_directory(&self, directory: Directory) -> Self {
+        Self {
+            directory,
+            services: Arc::clone(&self.services),
+            by_name: Arc::clone(&self.by_name),
+            dimensions: Arc::clone(&self.dimensions),
         }
     }
 

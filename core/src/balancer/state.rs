@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::published::Published;
 use crate::{
     event::Events,
+    id::IdHasher,
     limit::{Meter, Moment},
     sync::{AtomicBool, AtomicU64, Mutex},
-    tenant::{IdHasher, Lineages, QuotaLists, Registry, Slab},
+    tenant::{Lineages, QuotaLists, Registry, Slab},
     time::{Clock, ClockListener, SystemClock, Time, nanos},
 };
 
@@ -87,7 +88,7 @@ impl State {
     /// Turns away everyone whose deadline has come, in every pool.
     pub(super) fn expire_waiters(&self) {
         let now = self.clock.now();
-        for service in &self.published.load().services {
+        for service in self.published.load().services.iter() {
             service.admission.expire(now);
         }
     }

@@ -32,8 +32,8 @@ impl State {
         let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab, uptime);
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
-        let by_name =
-            services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place)).collect();
+        let named = services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place));
+        let by_name = Arc::new(named.collect());
         let next =
             Arc::new(Snapshot { directory, services, by_name, dimensions: config.dimensions().into() });
         // Nothing refuses any more: from here on it is all of it.
@@ -59,7 +59,7 @@ impl State {
         let level_of = |key: u64| self.level_of(&next.directory, key, parents);
         let reserved = self.reserved(&next.directory, config);
         let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
-        for service in &next.services {
+        for service in next.services.iter() {
             service.set_seats(now);
             service.admission.reconfigure(service.limits, &terms, now);
         }
@@ -93,7 +93,7 @@ impl State {
     }
 }
 
-fn build_services(config: &Config, previous: &Snapshot, register: &mut Register) -> Box<[Service]> {
+fn build_services(config: &Config, previous: &Snapshot, register: &mut Register) -> Arc<[Service]> {
     let mut services: Vec<Service> = config
         .pools()
         .iter()
@@ -133,7 +133,7 @@ fn list_tenants<'a>(
     Listing { tenants, made }
 }
 
-fn too_many_tenants() -> ConfigError {
+pub(super) fn too_many_tenants() -> ConfigError {
     ConfigError::new("tenants", "", "configure and make fewer than 16 777 215 tenants in all")
 }
 

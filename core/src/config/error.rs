@@ -59,13 +59,13 @@ impl fmt::Display for ConfigError {
 impl error::Error for ConfigError {}
 
 /// A key as a part of a path: quoted where it would be read otherwise.
-pub(super) fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
     if plain { name.to_owned() } else { format!("{name:?}") }
 }
 
 /// Text as JSON would quote it.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 

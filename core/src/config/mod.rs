@@ -38,6 +38,7 @@ pub(crate) use bounds::Bounds;
 pub use budget::{Budget, BudgetPeriod};
 pub use capacity::CapacitySpec;
 pub use error::ConfigError;
+pub(crate) use error::{key, quoted};
 #[cfg(feature = "config")]
 pub use format::Format;
 pub use learnt::{AdaptiveSpec, AimdSpec, Gradient2Spec};
@@ -47,8 +48,8 @@ pub use pool::{EndpointSpec, PoolSpec};
 pub use queue::{CodelSpec, QueueOrder, QueueSpec};
 pub use rate::{Rate, RateUnit};
 pub use root::{Config, UnknownTenants};
-pub(crate) use root::{OTHER, OVERFLOW, RESERVED};
+pub(crate) use root::{DEEPEST, MOST_TENANTS, OTHER, OVERFLOW, RESERVED};
 pub use seats::{Amount, SeatsSpec};
 pub use strategy::StrategySpec;
 pub use tenant::TenantSpec;
-pub(crate) use tenant::{LONGEST_ID, MOST_INSIDE, is_plain};
+pub(crate) use tenant::{Known, MOST_INSIDE, is_plain};

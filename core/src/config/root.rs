@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    ConfigError, LONGEST_ID, PoolSpec, TenantSpec, dimensions,
+    ConfigError, PoolSpec, TenantSpec, dimensions,
     error::{key, quoted},
     tenant::Known,
 };
+use crate::id::LONGEST_ID;
 
 /// What happens to tenant ids that the configuration does not name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -267,7 +268,7 @@ impl Config {
     }
 }
 
-fn validate_name(path: &str, name: &str) -> Result<(), ConfigError> {
+pub(super) fn validate_name(path: &str, name: &str) -> Result<(), ConfigError> {
     if RESERVED.contains(&name) {
         return Err(ConfigError::new(path, quoted(name), "give another name: statistics use this one"));
     }
@@ -282,10 +283,10 @@ pub(crate) const OVERFLOW: &str = "(overflow)";
 pub(crate) const OTHER: &str = "(other)";
 pub(crate) const RESERVED: [&str; 2] = [OVERFLOW, OTHER];
 /// Tenants from the topmost parent down.
-const DEEPEST: usize = 8;
+pub(crate) const DEEPEST: usize = 8;
 const MOST_MADE: u32 = 10_000_000;
 const IDLE: Duration = Duration::from_secs(600);
 /// Within what 32 bits of milliseconds tell apart.
 const LONGEST_IDLE: Duration = Duration::from_secs(24 * 86_400);
 /// Well below the slots that there are, so that an update never runs out of them half-way.
-const MOST_TENANTS: usize = 12_000_000;
+pub(crate) const MOST_TENANTS: usize = 12_000_000;

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Budget, ConfigError, Rate, RateUnit, SeatsSpec, error::quoted};
+use super::{
+    Budget, ConfigError, Rate, RateUnit, SeatsSpec,
+    error::{key, quoted},
+    root::validate_name,
+};
 use crate::limit::{MAX_QUOTAS, Quota, Unit};
 
 /// What one tenant may: its weight in the fair queue, its rates, its cap, its pools.
@@ -149,6 +153,17 @@ impl TenantSpec {
         self.seats
     }
 
+    /// As a tenant that is set by itself.
+    pub(crate) fn validate_alone(&self, id: &str, known: &Known<'_>) -> Result<(), ConfigError> {
+        validate_name("tenants", id)?;
+        let path = format!("tenants.{}", key(id));
+        if !self.seats.is_none() {
+            let fix = "leave it out, or reconfigure: shares of the seats come with a whole configuration";
+            return Err(ConfigError::new(format!("{path}.seats"), "", fix));
+        }
+        self.validate(&path, known)
+    }
+
     pub(super) fn validate(&self, path: &str, known: &Known<'_>) -> Result<(), ConfigError> {
         if self.weight == 0 || self.weight > HEAVIEST {
             let fix = format!("give a weight from 1 to {HEAVIEST}");
@@ -181,9 +196,9 @@ impl TenantSpec {
 }
 
 /// What a tenant's limits may name.
-pub(super) struct Known<'a> {
-    pub(super) pools: Vec<&'a str>,
-    pub(super) dimensions: &'a [String],
+pub(crate) struct Known<'a> {
+    pub(crate) pools: Vec<&'a str>,
+    pub(crate) dimensions: &'a [String],
 }
 
 impl TenantSpec {
@@ -275,8 +290,6 @@ fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
 
 /// The most limits that a tenant may have beside its plain rates.
 const MOST_RULES: usize = 8;
-/// The longest tenant id, in bytes.
-pub(crate) const LONGEST_ID: usize = 255;
 const HEAVIEST: u32 = 1_000_000;
 /// The most requests that one tenant may have inside: what its state has bits for.
 pub(crate) const MOST_INSIDE: u32 = (1 << 20) - 1;

@@ -7,12 +7,10 @@ use std::{
 };
 
 use super::{
-    Directory, Entry, Registry, Slab, Terms,
-    directory::Unknown,
-    id::{IdKey, IdWords},
-    terms::Ancestor,
+    Directory, Entry, Registry, Slab, Terms, directory::Unknown, terms::Ancestor, terms_list::TermsNumbers,
 };
 use crate::{
+    id::{IdKey, IdWords},
     limit::{self, Quota},
     sync::Ordering,
     time::Time,
@@ -62,28 +60,29 @@ impl Directory {
             };
             placed.push((key, slot));
         }
+        let configured = listing.tenants.len();
         let mut kept: HashSet<u32> = placed.iter().map(|&(_, slot)| slot).collect();
         let mut ancestry = Ancestry::of(&listing, &placed, slab);
-        let mut terms = TermsTable::default();
+        let mut numbers = TermsNumbers::default();
         for (listed, (key, slot)) in listing.tenants.into_iter().zip(placed) {
-            next.insert(key.hash, slot, terms.number(ancestry.complete(listed)));
+            next.insert(key.hash, slot, numbers.number(ancestry.complete(listed), &next.terms));
         }
         let mut made = HashSet::new();
         if let Some(MadeSpec { template, most, idle }) = listing.made {
             let made_terms = ancestry.complete(template);
             let overflow = match previous.unknown {
                 Unknown::Made { overflow, terms, .. } => {
-                    changes.note(overflow, &previous.terms[terms as usize], &made_terms)
+                    changes.note(overflow, previous.terms.get(terms), &made_terms)
                 }
                 Unknown::Refused => registry.allocate("", &IdWords::OVERFLOW, slab)?,
             };
             kept.insert(overflow);
-            let number = terms.number(made_terms.clone());
+            let number = numbers.number(made_terms.clone(), &next.terms);
             next.unknown = Unknown::Made { terms: number, most, overflow, idle };
             for (slot, old) in previous.entries() {
                 if next.made.load(Ordering::Relaxed) < most && kept.insert(slot) {
                     let key = registry.hasher().key_of(slab.get(slot).words());
-                    let slot = changes.note(slot, &previous.terms[old as usize], &made_terms);
+                    let slot = changes.note(slot, previous.terms.get(old), &made_terms);
                     next.insert(key.hash, slot, number);
                     next.made.fetch_add(1, Ordering::Relaxed);
                     made.insert(slot);
@@ -92,17 +91,19 @@ impl Directory {
         }
         registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
         registry.hand.follow(made, slab, now);
-        next.terms = terms.list.into();
-        next.edition = previous.edition + 1;
+        registry.follow(numbers, configured, ancestry.children);
+        next.set_edition_after(previous);
         Some((next, changes.0))
     }
 }
 
 /// The parents of one listing: each with its limits, if it has any, and its own parent.
 struct Ancestry<'a> {
-    parents: HashMap<&'a str, (Option<Ancestor>, Option<&'a str>)>,
+    parents: HashMap<&'a str, (Entry, Option<Ancestor>, Option<&'a str>)>,
     /// The limited parents from a parent up to the root, itself the first: built once for all of its children.
     ways: HashMap<&'a str, Arc<[Ancestor]>>,
+    /// How many each parent has directly beneath it, by its slot; the template counts as one.
+    children: HashMap<u32, u32>,
 }
 
 impl<'a> Ancestry<'a> {
@@ -113,16 +114,19 @@ impl<'a> Ancestry<'a> {
         let parents = listing.tenants.iter().zip(placed).filter(|(listed, _)| named.contains(listed.id));
         let parent = |(listed, &(_, slot)): (&Listed<'a>, &(IdKey, u32))| {
             let entry = Entry { slot, generation: slab.get(slot).generation() };
-            (listed.id, (Ancestor::of(entry, &listed.terms), listed.parent))
+            (listed.id, (entry, Ancestor::of(entry, &listed.terms), listed.parent))
         };
-        Self { parents: parents.map(parent).collect(), ways: HashMap::new() }
+        Self { parents: parents.map(parent).collect(), ways: HashMap::new(), children: HashMap::new() }
     }
 
     /// A tenant's terms with the limits above it.
     fn complete(&mut self, listed: Listed<'a>) -> Terms {
         let mut terms = listed.terms;
         if let Some(parent) = listed.parent {
-            terms.set_ancestors(self.way(parent));
+            let way = self.way(parent);
+            let (entry, ..) = self.parents[parent];
+            *self.children.entry(entry.slot).or_default() += 1;
+            terms.put_beneath(entry, way);
         }
         terms
     }
@@ -131,7 +135,7 @@ impl<'a> Ancestry<'a> {
         if let Some(known) = self.ways.get(parent) {
             return Arc::clone(known);
         }
-        let (own, next) =
+        let (_, own, next) =
             self.parents.get(parent).cloned().expect("validated: a parent is one of the tenants");
         let above = next.map(|next| self.way(next)).unwrap_or_default();
         let way = match own {
@@ -152,6 +156,13 @@ pub(crate) struct QuotaChange {
 }
 
 impl QuotaChange {
+    /// What changes for whoever has a slot, if anything.
+    pub(super) fn between(slot: u32, old: &Terms, new: &Terms) -> Option<Self> {
+        let (old, new) = (old.limits(), new.limits());
+        let changes = old.quotas_number() != new.quotas_number();
+        changes.then(|| Self { slot, old: Arc::clone(old.quotas()), new: Arc::clone(new.quotas()) })
+    }
+
     /// Carries what was used over to the new quotas.
     pub(crate) fn apply(&self, slab: &Slab, now: Time) {
         limit::carry_over(slab.get(self.slot).buckets(), &self.old, &self.new, now);
@@ -164,29 +175,7 @@ struct Changes(Vec<QuotaChange>);
 impl Changes {
     /// Notes whether a kept tenant's quotas change; returns its slot.
     fn note(&mut self, slot: u32, old: &Terms, new: &Terms) -> u32 {
-        let (old, new) = (old.limits(), new.limits());
-        if old.quotas_number() != new.quotas_number() {
-            self.0.push(QuotaChange { slot, old: Arc::clone(old.quotas()), new: Arc::clone(new.quotas()) });
-        }
+        self.0.extend(QuotaChange::between(slot, old, new));
         slot
-    }
-}
-
-/// Equal terms once.
-#[derive(Default)]
-struct TermsTable {
-    numbers: HashMap<Terms, u32>,
-    list: Vec<Terms>,
-}
-
-impl TermsTable {
-    fn number(&mut self, terms: Terms) -> u32 {
-        if let Some(&number) = self.numbers.get(&terms) {
-            return number;
-        }
-        let number = u32::try_from(self.list.len()).expect("validated: at most MOST_SLOTS tenants");
-        self.list.push(terms.clone());
-        self.numbers.insert(terms, number);
-        number
     }
 }

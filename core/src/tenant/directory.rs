@@ -1,16 +1,14 @@
 //! The directory: which slot and which terms an id has, as one snapshot sees it.
 //!
 //! An open-addressed table of one word per tenant, at most half full, so a lookup reads one word and then the tenant's own
-//! line. Every update builds a new directory; only tenants made from the template are added to one in use, and evicted from it.
+//! line. A configuration's update builds a new directory; single tenants are changed in the one in use (`revise.rs`), and tenants made from
+//! the template are added to it and evicted from it.
 
 use std::time::Duration;
 
-use super::{
-    Entry, IdHasher, Registry, Slab, Tenant, Terms,
-    id::{IdKey, IdWords},
-};
+use super::{Entry, Registry, Slab, Tenant, Terms, terms_list::TermsList};
 use crate::{
-    limit::Moment,
+    id::{IdHasher, IdKey},
     sync::{AtomicU32, AtomicU64, Ordering},
 };
 
@@ -19,11 +17,11 @@ use crate::{
 pub(crate) struct Directory {
     /// `tag << 48 | terms << 24 | slot + 1`; 0 is empty.
     index: Box<[AtomicU64]>,
-    pub(super) terms: Box<[Terms]>,
+    pub(super) terms: TermsList,
     pub(super) unknown: Unknown,
     pub(super) made: AtomicU32,
-    /// Counts updates: the number of some terms means something within one edition only.
-    pub(super) edition: u64,
+    /// Counts updates: who has which terms may be remembered within one edition only.
+    edition: AtomicU64,
     /// Counts removals twice, as one begins and as it ends: while it is odd, entries move.
     moves: AtomicU32,
     /// In nanoseconds of uptime.
@@ -57,17 +55,17 @@ pub(crate) enum Lookup {
 pub(crate) struct Found {
     pub(crate) slot: u32,
     pub(crate) generation: u32,
-    terms: u32,
+    pub(super) terms: u32,
 }
 
 impl Directory {
     pub(crate) fn empty() -> Self {
         Self {
             index: Box::default(),
-            terms: Box::default(),
+            terms: TermsList::default(),
             unknown: Unknown::Refused,
             made: AtomicU32::new(0),
-            edition: 0,
+            edition: AtomicU64::new(0),
             moves: AtomicU32::new(0),
             sweep_from: AtomicU64::new(0),
         }
@@ -118,11 +116,23 @@ impl Directory {
 
     #[inline]
     pub(crate) fn terms(&self, found: &Found) -> &Terms {
-        &self.terms[found.terms as usize]
+        self.terms.get(found.terms)
     }
 
-    pub(crate) const fn edition(&self) -> u64 {
-        self.edition
+    /// Asked for before anybody is looked up: whoever finds it unchanged later may use what was found.
+    #[inline]
+    pub(crate) fn edition(&self) -> u64 {
+        // Acquire pairs with `revised`: in a new edition, only its entries are found.
+        self.edition.load(Ordering::Acquire)
+    }
+
+    /// An entry has changed.
+    pub(super) fn revised(&self) {
+        self.edition.fetch_add(1, Ordering::Release);
+    }
+
+    pub(super) fn set_edition_after(&mut self, previous: &Self) {
+        self.edition = AtomicU64::new(previous.edition() + 1);
     }
 
     /// The terms of a slot's occupant, if it is in this directory.
@@ -134,7 +144,7 @@ impl Directory {
     /// The terms of whoever has a slot now, if it is in this directory.
     pub(crate) fn terms_of_slot(&self, slot: u32, hasher: &IdHasher, slab: &Slab) -> Option<&Terms> {
         match self.unknown {
-            Unknown::Made { terms, overflow, .. } if overflow == slot => Some(&self.terms[terms as usize]),
+            Unknown::Made { terms, overflow, .. } if overflow == slot => Some(self.terms.get(terms)),
             _ => {
                 self.find_surely(&hasher.key_of(slab.get(slot).words()), slab).map(|found| self.terms(&found))
             }
@@ -145,52 +155,6 @@ impl Directory {
     pub(crate) fn has(&self, slot: u32, hasher: &IdHasher, slab: &Slab) -> bool {
         let key = || hasher.key_of(slab.get(slot).words());
         self.is_overflow(slot) || self.find(&key(), slab).is_some_and(|found| found.slot == slot)
-    }
-
-    /// Whether unknown ids are refused.
-    pub(crate) fn refuses_unknown(&self) -> bool {
-        self.unknown == Unknown::Refused
-    }
-
-    /// The tenant that newcomers share, once no more may be made.
-    pub(crate) fn overflow(&self, slab: &Slab) -> Option<Found> {
-        match self.unknown {
-            Unknown::Made { terms, most, overflow, .. } if self.made.load(Ordering::Relaxed) >= most => {
-                let generation = slab.get(overflow).matches(&IdWords::OVERFLOW)?;
-                Some(Found { slot: overflow, generation, terms })
-            }
-            _ => None,
-        }
-    }
-
-    /// A tenant that another edition has found or made, on this edition's terms for made ones.
-    pub(crate) fn on_made_terms(&self, found: Found) -> Option<Found> {
-        match self.unknown {
-            Unknown::Made { terms, .. } => Some(Found { terms, ..found }),
-            Unknown::Refused => None,
-        }
-    }
-
-    /// Makes a tenant for an unknown id, or says who newcomers share once no more may be made. The registry's lock is held, so nobody
-    /// else makes one now.
-    pub(crate) fn make(
-        &self,
-        (id, key): (&str, &IdKey),
-        registry: &mut Registry,
-        slab: &Slab,
-        moment: &Moment,
-    ) -> Option<Found> {
-        let Unknown::Made { terms, .. } = self.unknown else { return None };
-        self.sweep(registry, slab, moment);
-        if let Some(overflow) = self.overflow(slab) {
-            return Some(overflow);
-        }
-        let slot = registry.allocate(id, &key.words, slab)?;
-        self.insert(key.hash, slot, terms);
-        self.made.fetch_add(1, Ordering::Relaxed);
-        registry.hand.add(slot, slab, moment.uptime);
-        let generation = slab.get(slot).matches(&key.words)?;
-        Some(Found { slot, generation, terms })
     }
 
     /// Every tenant in it: slot numbers, the overflow tenant's last.
@@ -208,36 +172,32 @@ impl Directory {
         entries.filter(|&entry| entry != 0).map(|entry| (slot_of(entry), terms_of(entry)))
     }
 
-    /// The slot of the tenant that newcomers past the bound share, full or not.
-    #[cfg(feature = "ledger")]
-    pub(crate) const fn overflow_slot(&self) -> Option<u32> {
-        match self.unknown {
-            Unknown::Made { overflow, .. } => Some(overflow),
-            Unknown::Refused => None,
-        }
-    }
-
-    pub(crate) fn is_overflow(&self, slot: u32) -> bool {
-        matches!(self.unknown, Unknown::Made { overflow, .. } if overflow == slot)
-    }
-
     /// An empty one with room for so many.
     pub(super) fn sized(tenants: usize) -> Self {
         let places = if tenants == 0 { 0 } else { (tenants * 2).next_power_of_two() };
         Self { index: (0..places).map(|_| AtomicU64::new(0)).collect(), ..Self::empty() }
     }
 
-    /// Only under the registry's lock, or before it is published.
+    /// Puts a tenant in, or other terms in its entry. Only under the registry's lock, or before it is published.
     pub(super) fn insert(&self, hash: u64, slot: u32, terms: u32) {
         let entry = (hash >> TAG_SHIFT << TAG_SHIFT) | u64::from(terms) << TERMS_SHIFT | u64::from(slot + 1);
         let mut place = self.home(hash).expect("the table was sized for its tenants");
-        while self.index[place].load(Ordering::Relaxed) != 0 {
+        loop {
+            let there = self.index[place].load(Ordering::Relaxed);
+            if there == 0 || slot_of(there) == slot {
+                break;
+            }
             place = (place + 1) & (self.index.len() - 1);
         }
         self.index[place].store(entry, Ordering::Release);
     }
 
-    /// Takes a made tenant out and closes the gap: entries behind it move up. Only under the registry's lock.
+    /// Whether so many fit, and the table stays half empty.
+    pub(super) fn has_room_for(&self, tenants: usize) -> bool {
+        tenants * 2 <= self.index.len()
+    }
+
+    /// Takes a tenant out and closes the gap: entries behind it move up. Only under the registry's lock.
     pub(super) fn remove(&self, slot: u32, registry: &Registry, slab: &Slab) {
         let home = |slot: u32| self.home(registry.hasher().key_of(slab.get(slot).words()).hash);
         let behind = |place: usize| (place + 1) & (self.index.len() - 1);
@@ -260,7 +220,6 @@ impl Directory {
         }
         self.index[gap].store(0, Ordering::Release);
         self.moves.fetch_add(1, Ordering::Release);
-        self.made.fetch_sub(1, Ordering::Relaxed);
     }
 
     #[inline]
@@ -307,6 +266,8 @@ pub(crate) const MOST_SLOTS: u32 = (1 << 24) - 1;
 #[cfg(all(test, loom))]
 mod models {
     use loom::{sync::Arc, thread};
+
+    use crate::id::IdWords;
 
     use super::*;
 

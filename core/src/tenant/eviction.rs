@@ -6,7 +6,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::{Directory, Registry, Slab, Tenant, directory::Unknown};
+use super::{
+    Directory, Registry, Slab, Tenant,
+    directory::{MOST_SLOTS, Unknown},
+};
 use crate::{
     limit::{Moment, Quota},
     sync::Ordering,
@@ -17,6 +20,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Hand {
     made: Vec<Made>,
+    /// A bit for every slot whose tenant is made: who has been configured since is still before the hand until that passes.
+    is_made: Vec<u64>,
     at: usize,
     /// Whether anybody was evicted since the hand was last at the start.
     fruitful: bool,
@@ -25,7 +30,8 @@ pub(super) struct Hand {
 /// A made tenant as the hand last saw it.
 #[derive(Debug)]
 struct Made {
-    slot: u32,
+    /// `low bits of its generation << 24 | slot`.
+    occupant: u32,
     /// The tenant's counts, wrapped.
     activity: u32,
     /// Since when they have been so: milliseconds of uptime, wrapped.
@@ -35,14 +41,47 @@ struct Made {
 impl Hand {
     /// Puts a tenant before the hand.
     pub(super) fn add(&mut self, slot: u32, slab: &Slab, now: Time) {
-        self.made.push(Made { slot, activity: slab.get(slot).activity(), since: millis(now) });
+        self.made.push(Made::new(slot, slab, now));
+        let (word, bit) = place(slot);
+        if word >= self.is_made.len() {
+            self.is_made.resize(word + 1, 0);
+        }
+        self.is_made[word] |= bit;
+    }
+
+    /// Whether the tenant in a slot is made.
+    pub(super) fn has(&self, slot: u32) -> bool {
+        let (word, bit) = place(slot);
+        self.is_made.get(word).is_some_and(|bits| bits & bit != 0)
+    }
+
+    /// The tenant in a slot is made no longer. Says whether it was.
+    pub(super) fn dismiss(&mut self, slot: u32) -> bool {
+        let was = self.has(slot);
+        let (word, bit) = place(slot);
+        if was {
+            self.is_made[word] &= !bit;
+        }
+        was
     }
 
     /// Another directory's made tenants: what is known of those who stay is kept.
     pub(super) fn follow(&mut self, mut slots: HashSet<u32>, slab: &Slab, now: Time) {
-        self.made.retain(|made| slots.remove(&made.slot));
+        let mut made = std::mem::take(&mut self.made);
+        made.retain(|made| self.is_current(made, slab) && slots.remove(&made.slot()));
+        self.is_made.fill(0);
+        for known in &made {
+            let (word, bit) = place(known.slot());
+            self.is_made[word] |= bit;
+        }
+        self.made = made;
         slots.into_iter().for_each(|slot| self.add(slot, slab, now));
         self.at = 0;
+    }
+
+    /// Whether it is still the made tenant that it was.
+    fn is_current(&self, made: &Made, slab: &Slab) -> bool {
+        self.has(made.slot()) && made.occupant == occupant(made.slot(), slab)
     }
 
     fn advance(&mut self) -> Lap {
@@ -57,6 +96,26 @@ impl Hand {
         self.at = 0;
         if std::mem::take(&mut self.fruitful) { Lap::Under } else { Lap::Fruitless }
     }
+}
+
+impl Made {
+    fn new(slot: u32, slab: &Slab, now: Time) -> Self {
+        let activity = slab.get(slot).activity();
+        Self { occupant: occupant(slot, slab), activity, since: millis(now) }
+    }
+
+    const fn slot(&self) -> u32 {
+        self.occupant & MOST_SLOTS
+    }
+}
+
+fn occupant(slot: u32, slab: &Slab) -> u32 {
+    slab.get(slot).generation() << SLOT_BITS | slot
+}
+
+/// Word and bit of a slot.
+const fn place(slot: u32) -> (usize, u64) {
+    ((slot / 64) as usize, 1 << (slot % 64))
 }
 
 /// How the hand's way around stands.
@@ -77,25 +136,25 @@ impl Directory {
     pub(super) fn sweep(&self, registry: &mut Registry, slab: &Slab, moment: &Moment) {
         let now = moment.uptime;
         let Unknown::Made { terms, idle, most, .. } = self.unknown else { return };
-        let quotas = self.terms[terms as usize].limits().quotas();
+        let quotas = self.terms.get(terms).limits().quotas();
         for _ in 0..AT_ONCE.min(registry.hand.made.len()) {
             let hand = &mut registry.hand;
-            let made = &mut hand.made[hand.at];
-            let (slot, tenant) = (made.slot, slab.get(made.slot));
-            let activity = tenant.activity();
-            if activity != made.activity || tenant.is_occupied() {
-                (made.activity, made.since) = (activity, millis(now));
-            }
-            let (generation, meters) = (tenant.generation(), &registry.meters);
-            let unmetered = || meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
-            let rested = Duration::from_millis(u64::from(millis(now).wrapping_sub(made.since))) >= idle;
-            let lap = if rested
-                && tenant.vacate_if(|tenant| tenant.is_as_new(activity, quotas, now) && unmetered())
+            let slot = hand.made[hand.at].slot();
+            let (generation, activity) = (slab.get(slot).generation(), hand.made[hand.at].activity);
+            let unmetered =
+                || registry.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
+            let lap = if !hand.is_current(&hand.made[hand.at], slab) {
+                hand.made.swap_remove(hand.at);
+                hand.wrap()
+            } else if hand.is_idle(idle, slab, now)
+                && slab.get(slot).vacate_if(|tenant| tenant.is_as_new(activity, quotas, now) && unmetered())
             {
                 hand.made.swap_remove(hand.at);
+                hand.dismiss(slot);
                 hand.fruitful = true;
                 let lap = hand.wrap();
                 self.remove(slot, registry, slab);
+                self.made.fetch_sub(1, Ordering::Relaxed);
                 registry.release(slot);
                 lap
             } else {
@@ -108,6 +167,19 @@ impl Directory {
                 return;
             }
         }
+    }
+}
+
+impl Hand {
+    /// Whether the tenant that the hand points to has asked for nothing for so long.
+    fn is_idle(&mut self, idle: Duration, slab: &Slab, now: Time) -> bool {
+        let made = &mut self.made[self.at];
+        let tenant = slab.get(made.slot());
+        let activity = tenant.activity();
+        if activity != made.activity || tenant.is_occupied() {
+            (made.activity, made.since) = (activity, millis(now));
+        }
+        Duration::from_millis(u64::from(millis(now).wrapping_sub(made.since))) >= idle
     }
 }
 
@@ -130,6 +202,7 @@ const fn millis(now: Time) -> u32 {
     (now.as_nanos() / 1_000_000) as u32
 }
 
+const SLOT_BITS: u32 = MOST_SLOTS.count_ones();
 /// How many the hand passes for one newcomer.
 const AT_ONCE: usize = 8;
 /// After a fruitless lap the hand rests for this part of the idle time.

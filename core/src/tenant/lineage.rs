@@ -26,9 +26,18 @@ impl Lineages {
     pub(crate) fn note(&mut self, config: &Config) {
         let specs = config.tenants().values().chain(config.templates().values());
         for parent in specs.filter_map(TenantSpec::parent) {
-            let next = PARENT | (self.numbers.len() as u64 + 1);
-            self.numbers.entry(parent.to_owned()).or_insert(next);
+            self.number(parent);
         }
+    }
+
+    /// The number of a parent, from now on.
+    pub(crate) fn number(&mut self, id: &str) -> u64 {
+        if let Some(&number) = self.numbers.get(id) {
+            return number;
+        }
+        let next = PARENT | (self.numbers.len() as u64 + 1);
+        self.numbers.insert(id.to_owned(), next);
+        next
     }
 
     /// Where a tenant stands. A parent's own requests stand beside its children, with weight 1.
@@ -43,6 +52,11 @@ impl Lineages {
             }
             None => Lineage { above: above.into(), weight: spec.weight(), seats: spec.seats() },
         }
+    }
+
+    /// Where somebody stands who has nobody beneath it.
+    pub(crate) fn beneath(spec: &TenantSpec, above: Arc<[Level]>) -> Lineage {
+        Lineage { above, weight: spec.weight(), seats: spec.seats() }
     }
 
     fn level(&self, id: &str, spec: &TenantSpec) -> Option<Level> {

@@ -1,8 +1,8 @@
 //! Everything about one tenant that changes with traffic: two cache lines, of which the common case touches the first.
 
-use super::id::{IdWords, WORDS};
 use crate::{
     config::MOST_INSIDE,
+    id::{IdWords, WORDS},
     limit::Buckets,
     sync::{AtomicU64, Ordering},
 };

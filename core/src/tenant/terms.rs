@@ -19,6 +19,7 @@ pub(crate) struct Terms {
     /// The parents' places in the tree of shares, the topmost first.
     above: Arc<[Level]>,
     limits: Limits,
+    parent: Option<Entry>,
     /// The parents that have limits, the nearest first.
     ancestors: Arc<[Ancestor]>,
     /// `None`: every pool.
@@ -66,6 +67,7 @@ impl Terms {
                 rules: rules(spec),
                 shadow_in_flight: spec.shadow_max_in_flight(),
             },
+            parent: None,
             ancestors: [].into(),
             pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
         }
@@ -93,8 +95,49 @@ impl Terms {
         &self.ancestors
     }
 
-    pub(super) fn set_ancestors(&mut self, ancestors: Arc<[Ancestor]>) {
-        self.ancestors = ancestors;
+    /// The tenant that it is beneath of.
+    pub(crate) const fn parent(&self) -> Option<Entry> {
+        self.parent
+    }
+
+    /// Puts it beneath a parent, whose limits and whose own parents' are these.
+    pub(super) fn put_beneath(&mut self, parent: Entry, ancestors: Arc<[Ancestor]>) {
+        (self.parent, self.ancestors) = (Some(parent), ancestors);
+    }
+
+    /// The limited parents of whoever is beneath `entry`, whose terms these are.
+    pub(super) fn way_up(&self, entry: Entry) -> Arc<[Ancestor]> {
+        self.own_way(entry, &self.ancestors)
+    }
+
+    /// The same, with others above it.
+    pub(super) fn own_way(&self, entry: Entry, above: &[Ancestor]) -> Arc<[Ancestor]> {
+        Ancestor::of(entry, self).into_iter().chain(above.iter().cloned()).collect()
+    }
+
+    /// Whether seats are kept for it, or kept from it.
+    pub(crate) fn has_seats(&self) -> bool {
+        !self.seats.is_none()
+    }
+
+    /// Its place as one that is a parent: as a group, in which its own requests stand beside its children's.
+    pub(crate) fn into_group(mut self, key: u64) -> Self {
+        let own = Level { key, weight: self.weight, seats: self.seats };
+        self.above = self.above.iter().copied().chain([own]).collect();
+        (self.weight, self.seats) = (1, SeatsSpec::none());
+        self
+    }
+
+    /// Whether it is somewhere beneath the group of this key, or is that group.
+    pub(super) fn is_within(&self, key: u64) -> bool {
+        self.above.iter().any(|level| level.key == key)
+    }
+
+    /// The same, with a group above it that has changed.
+    pub(super) fn with_group(mut self, group: Level) -> Self {
+        let changed = |level: &Level| if level.key == group.key { group } else { *level };
+        self.above = self.above.iter().map(changed).collect();
+        self
     }
 
     #[inline]
@@ -209,6 +252,8 @@ impl Ancestor {
 pub(crate) struct QuotaLists {
     numbers: HashMap<Arc<[Quota]>, u32>,
     next: u32,
+    /// How many were in use when they were last counted.
+    kept: usize,
 }
 
 impl QuotaLists {
@@ -221,8 +266,17 @@ impl QuotaLists {
         (quotas, self.next)
     }
 
+    /// Whether many lists may have gone out of use since they were last counted.
+    pub(crate) fn is_bloated(&self) -> bool {
+        self.numbers.len() > 2 * self.kept + BLOATED
+    }
+
     /// Forgets the lists that nobody has any more.
     pub(crate) fn forget_unused(&mut self) {
         self.numbers.retain(|quotas, _| Arc::strong_count(quotas) > 1);
+        self.kept = self.numbers.len();
     }
 }
+
+/// So many lists more than there may be are not worth looking through.
+const BLOATED: usize = 1_024;

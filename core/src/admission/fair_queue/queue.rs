@@ -220,6 +220,13 @@ impl FairQueue {
         }
     }
 
+    /// Another weight of one tenant or parent, where it is here.
+    pub(in crate::admission) fn adapt(&mut self, level: &Level) {
+        if let Some(node) = self.tree.find(level.key) {
+            self.tree.adapt(node, level);
+        }
+    }
+
     /// Takes a waiter out of its line.
     pub(super) fn reject(&mut self, id: u32, rejection: Rejection) -> Option<Waker> {
         let waiter = self.waiters.get(id);

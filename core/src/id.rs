@@ -8,17 +8,37 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use foldhash::fast::RandomState as FastState;
 use siphasher::sip128::SipHasher13;
 
-use crate::config::LONGEST_ID;
-
 /// The words of an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IdWords(pub(super) [u64; WORDS]);
+pub(crate) struct IdWords(pub(crate) [u64; WORDS]);
 
 /// An id, ready to be looked up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IdKey {
-    pub(super) words: IdWords,
-    pub(super) hash: u64,
+    pub(crate) words: IdWords,
+    pub(crate) hash: u64,
+}
+
+/// A tenant's id that one balancer has hashed: what [`Balancer::handle_of`](crate::Balancer::handle_of) returns.
+#[derive(Clone, Debug)]
+pub struct TenantHandle {
+    id: Box<str>,
+    /// `None` where the id names nobody.
+    key: Option<IdKey>,
+    /// Whose hash it is: the key of its hasher.
+    hashed_by: u64,
+}
+
+impl TenantHandle {
+    pub(crate) fn new(id: &str, hasher: &IdHasher) -> Self {
+        Self { id: id.into(), key: hasher.key(id), hashed_by: hasher.keys.0 }
+    }
+
+    /// The id.
+    #[must_use]
+    pub const fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 /// How this balancer hashes ids: with keys of its own, so that nobody can prepare colliding ids.
@@ -45,9 +65,18 @@ impl IdHasher {
         Some(self.key_of(words))
     }
 
+    /// The key of an id of which there may be a handle.
+    #[inline]
+    pub(crate) fn key_by(&self, handle: Option<&TenantHandle>, id: &str) -> Option<IdKey> {
+        match handle {
+            Some(handle) if handle.hashed_by == self.keys.0 => handle.key,
+            _ => self.key(id),
+        }
+    }
+
     /// The key of an id whose words are known.
     #[inline]
-    pub(super) fn key_of(&self, words: IdWords) -> IdKey {
+    pub(crate) fn key_of(&self, words: IdWords) -> IdKey {
         let [a, b, c, d, e] = words.0;
         let mut hasher = self.index.build_hasher();
         hasher.write_u128(u128::from(a) << 64 | u128::from(b));
@@ -108,7 +137,9 @@ fn next_word(rest: &mut &[u8]) -> u64 {
     word
 }
 
-pub(super) const WORDS: usize = 5;
+pub(crate) const WORDS: usize = 5;
+/// The longest id, in bytes.
+pub(crate) const LONGEST_ID: usize = 255;
 const INLINE: usize = 8 * WORDS - 1;
 /// What the last byte holds where it is not a length.
 const DIGEST: u8 = 0xff;
