@@ -4,9 +4,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo simulate noisy test bench rust loom python node sdk fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+.PHONY: help demo simulate noisy faults test explore bench rust loom python node sdk fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
+# The property tests draw the same cases wherever and whenever `make test` runs: what passes here passes there. `make explore` draws others.
+export PROPTEST_RNG_SEED ?= 20261127
 # Rust 1.95 can fail on its own incremental state (an internal compiler error); what is built here is built whole.
 export CARGO_INCREMENTAL ?= 0
 CARGO := cargo
@@ -25,6 +27,8 @@ help:
 	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
 	echo "make simulate  every scenario of the simulator, with its verdicts; reports and CSV in target/simulator/"
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
+	echo "make faults  an upstream killed, stopped, lying, …: what clients see behind nginx, HAProxy and Tenantry; a table and target/faults/"
+	echo "make explore  the property tests, ROUNDS=5 times, with fresh and more draws (make test draws the same ones each time)"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
 
 demo:
@@ -32,18 +36,24 @@ demo:
 
 simulate:
 	@$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin simulate -- --seeds 4
+	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin prequal
+	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin health -- faults
+	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin health
 
 noisy:
 	@$(CARGO) run --release -j$(JOBS) --example noisy_neighbor
+
+faults:
+	@$(CARGO) run --release -j$(JOBS) --example faults
 
 test: servers rust loom python node sdk
 	@$(call say,all of it passed)
 	$(MAKE) --no-print-directory servers
 
-# The real-server tests want Debian's nginx and curl. Without them they are left out, and that is said; under CI that is a failure.
+# The real-server tests want Debian's nginx, curl and chromium. Without them they are left out, and that is said; under CI that is a failure.
 servers:
 	@missing=""
-	for program in nginx curl; do PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; done
+	for program in nginx curl chromium; do PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; done
 	if [ -n "$$missing" ]; then
 		printf '\n\033[1;33mLEFT OUT: the tests against real servers, because this machine lacks:%s\033[0m\n' "$$missing"
 		if [ "$${CI:-}" = true ]; then echo "CI=true: leaving out is a failure"; exit 1; fi
@@ -52,10 +62,19 @@ servers:
 rust: lint docs
 	@$(call say,Rust: tests)
 	$(CARGO) build -j$(JOBS) -p tenantry-examples --examples
-	$(CARGO) $(TEST) -j$(JOBS) --workspace $(BINDINGS) --features tenantry/toml,tenantry/yaml
+	$(CARGO) $(TEST) -j$(JOBS) --workspace $(BINDINGS) --features tenantry/toml,tenantry/yaml,tenantry-tower/full
 	$(call say,Rust: doctests)
 	$(CARGO) test -j$(JOBS) --doc -p tenantry --all-features
-	$(CARGO) test -j$(JOBS) --doc -p tenantry-tower
+	$(CARGO) test -j$(JOBS) --doc -p tenantry-tower --all-features
+
+explore:
+	@$(call say,Rust: property tests with fresh draws)
+	for round in $$(seq $${ROUNDS:-5}); do
+		# A test that names its number of cases keeps it; the others draw this many.
+		export PROPTEST_RNG_SEED=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ') PROPTEST_CASES=5000
+		echo "round $$round: PROPTEST_RNG_SEED=$$PROPTEST_RNG_SEED"
+		$(CARGO) $(TEST) -j$(JOBS) -p tenantry -p tenantry-tower --all-features
+	done
 
 lint:
 	@$(call say,Rust: format and clippy)
@@ -64,11 +83,13 @@ lint:
 	# Alone and with every feature: what the workspace's feature unification hides.
 	$(CARGO) clippy -j$(JOBS) -p tenantry -- -D warnings
 	$(CARGO) clippy -j$(JOBS) -p tenantry --all-features --all-targets -- -D warnings
+	$(CARGO) clippy -j$(JOBS) -p tenantry-tower -- -D warnings
+	$(CARGO) clippy -j$(JOBS) -p tenantry-tower --all-features --all-targets -- -D warnings
 
 docs:
 	@$(call say,Rust: documentation)
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -j$(JOBS) --no-deps -p tenantry --all-features
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -j$(JOBS) --no-deps -p tenantry-tower
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc -j$(JOBS) --no-deps -p tenantry-tower --all-features
 
 loom:
 	@$(call say,Rust: loom models of the lock-free types)
@@ -125,10 +146,17 @@ bench-rust:
 bench-python: wheel
 	@$(call say,Python: what crossing the border costs)
 	$(PY) bindings-python/benches/overhead.py
+	$(call say,Python: a check beside its peers)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r bindings-python/benches/requirements.txt
+	$(PY) bindings-python/benches/checks.py
 
 bench-node: addon
 	@$(call say,Node: what crossing the border costs)
-	cd bindings-node && npm run --silent bench
+	cd bindings-node
+	npm run --silent bench
+	$(call say,Node: a check beside its peer)
+	npm install --silent --no-save --no-progress --prefix $(TARGET)/peers rate-limiter-flexible@11.4.0
+	TENANTRY_PEERS=$(TARGET)/peers node bench/limits.mjs
 
 fuzz:
 	@cd fuzz

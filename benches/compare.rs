@@ -15,7 +15,7 @@ use tenantry_benches::assembled::{Buffered, Exclusive, Locked, TenantLimits, run
 use tenantry_benches::floor::{Floor, Limits};
 use tenantry_benches::harness::{Case, Measured, measure};
 use tenantry_benches::ids::{Spread, population, requests};
-use tenantry_benches::report::{Group, Table, figure, heading, plot, progress, saved, times};
+use tenantry_benches::report::{Group, Table, figure, heading, plot, progress, saved, short, times};
 use tenantry_benches::stage;
 
 fn main() {
@@ -234,14 +234,6 @@ fn bars(name: &str, measured: &Measured) -> Group {
     Group::new(name, vec![bar(FLOOR), bar(OURS), bar(TOWER), bar(BUFFER)])
 }
 
-fn short(count: usize) -> String {
-    match count {
-        1_000_000.. => format!("{}M", count / 1_000_000),
-        1_000.. => format!("{}k", count / 1_000),
-        _ => count.to_string(),
-    }
-}
-
 /// What can be told apart through the public interface, beside the budget of the steps it walks.
 fn steps() {
     progress("steps");
@@ -262,7 +254,7 @@ fn steps() {
     let ten_pools = stage::build(stage::with_tenants(pools(10, 10), &ids, &stage::tenant()));
     let endpoints = |count| stage::build(stage::with_tenants(pools(1, count), &ids, &stage::tenant()));
     let (single, hundred, myriad) = (endpoints(1), endpoints(100), endpoints(10_000));
-    let in_turn = shaped(&ids, stage::pool(0, 10).with_strategy(StrategySpec::RoundRobin));
+    let in_turn = shaped(&ids, stage::pool(0, 10).with_strategy(StrategySpec::round_robin()));
     let adaptive = shaped(&ids, stage::pool(0, 10).with_capacity(CapacitySpec::adaptive()));
     let by_hand =
         Balancer::with_clock(stage::with_tenants(pools(1, 10), &ids, &stage::tenant()), ManualClock::new())

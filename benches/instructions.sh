@@ -30,3 +30,8 @@ for shape in "1 10" "10000 10" "10000 1000"; do
     set -- $shape
     printf '%-22s %10s %10s %10s\n' "$1 x $2" "$(count tenantry "$1" "$2")" "$(count floor "$1" "$2")" "$(count tower "$1" "$2")"
 done
+
+echo
+echo "== Instructions of one check of a rate, 10k tenants (callgrind, $decisions checks)"
+printf '%-22s %10s %10s\n' "by id" "by handle" "governor String"
+printf '%-22s %10s %10s\n' "$(count check 10000 1)" "$(count handle 10000 1)" "$(count governor 10000 1)"

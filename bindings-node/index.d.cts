@@ -7,7 +7,10 @@ export type RejectionCode =
   | 'UNKNOWN_POOL'
   | 'POOL_FORBIDDEN'
   | 'RATE_LIMITED'
+  | 'UPSTREAM_LIMITED'
   | 'BUDGET_EXHAUSTED'
+  | 'RETRY_BUDGET_EXHAUSTED'
+  | 'HEDGE_BUDGET_EXHAUSTED'
   | 'UNKNOWN_DIMENSION'
   | 'COST_TOO_HIGH'
   | 'TOO_MANY_IN_FLIGHT'
@@ -26,6 +29,10 @@ export interface Config {
   unknown_tenants?: 'reject' | { template: string; max?: number; idle?: string }
   /** The seed of every random choice. Default: drawn from the system. */
   seed?: number
+  /** What session tokens are signed with, the newest first, at least 16 bytes each. Default: drawn at the start. */
+  affinity?: { keys: string[] }
+  /** What rates and budgets may count beside requests and cost; at most 8. */
+  dimensions?: string[]
   pools?: Record<string, PoolConfig>
   tenants?: Record<string, TenantConfig>
   templates?: Record<string, TenantConfig>
@@ -57,11 +64,103 @@ export interface Bounds {
   initial?: number
 }
 
+/** By answers to probes, which somebody must carry: `Balancer.probes`. Without answers it is `p2c`. */
+export interface Prequal {
+  kind: 'prequal'
+  probe?: string
+  timeout?: Period
+  probes_per_request?: number
+  pool?: number
+  max_age?: Period
+  quantile?: number
+  remove_per_request?: number
+}
+
+/** What makes an endpoint the better one: peak latency × in-flight (the default), in-flight alone, or the load that answers report. */
+export type LoadKind = 'peak_ewma' | 'in_flight' | 'reported'
+
+/** Bounded load: nobody has more than so many times its share in flight. From 1 to 10, or a percentage such as `'125%'`. */
+export interface Bounded {
+  bounded?: number | string
+}
+
+/** Which endpoint serves. `ketama`, `ring`, `maglev` and `rendezvous` go by the request's `key`. */
+export type Strategy =
+  | 'p2c'
+  | 'least_loaded'
+  | 'round_robin'
+  | 'random'
+  | 'weighted'
+  | 'prequal'
+  | 'ketama'
+  | 'ring'
+  | 'maglev'
+  | 'rendezvous'
+  | { kind: 'p2c'; choices?: number; load?: LoadKind }
+  | { kind: 'least_loaded'; load?: LoadKind }
+  | { kind: 'round_robin'; phase?: 'first' | 'random' }
+  | { kind: 'random' }
+  | { kind: 'weighted'; blackout?: Period; expiry?: Period; update?: Period; error_penalty?: number }
+  | Prequal
+  | ({ kind: 'ketama' } & Bounded)
+  | ({ kind: 'ring'; min_size?: number; max_size?: number } & Bounded)
+  | ({ kind: 'maglev'; size?: number } & Bounded)
+  | ({ kind: 'rendezvous' } & Bounded)
+  | OwnStrategy
+
+/**
+ * A strategy of one's own: the index of the candidate that serves the request with this `key`. It is called at once, inside `tryAcquire` and `acquire`,
+ * or, for a request that has waited, when its seat has come; it may ask the balancer again. Where it returns nothing, an index that there is not or a
+ * candidate that is not usable, or throws (a `TENANTRY_STRATEGY` warning tells), `p2c` serves the request. In `reconfigure` it has to be given again.
+ */
+export type OwnStrategy = (candidates: Candidate[], key: string | undefined) => number | null | undefined
+
+/** One endpoint of a pool, as it is at the moment. */
+export interface Candidate {
+  address: string
+  weight: number
+  inFlight: number
+  /** Recent peak latency; left out before the first answer. */
+  latencyMs?: number
+  /** What it has reported within the last 180 s. */
+  utilization?: number
+  /** Whether it may be picked. */
+  usable: boolean
+}
+
+export interface EndpointConfig {
+  address: string
+  /** Default 1; 0: nothing but sessions and what names it. */
+  weight?: number
+  /** Never more than so many requests at a time there. */
+  max_in_flight?: number
+  /** Its level, 0 (the default) being the first: levels after it serve as far as those before cannot. */
+  priority?: number
+  zone?: string
+  /** Whose account it is called with: a name, not the secret. Endpoints of one account can cool down together. */
+  credential?: string
+  /** What is behind it: a name. */
+  model?: string
+  /** Nothing new goes there. Default false. */
+  drain?: boolean
+  /** What the endpoint itself allows. */
+  rate?: RateConfig | RateConfig[]
+}
+
 export interface PoolConfig {
-  /** `max_in_flight`: never more than so many requests at a time there. */
-  endpoints: (string | { address: string; weight?: number; max_in_flight?: number })[]
+  endpoints: (string | EndpointConfig)[]
   /** Default `p2c`. */
-  strategy?: 'p2c' | 'round_robin' | { kind: 'p2c' | 'round_robin' }
+  strategy?: Strategy
+  /** Endpoints there go first. */
+  zone?: string
+  /** When a level of priority spills over (default 1.4), and under how many per cent healthy health is ignored (default 50). */
+  tiers?: { overprovisioning?: number; panic?: number }
+  /** How long a new or returned endpoint takes to get its whole share. Default: none. */
+  slow_start?: Period | { window: Period; aggression?: number; minimum?: number }
+  /** The pool that serves where this one cannot. */
+  fallback?: string
+  /** Which endpoints this instance of an application uses. Default: all. */
+  subset?: { size: number; instance: number; instances: number }
   /** How many requests may be in flight. Default `adaptive`. */
   capacity?: 'adaptive' | number | Capacity
   queue?: {
@@ -72,9 +171,100 @@ export interface PoolConfig {
     aging?: Period
     codel?: { target?: Period; interval?: Period }
   }
+  /** How many retries each tenant may make here: 20 % of its requests of the last 10 s, and 10 per second, unless configured. */
+  retry?: AttemptsConfig
+  /** The same for hedges: 5 %, and 1 per second. */
+  hedge?: AttemptsConfig
+  /** The tenant whose it is: nobody else may use it without a grant, and then within the owner's limits, too. */
+  owner?: string
   health?: {
-    outlier?: { consecutive_failures?: number; ejection?: Period; longest_ejection?: Period; max_ejected?: number }
+    /** What endpoints are asked to see whether they serve: a path for `GET`, or in full. Default: nothing. Somebody must ask: `checkHealth`, `Balancer.healthChecks`. */
+    probe?: string | HealthCheckConfig
+    outlier?: OutlierConfig
+    /**
+     * For how long at most an endpoint is left alone that answers overload and says when to come back (default 5 minutes), `'off'`, or in full: who cools down
+     * together, and whether nobody is asked before the time that it named.
+     */
+    cooldown?: Period | 'off' | { scope?: 'endpoint' | 'credential' | 'model'; longest?: Period; strict?: boolean }
   }
+}
+
+/** Health checks: one of `http`, `tcp`, `tls`, `grpc` and `custom`, and how often. */
+export type HealthCheckConfig = {
+  /** How often each endpoint is asked (default 5 s), how often while the last answer contradicts what is held of it (a fifth, at least 1 s), while it fails, and while it is healthy and nothing goes there. */
+  every?: Period
+  every_in_doubt?: Period
+  every_unhealthy?: Period
+  every_idle?: Period
+  /** By what share of themselves intervals vary. Default 0.1. */
+  jitter?: number
+  /** When a check without an answer has failed. Default 2 s. */
+  timeout?: Period
+  /** Successes in a row that bring an endpoint back (default 2), failures in a row that leave it out (default 3). */
+  rise?: number
+  fall?: number
+  /** What is held of a newcomer: it serves at once (the default), after one success, or after as many as one that has failed. */
+  initial?: 'healthy' | 'one_success' | 'unhealthy'
+  /** Another port than the address's. */
+  port?: number
+  server_name?: string
+} & (
+  | {
+      /** The path. */
+      http: string
+      method?: string
+      host?: string
+      headers?: Record<string, string>
+      /** Good statuses, such as `200` and `'200-399'`. Default 200 to 299. */
+      status?: number | string | (number | string)[]
+      /** Text that the body must have. */
+      body?: string
+      scheme?: 'as_address' | 'http' | 'https'
+    }
+  | { tcp: true }
+  | { tls: true }
+  | { /** The service; empty: the server as a whole. */ grpc: string; scheme?: 'as_address' | 'http' | 'https' }
+  | { /** What whoever asks knows it by. */ custom: string }
+)
+
+/** When an endpoint is left out for a while because of what requests have shown. */
+export interface OutlierConfig {
+  /** Failures in a row that eject. Default 5. */
+  consecutive_failures?: number
+  /** The same of those whose `cause` says that the endpoint itself did not answer. Default: they are not counted apart. */
+  consecutive_gateway_failures?: number
+  /** How often endpoints are compared; for each such time in peace one ejection is forgotten. Default 10 s. */
+  interval?: Period
+  /** Less than the mean of all less `factor` deviations is too little: 1.9, with 5 endpoints of 100 requests. */
+  success_rate?: 'off' | (Comparison & { factor?: number })
+  /** So many percent are too many: 30, with 2 endpoints of 50 requests. */
+  failure_percentage?: 'off' | number | (Comparison & { threshold?: number })
+  /** So many times the median of its tier is slow, and then it serves only where the others do not suffice: 5, and nothing below 10 ms; with 3 endpoints of 20 requests. */
+  latency?: 'off' | (Comparison & { factor?: number; floor?: Period })
+  /** The first ejection's time; the n-th takes n times as long, up to `longest_ejection`. Defaults 30 s and 300 s. */
+  ejection?: Period
+  longest_ejection?: Period
+  /** In percent, but at least one; 0 turns all of this off. Default 10. */
+  max_ejected?: number
+  /** So many endpoints are left in any case. Default 1. */
+  min_available?: number
+  /** Only events and statistics tell what is found. */
+  shadow?: boolean
+}
+
+export interface Comparison {
+  min_endpoints?: number
+  min_requests?: number
+  shadow?: boolean
+}
+
+export interface AttemptsConfig {
+  /** A number such as 0.2, or a percentage such as `'20%'`; at most six digits after the point. */
+  ratio?: number | string
+  /** In any case; the window's worth of it may be used at once. */
+  per_second?: number
+  /** From 1 s to 60 s. */
+  window?: Period
 }
 
 export interface TenantConfig {
@@ -86,15 +276,49 @@ export interface TenantConfig {
   seats?: { guaranteed?: number | string; lendable?: number | string; max?: number | string }
   /** Such as `'100/s'`. */
   rate?: RateConfig | RateConfig[]
-  max_in_flight?: number
-  /** The pools it may use. Default all. */
-  pools?: string[]
+  budget?: BudgetConfig | BudgetConfig[]
+  max_in_flight?: number | { limit: number; shadow?: boolean }
+  /** The pools it may use, for good or for a time. Default: all that nobody owns, and its own. */
+  pools?: (string | Grant)[]
+  /** How many endpoints of each pool it may use. Default all. */
+  shard?: number
 }
 
-export type RateConfig =
-  | string
-  | { requests: number; per: Period; burst?: number }
-  | { cost: number; per: Period; burst?: number }
+/** Leave to use a pool for a time: moments such as `'2026-12-01T00:00:00Z'`. */
+export interface Grant {
+  pool: string
+  from?: string
+  until?: string
+}
+
+/** `'100/s'`, or so many `requests`, so much `cost`, or so many units of one of the `dimensions`, per period. */
+export type RateConfig = string | RateTable
+
+export interface RateTable {
+  per: Period
+  /** Default: one period's worth. */
+  burst?: number
+  window?: 'sliding'
+  /** Counted, not enforced. */
+  shadow?: boolean
+  [unit: string]: number | string | boolean | undefined
+}
+
+/** So many `requests`, so much `cost`, or so many units of one of the `dimensions`, per calendar window or rolling. */
+export interface BudgetConfig {
+  /** `minute`, `hour`, `day`, `week`, `month` or `year`; or a time such as `'30d'` for one that rolls. */
+  per: string
+  time_zone?: string
+  anchor_day?: number
+  /** Shares such as `'80%'`, each an event once per window. */
+  warn?: string[]
+  /** A share of what is left, such as `'50%'`. */
+  carry_over?: string
+  soft?: { at: string; slow_to: string }
+  /** Counted, not enforced. */
+  shadow?: boolean
+  [unit: string]: number | string | boolean | string[] | { at: string; slow_to: string } | undefined
+}
 
 export interface BalancerOptions {
   /** A clock that moves by hand, for tests. */
@@ -117,7 +341,31 @@ export interface RequestOptions {
   priority?: number | undefined
   /** How many seats it takes while it runs. Default 1. */
   seats?: number | undefined
+  /** What it will use of the configuration's `dimensions`, as far as that is known; `Lease.report` corrects it. */
+  amounts?: Record<string, number> | undefined
+  /** Whether it is another attempt at work that has been tried before: then the tenant's budget in this pool must have room. Default `first`. */
+  attempt?: Attempt | undefined
+  /** An earlier lease's `affinityToken`: the request returns to that endpoint if it serves and has room. Anything else counts as none. */
+  affinity?: string | undefined
+  /** The same with an address, for callers who trust where it came from. Not beside `affinity`. */
+  prefer?: string | undefined
 }
+
+export interface CheckOptions {
+  /** Counts only as one that the tenant may use or not. May be left out, also where there are several. */
+  pool?: string | undefined
+  /** What it costs, in the unit of the tenant's cost quotas. Default 1. */
+  cost?: number | undefined
+  /** What it uses of the configuration's `dimensions`. */
+  amounts?: Record<string, number> | undefined
+}
+
+/** What `check` returns for what passes. */
+export interface Passed {
+  readonly ok: true
+}
+
+export type Attempt = 'first' | 'retry' | 'hedge'
 
 export interface AcquireOptions extends RequestOptions {
   /** How long it may wait. Default: the pool's queue timeout, 10 s unless configured. */
@@ -133,7 +381,14 @@ export interface Measured {
   latencyMs?: number | undefined
   /** The endpoint's own word on when to come back; counts for `overload`. */
   retryAfterMs?: number | undefined
+  /** A last `report` of each. */
+  amounts?: Record<string, number> | undefined
+  /** Who failed; counts for `failure`. All but `application`, the default, are gateway failures. */
+  cause?: FailureCause | undefined
 }
+
+/** An error of the endpoint's own, one that a gateway answered for it (502, 504), no connection or a broken one, no answer in time. */
+export type FailureCause = 'application' | 'gateway' | 'connection' | 'timeout'
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
 export class Balancer {
@@ -153,10 +408,82 @@ export class Balancer {
   acquire(tenant: string, options?: AcquireOptions): Promise<Lease>
 
   /**
+   * The limits alone: whether the tenant may ask for this now, without a seat and without an endpoint. What passes has used what it declares,
+   * as if it were over at once. It never throws for a rejection.
+   */
+  check(tenant: string, options?: CheckOptions): Passed | Rejection
+
+  /**
    * Puts another configuration in force, at once and as a whole. Leases that are out stay valid.
    * @throws {ConfigError} when the configuration cannot be used; then nothing has changed
    */
   reconfigure(config: Config): void
+
+  /**
+   * Adds a tenant, or puts other terms to one, while all others' requests go on. What it has used stays used. The next `reconfigure`
+   * knows nothing of it. Shares of the seats, and moving a tenant that has others beneath it, take a whole configuration.
+   * @throws {ConfigError} when the terms cannot be used; then nothing has changed
+   */
+  setTenant(tenant: string, spec: TenantConfig): void
+
+  /**
+   * Takes a configured tenant out; says whether there was one. Requests of it that are inside end as usual.
+   * @throws {ConfigError} when others are beneath it, when it owns a pool, or when it has a share of the seats; then nothing has changed
+   */
+  removeTenant(tenant: string): boolean
+
+  /**
+   * Adds, removes, reweighs and drains endpoints of one pool in one step: no request sees half of it. Endpoints that stay keep their load, health
+   * and requests in flight. The next `reconfigure` knows nothing of it.
+   * @throws {ConfigError} when a pool or an address is not there, or the endpoints could not be configured so; then nothing has changed
+   */
+  changeEndpoints(pool: string, changes: EndpointChanges): void
+
+  /** The health checks that pools want done (`health: { probe: … }`). Each is handed out once, whoever asks. `checkHealth` does them. */
+  healthChecks(): HealthChecks
+
+  /**
+   * The probes that pools with the strategy `prequal` want carried. All that are made of one balancer hand out the same. `signal` ends the loops over
+   * them, and nothing else does; they keep neither the balancer nor the process alive.
+   */
+  probes(options?: { signal?: AbortSignal | undefined }): Probes
+
+  /**
+   * Decides on an endpoint, whatever its own health is: for so long, or until it is taken back. Stays through every update that keeps the endpoint.
+   * Nothing goes to one that is `disabled`, neither of sessions nor in a panic; `ejected` counts as ejected; `healthy` serves though its checks fail, or it was
+   * ejected. What is in flight ends in peace.
+   * @throws {ConfigError} when there is no such pool or endpoint
+   */
+  overrideHealth(pool: string, address: string, health: 'disabled' | 'ejected' | 'healthy', options?: { durationMs?: number }): void
+
+  /**
+   * Takes such a decision back. No error where there was none.
+   * @throws {ConfigError} when there is no such pool or endpoint
+   */
+  clearHealthOverride(pool: string, address: string): void
+
+  /** What tenants have used of their rates and budgets now, to be restored after a restart. Requests in flight are in it as they were declared. A `Buffer`. */
+  ledger(): Uint8Array
+
+  /**
+   * Puts back what a ledger says, under the limits that are in force now; buckets have refilled and windows have passed in between as
+   * the calendar says. Call it before the first request. Restoring twice restores nothing twice.
+   * @throws {LedgerError} for bytes that are torn, damaged, or of another version; then nothing is restored
+   */
+  restore(ledger: Uint8Array): Restored
+
+  /**
+   * Keeps the ledger in a file: a new one is written, synced to the disk and renamed into place, and the one before stays as
+   * `….previous`. After a crash at any moment one of the two is whole. What is settled after the last save is what a crash loses. Each
+   * process and each worker needs a file of its own. It blocks while the disk does.
+   */
+  saveLedger(path: string | URL): void
+
+  /**
+   * Restores what `saveLedger` has kept, or the one before where that is torn or damaged; `undefined` where there is no file.
+   * @throws {LedgerError} where there are some and none is whole
+   */
+  loadLedger(path: string | URL): Restored | undefined
 
   /** What is true now. */
   stats(): Stats
@@ -194,12 +521,44 @@ export class Lease implements Disposable, AsyncDisposable {
   readonly address: string
 
   /**
+   * Made when asked for: given as `affinity`, a later request of this tenant returns to this endpoint. It names the endpoint without giving its
+   * address away, and cannot be forged. `undefined` once the lease has ended or its pool is removed.
+   */
+  readonly affinityToken: string | undefined
+
+  /** The pool that serves it: a fallback where the one asked for could not. `undefined` once it has ended or its pool is removed. */
+  readonly pool: string | undefined
+
+  /**
    * Says that the answer begins: the time to its first byte is learnt as the latency, and a success teaches no second one. The seat
    * stays taken. For streams, whose duration says nothing about how busy the endpoint is. A second call does nothing.
    */
   firstByte(): void
 
-  /** Ends it with what happened: `success` unless told otherwise. A second call does nothing. */
+  /**
+   * Says what the request has used of one of the configuration's `dimensions` so far. The last word counts when the lease ends, however it
+   * ends; without one what was declared counts. After the end it does nothing.
+   * @throws {Rejection} `UNKNOWN_DIMENSION`, when it is none; nothing is taken down
+   */
+  report(dimension: string, amount: number): void
+
+  /**
+   * Says what the answer tells of the endpoint's own limits, which hold for everybody. While nothing is left there, nobody is sent
+   * there; when that is so of all endpoints, requests wait for the first to return, or are told when that is (`UPSTREAM_LIMITED`).
+   */
+  reportUpstream(report: UpstreamReport): void
+
+  /**
+   * Hands on what the endpoint says of its own load: the value of its header `endpoint-load-metrics` (`TEXT cpu_utilization:0.7,rps_fractional:120`,
+   * `JSON {…}` or `BIN …`), for the strategies that go by it. After the end it does nothing.
+   * @throws {RangeError} for one that cannot be read
+   */
+  reportLoad(report: string): void
+
+  /**
+   * Ends it with what happened: `success` unless told otherwise. A second call does nothing.
+   * @throws {Rejection} `UNKNOWN_DIMENSION`, for one of `measured.amounts`; then it has not ended
+   */
   finish(outcome?: Outcome, measured?: Measured): void
 
   /** Ends it as `cancelled`, unless it was finished: a block that ends cannot tell whether the request went well. */
@@ -207,6 +566,108 @@ export class Lease implements Disposable, AsyncDisposable {
 
   /** As `Symbol.dispose`. */
   [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What to change of a pool's endpoints. It is done in this order, whatever order it is written in. */
+export interface EndpointChanges {
+  /** Addresses. What is in flight there ends in peace. */
+  remove?: string[]
+  /** As the configuration has them. One that is there takes the new settings and keeps its state. */
+  add?: (string | EndpointConfig)[]
+  /** Weights by address. */
+  reweigh?: Record<string, number>
+  /** Addresses that get nothing new. */
+  drain?: string[]
+  /** Addresses that do again. */
+  resume?: string[]
+}
+
+/**
+ * The health checks of one balancer. Whoever runs this takes what is due, asks the endpoint, says what came of it, and looks again when it is time, or once in a while: another
+ * configuration may want other checks.
+ */
+export class HealthChecks {
+  private constructor()
+
+  /** The next check that is due now, if there is one. */
+  nextCheck(): HealthCheck | undefined
+
+  /** How long until one is due; `undefined` where no pool wants any. */
+  dueInMs(): number | undefined
+}
+
+/** A check that is to be done: ask the endpoint, and say `passed` or `failed`. One that is collected, or comes later than its timeout and the endpoint's next check, teaches nothing. */
+export class HealthCheck {
+  private constructor()
+
+  readonly pool: string
+
+  /** The endpoint's, as the configuration writes it. */
+  readonly address: string
+
+  /** What the pool's `probe` says. */
+  readonly kind: 'http' | 'tcp' | 'tls' | 'grpc' | 'custom'
+
+  /** What it is about: the path of `http`, the service of `grpc`, the name of `custom`. */
+  readonly subject: string | undefined
+
+  /** After so long a check without an answer has failed. */
+  readonly timeoutMs: number
+
+  /** The endpoint serves. A second word is not heard. */
+  passed(): void
+
+  /** It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. Default `'other'`. */
+  failed(evidence?: string, reason?: 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'): void
+}
+
+/**
+ * Does a balancer's health checks until the signal says stop: once per balancer. `check` asks one endpoint: where it returns, or its promise is fulfilled, the endpoint serves; where it
+ * throws, or takes longer than `timeoutMs`, it does not. The signal that it is given says when to give up. At most `mostUnderWay` (256) run at once. It keeps its balancer alive, but not the process.
+ */
+export function checkHealth(
+  balancer: Balancer,
+  check: (check: HealthCheck, signal: AbortSignal) => unknown,
+  options?: { signal?: AbortSignal | undefined; mostUnderWay?: number | undefined },
+): Promise<void>
+
+/**
+ * The probes of one balancer. Each request that is picked for brings a pool some probes. Whoever runs this takes one after the other, asks the
+ * endpoint, and answers; `for await` waits for the next.
+ */
+export class Probes implements AsyncIterable<Probe> {
+  private constructor()
+
+  /** The next probe that is due now, if there is one. For loops of one's own. */
+  nextProbe(): Probe | undefined
+
+  [Symbol.asyncIterator](): AsyncGenerator<Probe, void, undefined>
+}
+
+/**
+ * A probe that is to be carried: ask the endpoint for its load, and `answer`. One that fails teaches nothing, and makes room for the next; say so by
+ * `fail`, or else that is only known when it is collected.
+ */
+export class Probe {
+  private constructor()
+
+  /** The endpoint's, as the configuration writes it. */
+  readonly address: string
+
+  /** Where the endpoint answers probes: `probe` in the pool's strategy. */
+  readonly path: string
+
+  /** After so long it is worth nothing. */
+  readonly timeoutMs: number
+
+  /**
+   * What the endpoint said: its requests in flight, from all of its callers, and how long requests took of late that came in at about this load; left out where
+   * it does not know. A second call does nothing.
+   */
+  answer(rif: number, latencyMs?: number): void
+
+  /** Gives it up. */
+  fail(): void
 }
 
 /** Why a request may not run now, and when to come back. An Error without a captured stack: an answer, and no fault. */
@@ -247,9 +708,25 @@ export class ConfigError extends Error {
   readonly fix: string
 }
 
+/** What putting a ledger back has done. */
+export interface Restored {
+  /** How many tenants have back what they had used. */
+  tenants: number
+  /** How many of the ledger's tenants the configuration neither names nor lets be made. */
+  leftOut: number
+}
+
+/** Bytes that are no ledger, or not a whole one. */
+export class LedgerError extends Error {
+  private constructor()
+
+  readonly code: 'LEDGER'
+}
+
 /** A clock that moves only when told to: for tests. It starts at 0. */
 export class ManualClock {
-  constructor()
+  /** `unixMs`: its date at the start, as `Date.now()` counts. Default: 1970. */
+  constructor(options?: { unixMs?: number | undefined })
 
   /** Moves time on by nanoseconds. Waiters whose deadline has come are rejected. */
   advance(ns: number | bigint): void
@@ -311,6 +788,14 @@ export interface LimitStatus {
   fullInMs: number
 }
 
+export type EjectionReason =
+  | 'consecutive_failures'
+  | 'consecutive_gateway_failures'
+  | 'success_rate'
+  | 'failure_percentage'
+  | 'latency'
+  | 'failed_probation'
+
 export type BalancerEvent =
   | {
       event: 'budget_warning'
@@ -324,6 +809,66 @@ export type BalancerEvent =
       endsUnixS: number | undefined
     }
   | {
+      /** An endpoint has told that its own limits are spent. */
+      event: 'upstream_spent'
+      pool: string
+      endpoint: string
+      /** When it takes requests again, in seconds since 1970, rounded up. */
+      untilUnixS: number
+    }
+  | {
+      /** Real requests have shown that an endpoint does not serve: it is left out for a while. */
+      event: 'endpoint_ejected'
+      pool: string
+      endpoint: string
+      reason: EjectionReason
+      /** What was seen. */
+      evidence: string
+      /** The how manieth ejection in a row it is. */
+      ejections: number
+      forMs: number
+    }
+  | {
+      /** An endpoint serves worse than the others, or should be ejected where too many are: for a while it serves only where the others do not suffice. */
+      event: 'endpoint_degraded'
+      pool: string
+      endpoint: string
+      reason: EjectionReason
+      evidence: string
+      forMs: number
+    }
+  | {
+      /** A rule in shadow mode has found an endpoint, and nothing follows from it. */
+      event: 'outlier_shadowed'
+      pool: string
+      endpoint: string
+      reason: EjectionReason
+      evidence: string
+    }
+  | {
+      /** A request on probation has succeeded: the endpoint serves again. */
+      event: 'endpoint_returned'
+      pool: string
+      endpoint: string
+    }
+  | {
+      /** An endpoint has asked to be left alone for a while. */
+      event: 'endpoint_cooling_down'
+      pool: string
+      endpoint: string
+      forMs: number
+    }
+  | {
+      /** An operator has decided on an endpoint's health, or taken it back. */
+      event: 'health_overridden'
+      pool: string
+      endpoint: string
+      /** `undefined`: its own health counts again. */
+      to: 'disabled' | 'ejected' | 'healthy' | undefined
+      /** `undefined`: until it is taken back. */
+      forMs: number | undefined
+    }
+  | {
       /** So many older events were dropped, because nobody took them. */
       event: 'lost'
       count: number
@@ -335,7 +880,17 @@ export interface PoolStats {
   capacity: number
   inFlight: number
   waiting: number
+  retries: AttemptStats
+  hedges: AttemptStats
   endpoints: EndpointStats[]
+}
+
+/** Since the pool was made. */
+export interface AttemptStats {
+  /** Those that got a seat. */
+  passed: number
+  /** Those that their tenants' budgets refused. */
+  refused: number
 }
 
 export interface EndpointStats {
@@ -345,7 +900,41 @@ export interface EndpointStats {
   failed: number
   /** Recent peak latency, decayed; undefined before the first sample. */
   latencyMs: number | undefined
+  /** Where its health stands, the strongest reason first: `cooling_down` has asked to be left alone for a while, `failing` are its health checks. */
+  health: 'healthy' | 'degraded' | 'cooling_down' | 'probation' | 'ejected' | 'failing' | 'disabled'
+  /** Whether an operator's word is in force, whatever its own health is. */
+  overridden: boolean
+  /** Whether real requests have shown that it does not serve: it is ejected or on probation, also where an operator decides otherwise. */
   ejected: boolean
+  /** How often a rule in shadow mode has found it. */
+  shadowEjections: number
+  /** Requests that its own limits, configured or told by it, allow now; undefined where it has none. */
+  requestsLeft: number | undefined
+  /** Cost that they allow now. */
+  costLeft: number | undefined
+  /** For how long they keep a request of cost 1 away; undefined where they do not. */
+  returnsInMs: number | undefined
+}
+
+/** What is left of one limit of an endpoint. */
+export interface UpstreamLimit {
+  /** So much. */
+  left: number
+  /** Of so much: for statistics. */
+  limit?: number
+  /** It begins anew after so long. Without it and `resetAtMs` what is said counts for one second. */
+  resetMs?: number
+  /** It begins anew at this time, as `Date.now()` counts. */
+  resetAtMs?: number
+}
+
+/** What an answer tells of its endpoint's own limits. */
+export interface UpstreamReport {
+  requests?: UpstreamLimit
+  /** In the unit of `cost`. */
+  cost?: UpstreamLimit
+  /** How long the endpoint wants to be left alone; a later, shorter word does not shorten it. */
+  retryAfterMs?: number
 }
 
 /** This package's version. */

@@ -1,11 +1,12 @@
-//! Runs decisions for an instruction counter: `drive tenantry|floor|tower TENANTS ENDPOINTS DECISIONS`.
+//! Runs decisions for an instruction counter: `drive tenantry|floor|tower|check|handle|governor TENANTS ENDPOINTS DECISIONS`.
 //!
 //! `benches/instructions.sh` runs it under callgrind, which collects inside the functions named `counted_…` only.
 
 use std::env;
 use std::process::ExitCode;
 
-use tenantry::Balancer;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tenantry::{Balancer, Request, TenantHandle};
 use tenantry_benches::assembled::{Exclusive, TenantLimits, runtime};
 use tenantry_benches::floor::{Floor, Limits};
 use tenantry_benches::ids::{Spread, population, requests};
@@ -24,6 +25,22 @@ fn main() -> ExitCode {
             let balancer = stage::balancer(&ids, endpoints);
             asked.iter().for_each(|id| stage::decide(&balancer, id));
             counted_tenantry(&balancer, &asked);
+        }
+        "check" => {
+            let balancer = stage::limits_only(&ids);
+            asked.iter().for_each(|id| check(&balancer, &Request::new(id)));
+            counted_check(&balancer, &asked);
+        }
+        "handle" => {
+            let balancer = stage::limits_only(&ids);
+            let asked: Vec<_> = asked.iter().map(|id| balancer.handle_of(id)).collect();
+            asked.iter().for_each(|handle| check(&balancer, &Request::of(handle)));
+            counted_handle(&balancer, &asked);
+        }
+        "governor" => {
+            let limiter = RateLimiter::keyed(Quota::per_second(stage::PER_SECOND));
+            asked.iter().for_each(|id| limiter.check_key(id).expect("roomy"));
+            counted_governor(&limiter, &asked);
         }
         "floor" => {
             let floor = Floor::new(&ids, endpoints, Limits::roomy());
@@ -48,6 +65,26 @@ fn main() -> ExitCode {
 #[inline(never)]
 fn counted_tenantry(balancer: &Balancer, asked: &[String]) {
     asked.iter().for_each(|id| stage::decide(balancer, id));
+}
+
+#[inline(never)]
+fn counted_check(balancer: &Balancer, asked: &[String]) {
+    asked.iter().for_each(|id| check(balancer, &Request::new(id)));
+}
+
+#[inline(never)]
+fn counted_handle(balancer: &Balancer, asked: &[TenantHandle]) {
+    asked.iter().for_each(|handle| check(balancer, &Request::of(handle)));
+}
+
+#[inline(always)]
+fn check(balancer: &Balancer, request: &Request<'_>) {
+    balancer.check(request).expect("roomy");
+}
+
+#[inline(never)]
+fn counted_governor(limiter: &DefaultKeyedRateLimiter<String>, asked: &[String]) {
+    asked.iter().for_each(|id| limiter.check_key(id).expect("roomy"));
 }
 
 #[inline(never)]

@@ -70,8 +70,9 @@ fn pool_terms(config: &Config, document: &Value, plan: &PoolPlan, widest: u32) -
 
 fn tenant_terms(spec: Option<&TenantSpec>, pools: &[PoolPlan]) -> TenantTerms {
     let names = spec.and_then(TenantSpec::pools);
-    let may_use = |pool: &PoolPlan| names.is_none_or(|names| names.contains(&pool.name));
-    TenantTerms { pools: pools.iter().map(may_use).collect() }
+    let granted =
+        |pool: &PoolPlan| names.is_none_or(|names| names.iter().any(|grant| grant.pool() == pool.name));
+    TenantTerms { pools: pools.iter().map(granted).collect() }
 }
 
 /// An endpoint's own cap.

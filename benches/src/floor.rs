@@ -138,6 +138,20 @@ impl Floor {
         tenant.completed.fetch_add(1, Relaxed);
     }
 
+    /// Whether a request of the tenant passes its rate: clock, lookup, one compare-and-swap. Counts nothing.
+    #[inline]
+    pub fn check(&self, id: &str) -> bool {
+        let now = self.now();
+        self.find(id.as_bytes()).is_some_and(|slot| self.tenants[slot as usize].spend(now))
+    }
+
+    /// Nanoseconds since the floor was made: what every check reads.
+    #[must_use]
+    #[inline]
+    pub fn now(&self) -> u64 {
+        self.clock.delta_as_nanos(self.start, self.clock.raw())
+    }
+
     /// Requests in flight: of all tenants, of all endpoints, of the pool.
     #[must_use]
     pub fn in_flight(&self) -> [u32; 3] {
@@ -171,11 +185,6 @@ impl Floor {
         second += u32::from(second >= first);
         let cost = |endpoint: u32| self.endpoints[endpoint as usize].cost();
         if cost(second) < cost(first) { second } else { first }
-    }
-
-    #[inline]
-    fn now(&self) -> u64 {
-        self.clock.delta_as_nanos(self.start, self.clock.raw())
     }
 }
 
@@ -221,15 +230,22 @@ impl Tenant {
             self.in_flight.fetch_sub(1, Relaxed);
             return Err(Denied::InFlight);
         }
+        if !self.spend(now) {
+            self.in_flight.fetch_sub(1, Relaxed);
+            return Err(Denied::Rate);
+        }
+        Ok(())
+    }
+
+    fn spend(&self, now: u64) -> bool {
         let mut arrival = self.arrival.load(Relaxed);
         loop {
             let from = arrival.max(now);
             if from - now > self.tolerance {
-                self.in_flight.fetch_sub(1, Relaxed);
-                return Err(Denied::Rate);
+                return false;
             }
             match self.arrival.compare_exchange_weak(arrival, from + self.interval, Relaxed, Relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return true,
                 Err(seen) => arrival = seen,
             }
         }
@@ -370,6 +386,8 @@ mod tests {
             true
         }));
         assert_eq!(floor.in_flight(), [0; 3]);
+        let checked: Vec<_> = (0..6).map(|_| floor.check("tenant-000000009")).collect();
+        assert_eq!(checked, [true, true, true, true, true, false]);
     }
 
     #[test]

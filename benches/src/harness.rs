@@ -20,7 +20,8 @@ pub struct Case<'a> {
     workers: Vec<Worker<'a>>,
 }
 
-type Worker<'a> = Box<dyn FnMut(usize, usize) + Send + 'a>;
+/// Runs the operations `first..first + count`.
+pub type Worker<'a> = Box<dyn FnMut(usize, usize) + Send + 'a>;
 
 impl std::fmt::Debug for Case<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,8 +67,14 @@ impl Measured {
     /// The median quotient of two cases within a round.
     #[must_use]
     pub fn ratio(&self, case: &str, to: &str) -> Option<f64> {
+        self.ratio_at(case, to, 0.5)
+    }
+
+    /// The quotient of two cases within a round that `share` of the rounds do not exceed.
+    #[must_use]
+    pub fn ratio_at(&self, case: &str, to: &str, share: f64) -> Option<f64> {
         let rounds = self.rounds(case)?.iter().zip(self.rounds(to)?);
-        median(rounds.filter_map(|(case, to)| Some((*case)? / (*to)?)))
+        quantile(rounds.filter_map(|(case, to)| Some((*case)? / (*to)?)), share)
     }
 
     /// How many rounds of the case counted.

@@ -100,6 +100,16 @@ pub fn times(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}×"))
 }
 
+/// A count of tenants in few letters.
+#[must_use]
+pub fn short(count: usize) -> String {
+    match count {
+        1_000_000.. => format!("{}M", count / 1_000_000),
+        1_000.. => format!("{}k", count / 1_000),
+        _ => count.to_string(),
+    }
+}
+
 /// Some named figures of one situation, for [`plot`].
 #[derive(Debug)]
 pub struct Group {

@@ -1,6 +1,7 @@
 //! The balancers that the benches measure.
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 
 use tenantry::{Balancer, CapacitySpec, Config, Outcome, PoolSpec, Rate, Request, TenantSpec};
 
@@ -51,6 +52,13 @@ pub fn tenant() -> TenantSpec {
     TenantSpec::default().with_rate(Rate::per_second(100_000_000)).with_max_in_flight(1_000)
 }
 
+/// A balancer whose tenants have a rate each, never reached, and nothing else.
+#[must_use]
+pub fn limits_only(ids: &[String]) -> Balancer {
+    let spec = TenantSpec::new().with_rate(Rate::per_second(u64::from(PER_SECOND.get())));
+    build(with_tenants(Config::new(), ids, &spec))
+}
+
 /// One decision: admitted, picked, settled as a success.
 ///
 /// # Panics
@@ -63,5 +71,7 @@ pub fn decide(balancer: &Balancer, id: &str) {
     lease.finish(Outcome::success());
 }
 
+/// A rate that no bench reaches.
+pub const PER_SECOND: NonZeroU32 = NonZeroU32::new(1_000_000_000).expect("not zero");
 /// Seats of a pool.
 const SEATS: u32 = 100_000;

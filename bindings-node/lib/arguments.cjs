@@ -1,10 +1,18 @@
 'use strict'
 
+const { isMap } = require('node:util/types')
+
 // What callers hand in, checked here so that the native side never meets a surprise. A wrong type is a TypeError, a number
 // outside its bounds a RangeError; both name the argument.
 
 function string(value, name) {
   if (typeof value !== 'string') throw wrongType(name, 'a string', value)
+  return value
+}
+
+/** A string that is the same on the other side: a lone surrogate would become another character there. */
+function wellFormed(value, name) {
+  if (!string(value, name).isWellFormed()) throw new RangeError(`${name} must be well-formed, without lone surrogates`)
   return value
 }
 
@@ -36,9 +44,23 @@ function milliseconds(value, name) {
   return value
 }
 
+/** What is declared or reported of dimensions, read once: names and amounts. */
+function amountsOf(amounts) {
+  object(amounts, 'amounts')
+  // Neither has keys that are names, and what is in them would be left out in silence.
+  if (Array.isArray(amounts) || isMap(amounts)) throw wrongType('amounts', 'an object of names and numbers', amounts)
+  return Object.keys(amounts).map((name) => [name, count(amounts[name], `amounts.${name}`)])
+}
+
 function object(value, name) {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
   return value
+}
+
+function abortSignal(signal) {
+  const usable = typeof signal === 'object' && signal !== null && typeof signal.addEventListener === 'function'
+  if (!usable) throw wrongType('signal', 'an AbortSignal', signal)
+  return signal
 }
 
 function wrongType(name, expected, value) {
@@ -52,4 +74,4 @@ function kindOf(value) {
   return /^[aeiou]/.test(typeof value) ? `an ${typeof value}` : `a ${typeof value}`
 }
 
-module.exports = { count, milliseconds, object, optionalString, string, within, wrongType }
+module.exports = { abortSignal, amountsOf, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType }

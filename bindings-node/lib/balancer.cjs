@@ -1,10 +1,15 @@
 'use strict'
 
-const { count, milliseconds, object, optionalString, string, within, wrongType } = require('./arguments.cjs')
+const { isUint8Array } = require('node:util/types')
+
+const { abortSignal, amountsOf, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType } = require('./arguments.cjs')
 const { nativeClock } = require('./clock.cjs')
-const { readDocument, toDocument } = require('./config.cjs')
+const { readDocument, toChangesText, toDocument, toTenantText } = require('./config.cjs')
 const { Core } = require('./core.cjs')
-const { WAITING } = require('./mailbox.cjs')
+const { LedgerError, load, save } = require('./ledger.cjs')
+const { PREFERRED, TOKEN, WAITING } = require('./mailbox.cjs')
+const { HealthChecks, KEY: CHECKS_KEY } = require('./health-checks.cjs')
+const { KEY, Probes } = require('./probes.cjs')
 const { thrown } = require('./rejection.cjs')
 const { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
 
@@ -32,12 +37,15 @@ class Balancer {
     string(tenant, 'tenant')
     let result
     if (options === undefined) {
-      result = core.tryAcquire(tenant, undefined, undefined, 1, DEFAULT_PRIORITY, 1)
+      result = core.tryAcquire(tenant, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined)
     } else {
-      const { pool, key, cost, priority, seats } = object(options, 'options')
+      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer } = object(options, 'options')
       optionalString(pool, 'pool')
       optionalString(key, 'key')
-      result = core.tryAcquire(tenant, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats))
+      const which = attempt === undefined ? 0 : attemptOf(attempt)
+      const told = amounts === undefined ? undefined : amountsOf(amounts)
+      const session = sessionOf(affinity, prefer)
+      result = core.tryAcquire(tenant, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session)
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -51,21 +59,104 @@ class Balancer {
     }
   }
 
-  #acquire(tenant, { pool, key, cost, priority, seats, timeoutMs, signal }) {
+  #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeoutMs, signal }) {
     const core = this.#core
     optionalString(pool, 'pool')
     optionalString(key, 'key')
     const [units, urgency, width] = [unitsOf(cost), urgencyOf(priority), widthOf(seats)]
+    const which = attempt === undefined ? 0 : attemptOf(attempt)
+    const told = amounts === undefined ? undefined : amountsOf(amounts)
+    const session = sessionOf(affinity, prefer)
     const timeout = timeoutMs === undefined ? NaN : milliseconds(timeoutMs, 'timeoutMs')
     if (signal !== undefined && abortSignal(signal).aborted) return Promise.reject(signal.reason)
-    const result = core.acquire(tenant, pool, key, units, urgency, width, timeout)
+    const result = core.acquire(tenant, pool, key, units, urgency, width, which, told, session, timeout)
     if (result >= 0) return Promise.resolve(core.lease(result))
     return result === WAITING ? core.waiters.add(signal) : Promise.reject(thrown(core.rejection(result)))
+  }
+
+  /** The limits alone, without a seat and without an endpoint: PASSED, or a Rejection. */
+  check(tenant, options = undefined) {
+    const core = this.#core
+    string(tenant, 'tenant')
+    let result
+    if (options === undefined) {
+      result = core.check(tenant, undefined, 1, undefined)
+    } else {
+      const { pool, cost, amounts } = object(options, 'options')
+      const told = amounts === undefined ? undefined : amountsOf(amounts)
+      result = core.check(tenant, optionalString(pool, 'pool'), unitsOf(cost), told)
+    }
+    return result === 0 ? PASSED : core.rejection(result)
   }
 
   /** Puts another configuration in force, at once and as a whole. A refused one changes nothing. */
   reconfigure(config) {
     this.#core.reconfigure(toDocument(config))
+  }
+
+  /** Adds a tenant, or puts other terms to one. A refused change changes nothing. */
+  setTenant(tenant, spec) {
+    this.#core.setTenant(wellFormed(tenant, 'tenant'), toTenantText(tenant, spec))
+  }
+
+  /** Adds, removes, reweighs and drains endpoints of one pool in one step. A refused change changes nothing. */
+  changeEndpoints(pool, changes) {
+    this.#core.changeEndpoints(wellFormed(pool, 'pool'), toChangesText(pool, changes))
+  }
+
+  /** The health checks that pools want done. */
+  healthChecks() {
+    return new HealthChecks(this.#core.native, CHECKS_KEY)
+  }
+
+  /** The probes that pools with the strategy `prequal` want carried. */
+  probes(options = undefined) {
+    const { signal } = options === undefined ? {} : object(options, 'options')
+    return new Probes(this.#core.prober, signal, KEY)
+  }
+
+  /** Takes a configured tenant out; says whether there was one. */
+  removeTenant(tenant) {
+    return this.#core.removeTenant(wellFormed(tenant, 'tenant'))
+  }
+
+  /** Decides on an endpoint, whatever its own health is. */
+  overrideHealth(pool, address, health, { durationMs } = {}) {
+    if (!OVERRIDES.includes(string(health, 'health'))) {
+      throw new RangeError(`health must be 'disabled', 'ejected' or 'healthy', not ${JSON.stringify(health)}`)
+    }
+    const time = durationMs === undefined ? undefined : milliseconds(durationMs, 'durationMs')
+    this.#core.overrideHealth(wellFormed(pool, 'pool'), wellFormed(address, 'address'), health, time)
+  }
+
+  /** Takes such a decision back. */
+  clearHealthOverride(pool, address) {
+    this.#core.overrideHealth(wellFormed(pool, 'pool'), wellFormed(address, 'address'), undefined, undefined)
+  }
+
+  /** What tenants have used of their limits, as bytes. */
+  ledger() {
+    return this.#core.native.ledger()
+  }
+
+  /** Puts back what a ledger says. */
+  restore(ledger) {
+    if (!isUint8Array(ledger)) throw wrongType('ledger', 'a Buffer or a Uint8Array', ledger)
+    // A copy: other threads may write to shared memory while it is read.
+    const restored = this.#core.native.restore(Buffer.from(ledger))
+    if (typeof restored === 'string') throw new LedgerError(restored)
+    this.#core.waiters.drainSoon()
+    return restored
+  }
+
+  /** Keeps the ledger in a file. */
+  saveLedger(path) {
+    save(path, this.ledger())
+  }
+
+  /** Restores what `saveLedger` has kept; `undefined` where there is no file. */
+  loadLedger(path) {
+    return load(path, (ledger) => this.restore(ledger))
   }
 
   /** What is true now. */
@@ -132,12 +223,25 @@ function widthOf(seats) {
   return seats === undefined ? 1 : within(seats, 'seats', 1, 2 ** 32 - 1)
 }
 
-function abortSignal(signal) {
-  const usable = typeof signal === 'object' && signal !== null && typeof signal.addEventListener === 'function'
-  if (!usable) throw wrongType('signal', 'an AbortSignal', signal)
-  return signal
+/** Which attempt it is, as the native side numbers them. */
+function attemptOf(attempt) {
+  const number = ATTEMPTS.indexOf(string(attempt, 'attempt'))
+  if (number < 0) throw new RangeError(`attempt must be 'first', 'retry' or 'hedge', not ${JSON.stringify(attempt)}`)
+  return number
 }
 
+/** The token of an earlier lease, or an address that the caller trusts. */
+function sessionOf(affinity, prefer) {
+  if (affinity === undefined && prefer === undefined) return undefined
+  if (prefer === undefined) return { kind: TOKEN, text: string(affinity, 'affinity') }
+  if (affinity === undefined) return { kind: PREFERRED, text: string(prefer, 'prefer') }
+  throw new RangeError('affinity: give it or prefer, not both')
+}
+
+/** What `check` returns for a request that passes; there is one, because it has no state. */
+const PASSED = Object.freeze({ ok: true })
+const ATTEMPTS = ['first', 'retry', 'hedge']
+const OVERRIDES = ['disabled', 'ejected', 'healthy']
 /** RFC 9218's. */
 const DEFAULT_PRIORITY = 3
 

@@ -1,11 +1,16 @@
 'use strict'
 
 const { NativeClock } = require('./native.cjs')
-const { wrongType } = require('./arguments.cjs')
+const { milliseconds, object, wrongType } = require('./arguments.cjs')
 
-/** A clock that moves only when told to: for tests. It starts at 0. */
+/** A clock that moves only when told to: for tests. It starts at 0, at a date. */
 class ManualClock {
-  #native = new NativeClock()
+  #native
+
+  constructor(options = undefined) {
+    const { unixMs } = options === undefined ? {} : object(options, 'options')
+    this.#native = new NativeClock(unixMs === undefined ? 0 : date(unixMs))
+  }
 
   /** Moves time on by nanoseconds. Waiters whose deadline has come are rejected. */
   advance(ns) {
@@ -41,6 +46,13 @@ function nanoseconds(ns) {
   return ns
 }
 
+function date(unixMs) {
+  if (milliseconds(unixMs, 'options.unixMs') <= LATEST) return unixMs
+  throw new RangeError(`options.unixMs must be before the year 2554, not ${unixMs}`)
+}
+
+/** In 64 bits of nanoseconds. */
+const LATEST = 18_446_744_073_709
 const LONGEST = 2n ** 64n - 1n
 
 module.exports = { ManualClock, nativeClock }

@@ -2,6 +2,7 @@
 
 const { readFileSync } = require('node:fs')
 const { extname } = require('node:path')
+const { isMap } = require('node:util/types')
 
 const { wrongType } = require('./arguments.cjs')
 
@@ -17,37 +18,63 @@ class ConfigError extends Error {
 }
 Object.defineProperty(ConfigError.prototype, 'name', { value: 'ConfigError', configurable: true, writable: true })
 
-/** A configuration object as the document that every language shares. */
+/** A configuration object as the document that every language shares, and the strategies in it that are functions, by pool. */
 function toDocument(config) {
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw wrongType('config', 'an object', config)
-  }
-  const text = JSON.stringify(config, replacer())
-  if (text === undefined) throw wrongType('config', 'an object', undefined)
-  return { text, format: 'json' }
+  const functions = []
+  return { text: toText(config, 'config', [], functions), format: 'json', functions }
+}
+
+/** One tenant's object as it stands in the document. */
+function toTenantText(id, spec) {
+  return toText(spec, 'spec', ['tenants', id])
+}
+
+/** Changes of a pool's endpoints; their paths begin where the document has the endpoints. */
+function toChangesText(pool, changes) {
+  return toText(changes, 'changes', ['pools', pool, 'endpoints'])
+}
+
+function toText(value, name, root, functions) {
+  // A `Map` has no keys that are names, and what is in it would be left out in silence.
+  const usable = typeof value === 'object' && value !== null && !Array.isArray(value) && !isMap(value)
+  if (!usable) throw wrongType(name, 'an object', value)
+  const text = JSON.stringify(value, replacer(root, functions))
+  if (text === undefined) throw wrongType(name, 'an object', undefined)
+  return text
 }
 
 function readDocument(path) {
   if (typeof path !== 'string' && !(path instanceof URL)) throw wrongType('path', 'a string or a URL', path)
   const name = path instanceof URL ? path.pathname : path
-  return { text: readFileSync(path, 'utf8'), format: extname(name).slice(1) }
+  return { text: readFileSync(path, 'utf8'), format: extname(name).slice(1), functions: [] }
 }
 
 /** JSON would write `null` for NaN, and leave out functions and symbols: nothing may be dropped in silence. */
-function replacer() {
-  const paths = new Map()
+function replacer(root, functions) {
+  const places = new Map()
   return function (key, value) {
-    const above = paths.get(this)
-    const path = above === undefined ? '' : Array.isArray(this) ? `${above}[${key}]` : join(above, key)
-    if (typeof value === 'object' && value !== null) paths.set(value, path)
+    const above = places.get(this)
+    const place = above === undefined ? root : [...above, Array.isArray(this) ? Number(key) : key]
+    if (typeof value === 'object' && value !== null) places.set(value, place)
+    if (typeof value === 'function' && functions !== undefined && isStrategy(place)) {
+      functions.push([place[1], value])
+      return STANDS_IN
+    }
     const fix = fixOf(value)
     if (fix === undefined) return value
+    const path = place.reduce(join, '')
     const shown = typeof value === 'function' ? 'a function' : String(value)
     throw new ConfigError({ path: path || '.', value: shown, fix, message: `${path}: ${shown} cannot be used: ${fix}` })
   }
 }
 
+/** `pools.<name>.strategy` */
+function isStrategy(place) {
+  return place.length === 3 && place[0] === 'pools' && place[2] === 'strategy'
+}
+
 function join(above, key) {
+  if (typeof key === 'number') return `${above}[${key}]`
   const name = /^[\p{Alphabetic}\p{Number}_-]+$/u.test(key) ? key : JSON.stringify(key)
   return above === '' ? name : `${above}.${name}`
 }
@@ -66,4 +93,7 @@ function fixOf(value) {
   }
 }
 
-module.exports = { ConfigError, readDocument, toDocument }
+/** What stands in the document where a strategy is a function. */
+const STANDS_IN = 'p2c'
+
+module.exports = { ConfigError, readDocument, toChangesText, toDocument, toTenantText }

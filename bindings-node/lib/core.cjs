@@ -1,12 +1,17 @@
 'use strict'
 
 const { open } = require('./native.cjs')
-const { count, milliseconds, object } = require('./arguments.cjs')
+const { amountsOf, count, milliseconds, object } = require('./arguments.cjs')
 const { ConfigError } = require('./config.cjs')
 const { CANCELLED, KEY, Lease } = require('./lease.cjs')
-const { ADDRESS, COST, FIGURE, GENERATION, KIND, NO_POOL, POOL, PRIORITY, RETRY_AFTER, SEATS, SLOT, TIME } = require('./mailbox.cjs')
-const { Pools } = require('./pools.cjs')
-const { rejection } = require('./rejection.cjs')
+const {
+  ADDRESS, AMOUNTS, ATTEMPT, COST, DECLARED, DIMENSIONS, FIGURE, GENERATION, KIND, MOST_AMOUNTS, NO_POOL, NO_SESSION, POOL, PRIORITY,
+  RETRY_AFTER, SEATS, SESSION, SLOT, TIME,
+} = require('./mailbox.cjs')
+const { Names } = require('./names.cjs')
+const { Prober } = require('./probes.cjs')
+const { rejection, thrown } = require('./rejection.cjs')
+const { Strategies } = require('./strategies.cjs')
 const { Waiters } = require('./waiters.cjs')
 
 /**
@@ -18,34 +23,76 @@ const { Waiters } = require('./waiters.cjs')
 class Core {
   constructor(document, clock, detectLeaks) {
     const waiters = new Waiters(this, clock !== undefined)
-    this.operations = {}
-    this.native = usable(open(this.operations, document, clock, bell(waiters)))
+    this.strategies = new Strategies()
+    this.operations = { choose: chooser(this.strategies) }
+    const numbered = this.strategies.number(document.functions)
+    this.native = usable(open(this.operations, native(document, numbered), clock, bell(this)))
     this.integers = new Uint32Array(this.operations.mailbox)
     this.floats = new Float64Array(this.operations.mailbox)
     this.addresses = []
-    this.pools = new Pools(this.native)
+    this.names = new Names(this.native)
     this.waiters = waiters
+    this.prober = new Prober(this.native)
     this.leaks = detectLeaks ? new FinalizationRegistry((leak) => this.#reclaim(leak)) : undefined
   }
 
   /** Decides now: a slot, or less than 0 for a rejection. */
-  tryAcquire(tenant, pool, key, cost, priority, seats) {
-    this.#put(pool, cost, priority, seats)
-    return key === undefined ? this.operations.tryAcquire(tenant) : this.operations.tryAcquire(tenant, key)
+  tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session) {
+    this.#put(pool, cost, amounts)
+    this.#shape(priority, seats, attempt)
+    const { operations } = this
+    if (session !== undefined) return this.#returning(operations.tryAcquire, tenant, key, session)
+    this.integers[SESSION] = NO_SESSION
+    return key === undefined ? operations.tryAcquire(tenant) : operations.tryAcquire(tenant, key)
   }
 
   /** As `tryAcquire`, or WAITING. */
-  acquire(tenant, pool, key, cost, priority, seats, timeout) {
-    this.#put(pool, cost, priority, seats)
+  acquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, timeout) {
+    this.#put(pool, cost, amounts)
+    this.#shape(priority, seats, attempt)
     this.floats[TIME] = timeout
-    return key === undefined ? this.operations.acquire(tenant) : this.operations.acquire(tenant, key)
+    const { operations } = this
+    if (session !== undefined) return this.#returning(operations.acquire, tenant, key, session)
+    this.integers[SESSION] = NO_SESSION
+    return key === undefined ? operations.acquire(tenant) : operations.acquire(tenant, key)
   }
 
-  #put(pool, cost, priority, seats) {
-    this.integers[POOL] = pool === undefined ? NO_POOL : this.pools.number(pool)
+  /** With a session: its token or an address. */
+  #returning(operation, tenant, key, { kind, text }) {
+    this.integers[SESSION] = kind
+    return key === undefined ? operation(tenant, text) : operation(tenant, text, key)
+  }
+
+  /** The limits alone: 0, or less for a rejection. */
+  check(tenant, pool, cost, amounts) {
+    this.#put(pool, cost, amounts)
+    return this.operations.check(tenant)
+  }
+
+  /** What the limits need to know. */
+  #put(pool, cost, amounts) {
+    if (amounts === undefined) this.integers[DECLARED] = 0
+    else this.#declare(amounts)
+    this.integers[POOL] = pool === undefined ? NO_POOL : this.names.number(pool)
+    this.floats[COST] = cost
+  }
+
+  #shape(priority, seats, attempt) {
     this.integers[PRIORITY] = priority
     this.integers[SEATS] = seats
-    this.floats[COST] = cost
+    this.integers[ATTEMPT] = attempt
+  }
+
+  #declare(amounts) {
+    // Where there are more than there can be dimensions, one of them is none; so one that is none says the same.
+    const told = amounts.length > MOST_AMOUNTS ? [['', 0]] : amounts
+    // And a pool's.
+    this.names.reserve(told.length + 1)
+    for (const [place, [name, amount]] of told.entries()) {
+      this.integers[DIMENSIONS + place] = this.names.number(name)
+      this.floats[AMOUNTS + place] = amount
+    }
+    this.integers[DECLARED] = told.length
   }
 
   /** The lease that the last call gave. */
@@ -72,10 +119,11 @@ class Core {
 
   /** Ends a lease with what was measured. */
   finishMeasured(lease, slot, generation, kind, measured) {
-    const { cost, latencyMs, retryAfterMs } = object(measured, 'measured')
+    const { cost, latencyMs, retryAfterMs, amounts } = object(measured, 'measured')
     const units = cost === undefined ? NaN : count(cost, 'cost')
     const latency = latencyMs === undefined ? NaN : milliseconds(latencyMs, 'latencyMs')
     const wait = retryAfterMs === undefined ? NaN : milliseconds(retryAfterMs, 'retryAfterMs')
+    if (amounts !== undefined) this.report(slot, generation, amountsOf(amounts))
     this.ticket(slot, generation)
     this.integers[KIND] = kind
     this.floats[COST] = units
@@ -86,11 +134,48 @@ class Core {
     this.waiters.drainSoon()
   }
 
+  /** What has been used of dimensions. */
+  report(slot, generation, amounts) {
+    this.ticket(slot, generation)
+    this.#declare(amounts)
+    const result = this.operations.report()
+    if (result < 0) throw thrown(this.rejection(result))
+  }
+
   /** The answer begins. */
   firstByte(slot, generation) {
     this.ticket(slot, generation)
     this.operations.firstByte()
     this.waiters.drainSoon()
+  }
+
+  /** What the answer tells of its endpoint's limits. */
+  reportUpstream(slot, generation, report) {
+    const { requests, cost, retryAfterMs } = object(report, 'report')
+    const wait = retryAfterMs === undefined ? undefined : milliseconds(retryAfterMs, 'retryAfterMs')
+    const told = { requests: limit(requests, 'requests'), cost: limit(cost, 'cost'), retryAfterMs: wait }
+    this.native.reportUpstream(slot, generation, told)
+    this.waiters.drainSoon()
+  }
+
+  /** What the endpoint says of its load. */
+  reportLoad(slot, generation, report) {
+    const wrong = this.native.reportLoad(slot, generation, report)
+    if (typeof wrong === 'string') throw new RangeError(`report: ${wrong}`)
+  }
+
+  affinityToken(slot, generation) {
+    return this.native.affinityToken(slot, generation) ?? undefined
+  }
+
+  poolOf(slot, generation) {
+    return this.native.poolOf(slot, generation) ?? undefined
+  }
+
+  /** Somebody has been answered, or there are probes. */
+  wake() {
+    this.waiters.drain()
+    this.prober.look()
   }
 
   /** Says which ticket the next call is about. */
@@ -106,10 +191,42 @@ class Core {
   }
 
   reconfigure(document) {
-    const refusal = this.native.reconfigure(document)
-    if (refusal) throw new ConfigError(refusal)
+    const numbered = this.strategies.number(document.functions)
+    const refusal = this.native.reconfigure(native(document, numbered))
+    if (refusal) {
+      this.strategies.forget(numbered)
+      throw new ConfigError(refusal)
+    }
+    this.strategies.keep(numbered)
     // Both sides number anew, so that addresses of old configurations are forgotten.
     this.addresses.length = 0
+    this.waiters.drainSoon()
+  }
+
+  setTenant(id, text) {
+    const refusal = this.native.setTenant(id, text)
+    if (refusal) throw new ConfigError(refusal)
+    this.waiters.drainSoon()
+  }
+
+  changeEndpoints(pool, text) {
+    const refusal = this.native.changeEndpoints(pool, text)
+    if (refusal) throw new ConfigError(refusal)
+    // As above: addresses come and go.
+    this.addresses.length = 0
+    this.waiters.drainSoon()
+  }
+
+  removeTenant(id) {
+    const removed = this.native.removeTenant(id)
+    if (typeof removed !== 'boolean') throw new ConfigError(removed)
+    this.waiters.drainSoon()
+    return removed
+  }
+
+  overrideHealth(pool, address, health, time) {
+    const refusal = this.native.overrideHealth(pool, address, health, time)
+    if (refusal) throw new ConfigError(refusal)
     this.waiters.drainSoon()
   }
 
@@ -127,12 +244,34 @@ class Core {
 }
 
 /**
- * What the native side calls when a waiter has been answered. It keeps it for as long as it lives, so it must not keep the balancer
- * alive; nor may it be made where another closure has captured that, for closures of one scope share what they capture.
+ * What the native side calls when a waiter has been answered or there are probes. It keeps it for as long as it lives, so it must not keep the
+ * balancer alive; nor may it be made where another closure has captured that, for closures of one scope share what they capture.
  */
-function bell(waiters) {
-  const weak = new WeakRef(waiters)
-  return () => weak.deref()?.drain()
+function bell(core) {
+  const weak = new WeakRef(core)
+  return () => weak.deref()?.wake()
+}
+
+/** What the native side calls to ask a strategy that is a function; as above, because functions may refer to their balancer. */
+function chooser(strategies) {
+  const weak = new WeakRef(strategies)
+  return (number, candidates, key) => weak.deref()?.choose(number, candidates, key) ?? -1
+}
+
+/** A document as the native side takes it. */
+function native({ text, format }, strategies) {
+  return { text, format, strategies }
+}
+
+function limit(told, name) {
+  if (told === undefined) return undefined
+  const { left, limit, resetMs, resetAtMs } = object(told, name)
+  return {
+    left: count(left, `${name}.left`),
+    limit: limit === undefined ? undefined : count(limit, `${name}.limit`),
+    resetMs: resetMs === undefined ? undefined : milliseconds(resetMs, `${name}.resetMs`),
+    resetAtMs: resetAtMs === undefined ? undefined : milliseconds(resetAtMs, `${name}.resetAtMs`),
+  }
 }
 
 function usable(opened) {

@@ -1,6 +1,6 @@
 'use strict'
 
-const { wrongType } = require('./arguments.cjs')
+const { count, string, wrongType } = require('./arguments.cjs')
 
 /** A seat and the picked endpoint, until it is finished or disposed of. */
 class Lease {
@@ -22,14 +22,42 @@ class Lease {
     return this.#address
   }
 
+  /** With which a session returns to this endpoint; `undefined` once it has ended or its pool is removed. */
+  get affinityToken() {
+    return this.#core?.affinityToken(this.#slot, this.#generation)
+  }
+
+  /** The pool that serves it: a fallback where the one asked for could not; `undefined` once it has ended or its pool is removed. */
+  get pool() {
+    return this.#core?.poolOf(this.#slot, this.#generation)
+  }
+
   /** Says that the answer begins: the time to its first byte is the latency to learn from, whatever the stream takes. */
   firstByte() {
     this.#core?.firstByte(this.#slot, this.#generation)
   }
 
+  /** Says what the request has used of a dimension so far; the last word counts. */
+  report(dimension, amount) {
+    const told = [[string(dimension, 'dimension'), count(amount, 'amount')]]
+    this.#core?.report(this.#slot, this.#generation, told)
+  }
+
+  /** Says what the answer tells of the endpoint's own limits, which hold for everybody. */
+  reportUpstream(report) {
+    this.#core?.reportUpstream(this.#slot, this.#generation, report)
+  }
+
+  /** Hands on what the endpoint says of its own load. */
+  reportLoad(report) {
+    string(report, 'report')
+    this.#core?.reportLoad(this.#slot, this.#generation, report)
+  }
+
   /** Ends it with what happened; what is measured beside it is optional. A second call does nothing. */
   finish(outcome = 'success', measured = undefined) {
-    const kind = kindOf(outcome)
+    const cause = measured?.cause
+    const kind = cause === undefined ? kindOf(outcome) : kindOfCause(outcome, cause)
     const core = this.#core
     if (core === undefined) return
     if (measured === undefined) core.finish(this, this.#slot, this.#generation, kind)
@@ -69,7 +97,19 @@ function kindOf(outcome) {
   }
 }
 
+/** A failure has a kind for each cause; on what is none a cause says nothing. */
+function kindOfCause(outcome, cause) {
+  const place = CAUSES.indexOf(string(cause, 'cause'))
+  if (place < 0) throw new RangeError(`cause must be ${CAUSES.map((name) => `'${name}'`).join(', ')}, not ${JSON.stringify(cause)}`)
+  const kind = kindOf(outcome)
+  return kind === FAILURE && place > 0 ? FIRST_CAUSE + place - 1 : kind
+}
+
+const CAUSES = ['application', 'gateway', 'connection', 'timeout']
+const FAILURE = 1
 const CANCELLED = 3
+/** The kind of a gateway's failure; those of the other causes follow. */
+const FIRST_CAUSE = 4
 /** What lets the balancer, and nobody else, make a lease. */
 const KEY = Symbol('lease')
 

@@ -18,6 +18,14 @@ module.exports = {
   PRIORITY: 5,
   /** An integer: how many seats it takes. */
   SEATS: 14,
+  /** An integer: which attempt it is. */
+  ATTEMPT: 15,
+  /** An integer: how many amounts are declared or reported. */
+  DECLARED: 16,
+  /** An integer: what is given beside the key, if anything. */
+  SESSION: 17,
+  /** Integers, so many as may be: the numbers of their dimensions' names. */
+  DIMENSIONS: 18,
   /** A float: a rejection's figure, or the milliseconds to wait. */
   FIGURE: 3,
   /** A float: what a request costs. */
@@ -26,6 +34,14 @@ module.exports = {
   TIME: 5,
   /** A float: the milliseconds until an endpoint wants more. */
   RETRY_AFTER: 6,
+  /** Floats, so many as may be: the amounts. */
+  AMOUNTS: 13,
+  /** How many amounts there is room for: as many as there can be dimensions. */
+  MOST_AMOUNTS: 8,
+  /** What SESSION may be: nothing, the token of an earlier lease, or an address. */
+  NO_SESSION: 0,
+  TOKEN: 1,
+  PREFERRED: 2,
   /** The number of no pool. */
   NO_POOL: 2 ** 32 - 1,
   /** Said instead of a slot: no answer yet. */

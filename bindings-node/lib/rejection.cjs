@@ -14,7 +14,7 @@ class Rejection extends Error {
   }
 
   get message() {
-    const figure = this.limit ?? Math.round((this.retryAfterMs ?? 0) * 1e6)
+    const figure = this.limit ?? Math.round((this.retryAfterMs ?? NaN) * 1e6)
     return describeRejection(numbers.get(this.code) ?? 0, figure) ?? this.code
   }
 
@@ -37,7 +37,8 @@ Object.defineProperty(Rejection.prototype, 'ok', { value: false })
 function Answer(kind, figure) {
   this.code = kind.code
   this.permanent = kind.permanent
-  this.retryAfterMs = kind.retry ? figure / 1e6 : undefined
+  // NaN: no time is known.
+  this.retryAfterMs = kind.retry && figure >= 0 ? figure / 1e6 : undefined
   this.limit = kind.limit ? figure : undefined
 }
 Answer.prototype = Rejection.prototype

@@ -10,12 +10,25 @@ function toTenant({ id, in_flight: inFlight, waiting, beneath, completed, reject
   return { id, inFlight, waiting, beneath, completed, rejected, shadowRejected }
 }
 
-function toPool({ name, capacity, in_flight: inFlight, waiting, endpoints }) {
-  return { name, capacity, inFlight, waiting, endpoints: endpoints.map(toEndpoint) }
+function toPool({ name, capacity, in_flight: inFlight, waiting, retries, hedges, endpoints }) {
+  return { name, capacity, inFlight, waiting, retries, hedges, endpoints: endpoints.map(toEndpoint) }
 }
 
-function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s: latency, ejected }) {
-  return { address, inFlight, completed, failed, latencyMs: latency === null ? undefined : latency * 1e3, ejected }
+function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s: latency, health, overridden, ejected, shadow_ejections: shadowEjections, ...limits }) {
+  return {
+    address,
+    inFlight,
+    completed,
+    failed,
+    latencyMs: latency === null ? undefined : latency * 1e3,
+    health,
+    overridden,
+    ejected,
+    shadowEjections,
+    requestsLeft: limits.requests_left ?? undefined,
+    costLeft: limits.cost_left ?? undefined,
+    returnsInMs: limits.returns_in_s === null ? undefined : limits.returns_in_s * 1e3,
+  }
 }
 
 /** One tenant or `undefined`. */
@@ -61,7 +74,11 @@ function milliseconds({ secs, nanos }) {
 }
 
 function toEvents(text) {
-  return JSON.parse(text).map(({ ends_unix_s: ends, ...event }) => ('percent' in event ? { ...event, endsUnixS: ends ?? undefined } : event))
+  return JSON.parse(text).map((event) => Object.fromEntries(Object.entries(event).map(toField)))
+}
+
+function toField([name, value]) {
+  return [name.replace(/_[a-z]/g, ([, letter]) => letter.toUpperCase()), value ?? undefined]
 }
 
 module.exports = { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats }

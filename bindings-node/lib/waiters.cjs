@@ -6,7 +6,7 @@ const { thrown } = require('./rejection.cjs')
 /**
  * The requests that wait for a seat, each with its promise, its timer and its abort signal.
  *
- * A waiter's timer asks the core again at its deadline; it is also what keeps the event loop alive while somebody waits.
+ * A waiter's timer asks the core again at its deadline, or when it is to look for the return of an endpoint; it is also what keeps the event loop alive while somebody waits.
  */
 class Waiters {
   #core
@@ -47,7 +47,9 @@ class Waiters {
   drain() {
     let result
     while ((result = this.#core.operations.next()) !== NOTHING) {
-      this.#settle(this.#bySlot.get(this.#core.integers[SLOT]), result)
+      const waiter = this.#bySlot.get(this.#core.integers[SLOT])
+      if (result !== WAITING) this.#settle(waiter, result)
+      else if (waiter !== undefined) this.#rearm(waiter, this.#core.floats[FIGURE])
     }
   }
 
@@ -79,6 +81,8 @@ class Waiters {
     this.#bySignal.set(signal, { waiters, onAbort })
     try {
       signal.addEventListener('abort', onAbort, { once: true })
+      // A strategy that is a function may have aborted it since the caller looked, and no event comes for that.
+      if (signal.aborted) onAbort()
     } catch (error) {
       this.#cancel(waiter, error)
     }
@@ -104,6 +108,12 @@ class Waiters {
     this.#forget(waiter)
     // A seat that it had just been given has gone to the next.
     this.drainSoon()
+  }
+
+  /** It has been asked to look at another time. */
+  #rearm(waiter, wait) {
+    clearTimeout(waiter.timer)
+    this.#arm(waiter, wait)
   }
 
   #arm(waiter, wait) {

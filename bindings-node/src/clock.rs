@@ -15,10 +15,11 @@ pub struct NativeClock {
 
 #[napi]
 impl NativeClock {
-    /// A clock at zero.
+    /// A clock at zero, so many milliseconds after the beginning of 1970.
     #[napi(constructor, catch_unwind)]
-    pub fn new() -> Self {
-        Self { clock: ManualClock::new() }
+    pub fn new(unix_ms: f64) -> Self {
+        let unix = Duration::try_from_secs_f64(unix_ms / 1e3).unwrap_or_default();
+        Self { clock: ManualClock::starting_at(unix) }
     }
 
     /// Moves time on by nanoseconds.

@@ -4,12 +4,20 @@
 //! `operations` the hot ones, and `raw` the only unsafe code: about a hundred lines of plain Node-API under the hot ones, because a
 //! macro's method costs 400 ns a call and a plain function 20. No panic crosses the border: every entry catches them.
 
+mod amounts;
 pub mod clock;
+pub mod config;
+pub mod health_checks;
+mod lease;
+pub mod ledger;
 mod names;
 pub mod native;
 mod operations;
+pub mod probes;
 mod raw;
 mod rejections;
 mod state;
+pub mod strategy;
 mod tickets;
+pub mod upstream;
 mod wakes;

@@ -1,14 +1,14 @@
 //! Names as small integers, so that no string crosses the border per decision: JavaScript keeps the strings.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use foldhash::fast::RandomState;
 
 /// Names, numbered as they came. JavaScript's copy is emptied together with this one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    numbers: HashMap<Box<str>, u32, RandomState>,
-    texts: Vec<Box<str>>,
+    numbers: HashMap<Rc<str>, u32, RandomState>,
+    texts: Vec<Rc<str>>,
 }
 
 impl Names {
@@ -24,14 +24,15 @@ impl Names {
     #[cold]
     fn add(&mut self, name: &str) -> u32 {
         let number = u32::try_from(self.texts.len()).expect("so many names do not fit in memory");
-        self.texts.push(name.into());
-        self.numbers.insert(name.into(), number);
+        let name: Rc<str> = name.into();
+        self.texts.push(Rc::clone(&name));
+        self.numbers.insert(name, number);
         number
     }
 
     #[inline]
-    pub(crate) fn text(&self, number: u32) -> Option<&str> {
-        self.texts.get(number as usize).map(|text| &**text)
+    pub(crate) fn text(&self, number: u32) -> Option<Rc<str>> {
+        self.texts.get(number as usize).cloned()
     }
 
     pub(crate) fn clear(&mut self) {
@@ -47,7 +48,7 @@ mod tests {
     fn a_name_keeps_its_number_until_all_are_forgotten() {
         let mut names = Names::default();
         assert_eq!((names.number("a"), names.number("b"), names.number("a")), (0, 1, 0));
-        assert_eq!((names.text(1), names.text(2)), (Some("b"), None));
+        assert_eq!((names.text(1), names.text(2)), (Some("b".into()), None));
         names.clear();
         assert_eq!(names.text(0), None);
         assert_eq!(names.number("b"), 0);

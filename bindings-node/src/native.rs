@@ -1,22 +1,29 @@
 //! The cold calls: making a balancer, changing it, reading it.
 
-use std::{hint::black_box, rc::Rc, time::Instant};
+use std::{
+    hint::black_box,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use napi::{
     Env, Error, Result, Status,
-    bindgen_prelude::{BigInt, Either, Function, Object},
+    bindgen_prelude::{BigInt, Either, Function, JsObjectValue, Object},
 };
 use napi_derive::napi;
-use tenantry::{Balancer, Config, ConfigError, Format, Outcome, Request};
+use tenantry::{Balancer, HealthOverride, Outcome, Request};
 
 use crate::{
     clock::NativeClock,
+    config::{Document, Refusal, read},
     operations::{
-        Acquire, Cancel, Finish, FinishMeasured, FirstByte, Next, Panic, PollWaiter, TryAcquire, on_demand,
+        Acquire, Cancel, Check, Finish, FinishMeasured, FirstByte, Next, Panic, PollWaiter, Report,
+        TryAcquire, on_demand,
     },
     raw::{Mailbox, define},
     rejections::{Figure, example, figure, with_figure},
     state::State,
+    strategy::{Picker, Question},
     wakes::Wakes,
 };
 
@@ -28,33 +35,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 #[napi]
 #[derive(Debug)]
 pub struct NativeBalancer {
-    state: Rc<State>,
-}
-
-/// A configuration as text.
-#[napi(object)]
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Document {
-    /// The text.
-    pub text: String,
-    /// How it is written: the ending of such files, without the dot.
-    pub format: String,
-}
-
-/// Why a configuration was refused.
-#[napi(object)]
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// Where.
-    pub path: String,
-    /// What stands there.
-    pub value: String,
-    /// What would be right.
-    pub fix: String,
-    /// All of it, for people.
-    pub message: String,
+    pub(crate) state: Rc<State>,
 }
 
 /// What rejections of one kind have in common.
@@ -72,7 +53,7 @@ pub struct RejectionKind {
     pub limit: bool,
 }
 
-/// Makes a balancer, and puts its hot calls on `operations`.
+/// Makes a balancer, and puts its hot calls on `operations`, where it finds `choose`, which asks strategies that are functions.
 ///
 /// # Errors
 /// When Node fails; a bad configuration is an answer.
@@ -95,10 +76,14 @@ pub fn open(
         Ok(balancer) => balancer,
         Err(refusal) => return Ok(Either::B(refusal)),
     };
+    let choose: Function<'_, Question, i32> = operations.get_named_property("choose")?;
     let mailbox = Mailbox::new(env, &operations)?;
-    let state = Rc::new(State::new(balancer, mailbox, Wakes::new(&on_wake)?));
+    let state = Rc::new(State::new(balancer, mailbox, Wakes::new(&on_wake)?, Picker::new(env, &choose)?));
+    document.asks(&state);
     define::<TryAcquire>(env, &operations, &state)?;
     define::<Acquire>(env, &operations, &state)?;
+    define::<Check>(env, &operations, &state)?;
+    define::<Report>(env, &operations, &state)?;
     define::<Finish>(env, &operations, &state)?;
     define::<FinishMeasured>(env, &operations, &state)?;
     define::<FirstByte>(env, &operations, &state)?;
@@ -130,15 +115,23 @@ pub fn describe_rejection(number: u32, figure: f64) -> Option<String> {
 
 #[napi]
 impl NativeBalancer {
-    /// Puts another configuration in force; why not, if it is refused.
+    /// Decides on an endpoint's health for so many milliseconds, or until it is taken back, which is what no health means: why not, if so.
     #[napi(catch_unwind)]
-    pub fn reconfigure(&self, document: Document) -> Option<Refusal> {
-        let made =
-            read(&document).and_then(|config| self.state.balancer.reconfigure(config).map_err(Refusal::from));
-        if made.is_ok() {
-            self.state.addresses.borrow_mut().clear();
-        }
-        made.err()
+    pub fn override_health(
+        &self,
+        pool: String,
+        address: String,
+        health: Option<String>,
+        time: Option<f64>,
+    ) -> Option<Refusal> {
+        let balancer = &self.state.balancer;
+        // Beyond what a `Duration` holds is for ever.
+        let time = time.map(|millis| Duration::try_from_secs_f64(millis / 1e3).unwrap_or(Duration::MAX));
+        let made = match health.as_deref().and_then(HealthOverride::from_name) {
+            Some(kind) => balancer.override_health(&pool, &address, kind, time),
+            None => balancer.clear_health_override(&pool, &address),
+        };
+        made.err().map(Refusal::from)
     }
 
     /// What is true now, as JSON.
@@ -204,19 +197,19 @@ impl NativeBalancer {
     /// The address of this number.
     #[napi(catch_unwind)]
     pub fn address(&self, number: u32) -> Option<String> {
-        self.state.addresses.borrow().text(number).map(str::to_owned)
+        self.state.addresses.borrow().text(number).map(|text| text.as_ref().to_owned())
     }
 
-    /// The number of the pool of this name, whether there is one or not.
+    /// The number of a pool's or a dimension's name, whether there is one or not.
     #[napi(catch_unwind)]
-    pub fn pool(&self, name: String) -> u32 {
-        self.state.pools.borrow_mut().number(&name)
+    pub fn number(&self, name: String) -> u32 {
+        self.state.names.borrow_mut().number(&name)
     }
 
-    /// Numbers pools anew.
+    /// Numbers names anew.
     #[napi(catch_unwind)]
-    pub fn forget_pools(&self) {
-        self.state.pools.borrow_mut().clear();
+    pub fn forget_names(&self) {
+        self.state.names.borrow_mut().clear();
     }
 
     /// Nanoseconds that `rounds` decisions take in Rust alone; for the benchmark of the border.
@@ -243,32 +236,6 @@ impl NativeBalancer {
     #[napi(catch_unwind)]
     pub fn panic(&self) {
         on_demand();
-    }
-}
-
-impl Refusal {
-    fn of_format(format: &str) -> Self {
-        let fix = "write it as .json, .toml, .yaml or .yml".to_owned();
-        let message = format!("files that end in {format:?} cannot be read: {fix}");
-        Self { path: ".".to_owned(), value: format!("{format:?}"), fix, message }
-    }
-}
-
-impl From<ConfigError> for Refusal {
-    fn from(error: ConfigError) -> Self {
-        Self {
-            path: error.path().to_owned(),
-            value: error.value().to_owned(),
-            fix: error.fix().to_owned(),
-            message: error.to_string(),
-        }
-    }
-}
-
-fn read(document: &Document) -> std::result::Result<Config, Refusal> {
-    match Format::from_extension(&document.format) {
-        Some(format) => Config::from_text(&document.text, format).map_err(Refusal::from),
-        None => Err(Refusal::of_format(&document.format)),
     }
 }
 

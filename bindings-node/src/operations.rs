@@ -2,16 +2,18 @@
 //!
 //! JavaScript has checked every argument, so a fault that is found here is an error in `lib/`.
 
-use std::{ffi::CStr, time::Duration};
+use std::{borrow::Cow, ffi::CStr, time::Duration};
 
-use tenantry::{Outcome, Request};
+use tenantry::{Attempt, FailureCause, Outcome, Request};
 
 use crate::{
+    amounts::{Amounts, whole},
     raw::{Buffer, Call, Fault, Mailbox, Operation},
     state::State,
 };
 
-/// `tryAcquire(tenant, key?)`, pool, cost, priority and seats in the mailbox → slot or rejection.
+/// `tryAcquire(tenant, session?, key?)`, pool, cost, priority, seats, attempt, amounts and what the session is in the mailbox → slot or
+/// rejection.
 pub(crate) struct TryAcquire;
 
 impl Operation for TryAcquire {
@@ -20,11 +22,12 @@ impl Operation for TryAcquire {
 
     #[inline]
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
+        let _asking = state.asking();
         with_request(state, call, |request| state.answer(state.balancer.try_acquire_owned(&request)))
     }
 }
 
-/// `acquire(tenant, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
+/// `acquire(tenant, session?, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
 pub(crate) struct Acquire;
 
 impl Operation for Acquire {
@@ -32,6 +35,7 @@ impl Operation for Acquire {
     const NAME: &'static CStr = c"acquire";
 
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
+        let _asking = state.asking();
         let timeout = milliseconds(state.mailbox.float(Mailbox::TIME));
         with_request(state, call, |request| {
             state.start(state.balancer.acquire_owned(match timeout {
@@ -39,6 +43,38 @@ impl Operation for Acquire {
                 None => request,
             }))
         })
+    }
+}
+
+/// `check(tenant)`, pool, cost and amounts in the mailbox → 0, or less for a rejection.
+pub(crate) struct Check;
+
+impl Operation for Check {
+    type State = State;
+    const NAME: &'static CStr = c"check";
+
+    #[inline]
+    fn run(state: &State, call: &Call) -> Result<i32, Fault> {
+        let mut tenant = Buffer::new();
+        let cost = whole(state.mailbox.float(Mailbox::COST));
+        let request = Request::new(call.name(0, &mut tenant)?).cost(cost);
+        limited(state, request, |request| {
+            let verdict = state.balancer.check(&request);
+            Ok(state.verdict(verdict, 0))
+        })
+    }
+}
+
+/// `report()`, ticket and amounts in the mailbox → 1, 0 when the lease had ended, or less for a rejection.
+pub(crate) struct Report;
+
+impl Operation for Report {
+    type State = State;
+    const NAME: &'static CStr = c"report";
+
+    fn run(state: &State, _: &Call) -> Result<i32, Fault> {
+        let amounts = Amounts::read(&state.mailbox, &state.names.borrow())?;
+        Ok(amounts.show(|amounts| state.report(state.ticket(), amounts)))
     }
 }
 
@@ -90,7 +126,7 @@ impl Operation for FirstByte {
     }
 }
 
-/// `next()` → the next waiter that has its answer, or `NOTHING`.
+/// `next()` → the next waiter that has its answer, or `WAITING` for one that is to look at another time, or `NOTHING`.
 pub(crate) struct Next;
 
 impl Operation for Next {
@@ -98,6 +134,7 @@ impl Operation for Next {
     const NAME: &'static CStr = c"next";
 
     fn run(state: &State, _: &Call) -> Result<i32, Fault> {
+        let _asking = state.asking();
         state.next()
     }
 }
@@ -110,6 +147,7 @@ impl Operation for PollWaiter {
     const NAME: &'static CStr = c"poll";
 
     fn run(state: &State, _: &Call) -> Result<i32, Fault> {
+        let _asking = state.asking();
         state.poll(state.ticket())
     }
 }
@@ -150,24 +188,73 @@ fn with_request<R>(
     call: &Call,
     act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
-    let (mut tenant, mut key) = (Buffer::new(), Buffer::new());
+    let (mut tenant, mut key, mut session) = (Buffer::new(), Buffer::new(), Buffer::new());
     let mailbox = &state.mailbox;
     let priority = u8::try_from(mailbox.integer(Mailbox::PRIORITY)).map_err(|_| Fault::Argument)?;
     let mut request = Request::new(call.name(0, &mut tenant)?)
         .cost(whole(mailbox.float(Mailbox::COST)))
         .priority(priority)
-        .seats(mailbox.integer(Mailbox::SEATS));
-    let bytes;
-    if call.count() > 1 {
-        bytes = call.bytes(1, &mut key)?;
+        .seats(mailbox.integer(Mailbox::SEATS))
+        .attempt(attempt(mailbox.integer(Mailbox::ATTEMPT))?);
+    let (bytes, text);
+    let kind = mailbox.integer(Mailbox::SESSION);
+    if kind != NO_SESSION {
+        text = text_of(call.bytes(1, &mut session)?);
+        request = match kind {
+            TOKEN => request.affinity(&text),
+            ADDRESS => request.prefer(&text),
+            _ => return Err(Fault::Argument),
+        };
+    }
+    let place = if kind == NO_SESSION { 1 } else { 2 };
+    if call.count() > place {
+        bytes = call.bytes(place, &mut key)?;
         request = request.key(&bytes);
     }
-    match mailbox.integer(Mailbox::POOL) {
-        NO_POOL => act(request),
-        number => {
-            let pools = state.pools.borrow();
-            act(request.pool(pools.text(number).ok_or(Fault::Argument)?))
-        }
+    limited(state, request, act)
+}
+
+/// The same, with what the limits alone need: the pool and the amounts that are in the mailbox.
+#[inline]
+fn limited<'a, R>(
+    state: &'a State,
+    request: Request<'a>,
+    act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    let (pool, declared) = (state.mailbox.integer(Mailbox::POOL), state.mailbox.integer(Mailbox::DECLARED));
+    if pool == NO_POOL && declared == 0 {
+        return act(request);
+    }
+    // Not borrowed while the core runs: a strategy of the caller's may call again, and number more names.
+    let name;
+    let mut request = request;
+    if pool != NO_POOL {
+        name = state.names.borrow().text(pool).ok_or(Fault::Argument)?;
+        request = request.pool(&name);
+    }
+    if declared == 0 {
+        return act(request);
+    }
+    let amounts = Amounts::read(&state.mailbox, &state.names.borrow())?;
+    amounts.show(|amounts| act(request.amounts(amounts)))
+}
+
+/// Node writes UTF-8.
+fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+    }
+}
+
+/// The place of its name in `lib/`.
+#[inline]
+const fn attempt(number: u32) -> Result<Attempt, Fault> {
+    match number {
+        0 => Ok(Attempt::First),
+        1 => Ok(Attempt::Retry),
+        2 => Ok(Attempt::Hedge),
+        _ => Err(Fault::Argument),
     }
 }
 
@@ -178,6 +265,9 @@ fn kind(state: &State) -> Result<Outcome, Fault> {
         1 => Ok(Outcome::failure()),
         2 => Ok(Outcome::overload()),
         3 => Ok(Outcome::cancelled()),
+        4 => Ok(Outcome::failure().with_cause(FailureCause::Gateway)),
+        5 => Ok(Outcome::failure().with_cause(FailureCause::Connection)),
+        6 => Ok(Outcome::failure().with_cause(FailureCause::Timeout)),
         _ => Err(Fault::Argument),
     }
 }
@@ -189,20 +279,14 @@ fn finish(state: &State, outcome: Outcome) -> Result<i32, Fault> {
     Ok(1)
 }
 
-/// JavaScript's number as a whole one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and `lib/` has checked"
-)]
-const fn whole(number: f64) -> u64 {
-    number as u64
-}
-
 /// To the nearest nanosecond; none for NaN.
 fn milliseconds(number: f64) -> Option<Duration> {
     if number.is_nan() { None } else { Some(Duration::from_nanos(whole((number * 1e6).round()))) }
 }
 
+/// What stands where a session would: nothing, the token of an earlier lease, or an address.
+const NO_SESSION: u32 = 0;
+const TOKEN: u32 = 1;
+const ADDRESS: u32 = 2;
 /// The number of no pool: the only one, where there is one.
 const NO_POOL: u32 = u32::MAX;

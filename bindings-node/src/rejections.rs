@@ -37,12 +37,14 @@ pub(crate) fn example(number: usize) -> Option<Rejection> {
     SEEN.with_borrow(|seen| seen.get(number).map(|(_, rejection)| *rejection))
 }
 
-/// The figure: nanoseconds to wait, or a limit. Exact to 2⁵³.
+/// The figure: nanoseconds to wait (NaN: one of a kind that mostly knows them does not), or a limit. Exact to 2⁵³.
 #[expect(clippy::cast_precision_loss, reason = "JavaScript has no other numbers")]
 pub(crate) fn figure(rejection: &Rejection) -> (Figure, f64) {
     match *rejection {
         Rejection::CostTooHigh { limit } => (Figure::Limit, limit as f64),
         Rejection::TooManyInFlight { limit } => (Figure::Limit, f64::from(limit)),
+        Rejection::RetryBudgetExhausted { retry_after: None }
+        | Rejection::HedgeBudgetExhausted { retry_after: None } => (Figure::RetryAfter, f64::NAN),
         _ => match rejection.retry_after() {
             Some(wait) => (Figure::RetryAfter, wait.as_nanos() as f64),
             None => (Figure::None, 0.0),
@@ -66,11 +68,25 @@ pub(crate) fn with_figure(rejection: Rejection, figure: f64) -> Rejection {
         Rejection::BudgetExhausted { .. } => {
             Rejection::BudgetExhausted { retry_after: Duration::from_nanos(figure as u64) }
         }
+        Rejection::UpstreamLimited { .. } => {
+            Rejection::UpstreamLimited { retry_after: Duration::from_nanos(figure as u64) }
+        }
         Rejection::WouldTimeOut { .. } => {
             Rejection::WouldTimeOut { retry_after: Duration::from_nanos(figure as u64) }
         }
+        Rejection::RetryBudgetExhausted { .. } => {
+            Rejection::RetryBudgetExhausted { retry_after: known(figure) }
+        }
+        Rejection::HedgeBudgetExhausted { .. } => {
+            Rejection::HedgeBudgetExhausted { retry_after: known(figure) }
+        }
         other => other,
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the figure came from here")]
+fn known(figure: f64) -> Option<Duration> {
+    (!figure.is_nan()).then(|| Duration::from_nanos(figure as u64))
 }
 
 #[cfg(test)]
@@ -86,13 +102,17 @@ mod tests {
             Rejection::Saturated,
             Rejection::WouldTimeOut { retry_after: Duration::from_nanos(7) },
             Rejection::BudgetExhausted { retry_after: Duration::from_nanos(8) },
+            Rejection::UpstreamLimited { retry_after: Duration::from_nanos(9) },
             Rejection::TooManyInFlight { limit: 4 },
+            Rejection::RetryBudgetExhausted { retry_after: None },
+            Rejection::RetryBudgetExhausted { retry_after: Some(Duration::from_nanos(9)) },
+            Rejection::HedgeBudgetExhausted { retry_after: None },
         ];
         for rejection in all {
             let kind = number(rejection);
             let example = example(kind).expect("it was just numbered");
             assert_eq!(with_figure(example, figure(&rejection).1), rejection);
         }
-        assert!(example(5).is_some() && example(6).is_none());
+        assert!(example(8).is_some() && example(9).is_none());
     }
 }

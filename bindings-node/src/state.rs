@@ -1,19 +1,21 @@
 //! What one balancer keeps on this side of the border.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     fmt,
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use tenantry::{Acquire, Balancer, Lease, Rejection};
+use tenantry::{Acquire, Balancer, HealthChecks, Lease, Probes, Rejection};
 
 use crate::{
     names::Names,
     raw::{Fault, Mailbox},
     rejections::{figure, number},
+    strategy::{Asking, Picker},
     tickets::{Ticket, Tickets},
     wakes::Wakes,
 };
@@ -23,23 +25,44 @@ pub(crate) struct State {
     pub(crate) balancer: Balancer,
     pub(crate) mailbox: Mailbox,
     pub(crate) addresses: RefCell<Names>,
-    pub(crate) pools: RefCell<Names>,
+    /// Of pools and of dimensions.
+    pub(crate) names: RefCell<Names>,
     leases: RefCell<Tickets<Lease>>,
     waiters: RefCell<Tickets<Acquire>>,
-    wakes: Arc<Wakes>,
+    pub(crate) probes: Rc<Probes>,
+    pub(crate) checks: Rc<HealthChecks>,
+    picker: Rc<Picker>,
+    /// Whether a pool has, or has had, a strategy that is a function.
+    asks: Cell<bool>,
+    pub(crate) wakes: Arc<Wakes>,
 }
 
 impl State {
-    pub(crate) fn new(balancer: Balancer, mailbox: Mailbox, wakes: Arc<Wakes>) -> Self {
+    pub(crate) fn new(balancer: Balancer, mailbox: Mailbox, wakes: Arc<Wakes>, picker: Picker) -> Self {
         Self {
+            probes: Rc::new(balancer.probes()),
+            checks: Rc::new(balancer.health_checks()),
             balancer,
             mailbox,
             addresses: RefCell::default(),
-            pools: RefCell::default(),
+            names: RefCell::default(),
             leases: RefCell::new(Tickets::new()),
             waiters: RefCell::new(Tickets::new()),
+            picker: Rc::new(picker),
+            asks: Cell::new(false),
             wakes,
         }
+    }
+
+    /// A configuration with strategies that are functions comes into force.
+    pub(crate) fn asks_strategies(&self) {
+        self.asks.set(true);
+    }
+
+    /// While it lives, strategies that are functions are called: within a call of JavaScript's that may pick, and never else.
+    #[inline]
+    pub(crate) fn asking(&self) -> Option<Asking> {
+        self.asks.get().then(|| Asking::begin(&self.picker))
     }
 
     /// An answer as JavaScript reads it: a lease's slot with more in the mailbox, or less than zero for a rejection.
@@ -48,6 +71,15 @@ impl State {
         match result {
             Ok(lease) => self.lease(lease),
             Err(rejection) => Ok(self.rejection(rejection)),
+        }
+    }
+
+    /// An answer without a lease: what it is if all is well, or less than 0 for a rejection.
+    #[inline]
+    pub(crate) fn verdict(&self, result: Result<(), Rejection>, well: i32) -> i32 {
+        match result {
+            Ok(()) => well,
+            Err(rejection) => self.rejection(rejection),
         }
     }
 
@@ -81,10 +113,18 @@ impl State {
 
     /// The answer of a ticket's lease begins; says whether the lease was there.
     pub(crate) fn first_byte(&self, ticket: Ticket) -> bool {
-        let mut leases = self.leases.borrow_mut();
-        let Some(lease) = leases.get_mut(ticket) else { return false };
-        lease.first_byte();
-        true
+        self.with_lease(ticket, Lease::first_byte).is_some()
+    }
+
+    /// Shows the lease of a ticket, if it is there. Nothing that it says to the core picks, and so nothing calls JavaScript meanwhile.
+    pub(crate) fn with_lease<R>(&self, ticket: Ticket, act: impl FnOnce(&mut Lease) -> R) -> Option<R> {
+        self.leases.borrow_mut().get_mut(ticket).map(act)
+    }
+
+    /// What the request of a ticket's lease has used of dimensions: 1, 0 where the lease has ended, or less for a rejection.
+    pub(crate) fn report(&self, ticket: Ticket, amounts: &[(&str, u64)]) -> i32 {
+        let reported = self.with_lease(ticket, |lease| lease.report(amounts));
+        reported.map_or(0, |result| self.verdict(result, 1))
     }
 
     /// Sees a request through that may have to wait.
@@ -100,22 +140,25 @@ impl State {
 
     /// Asks what became of a waiter.
     pub(crate) fn poll(&self, ticket: Ticket) -> Result<i32, Fault> {
+        // Lent: a strategy of the caller's may call again meanwhile, also to cancel this one.
+        let lent = self.waiters.borrow_mut().lend(ticket);
+        let Some(mut acquire) = lent else { return Ok(NOTHING) };
+        let polled = Pin::new(&mut acquire).poll(&mut Context::from_waker(&self.wakes.waker(ticket)));
+        let until = acquire.deadline();
+        let kept = self.waiters.borrow_mut().put_back(ticket, acquire);
+        if kept.is_err() {
+            return Ok(NOTHING);
+        }
+        // Not before: a call in between has written there, too.
         self.mailbox.put_integer(Mailbox::SLOT, ticket.slot);
-        let polled = {
-            let mut waiters = self.waiters.borrow_mut();
-            let Some(acquire) = waiters.get_mut(ticket) else { return Ok(NOTHING) };
-            let polled = Pin::new(&mut *acquire).poll(&mut Context::from_waker(&self.wakes.waker(ticket)));
-            if polled.is_pending() {
-                let wait = acquire.deadline().map_or(f64::INFINITY, |deadline| {
-                    deadline.since(self.balancer.now()).as_secs_f64() * 1e3
-                });
+        match polled {
+            Poll::Pending => {
+                let wait =
+                    until.map_or(f64::INFINITY, |until| until.since(self.balancer.now()).as_secs_f64() * 1e3);
                 self.mailbox.put_integer(Mailbox::GENERATION, ticket.generation);
                 self.mailbox.put_float(Mailbox::FIGURE, wait);
+                Ok(WAITING)
             }
-            polled
-        };
-        match polled {
-            Poll::Pending => Ok(WAITING),
             Poll::Ready(result) => {
                 drop(self.cancel(ticket));
                 self.answer(result)
@@ -123,12 +166,12 @@ impl State {
         }
     }
 
-    /// The next waiter that has its answer.
+    /// The next waiter that has its answer, or is to look at another time than it was told.
     pub(crate) fn next(&self) -> Result<i32, Fault> {
         while let Some(ticket) = self.wakes.next() {
             match self.poll(ticket) {
-                // Cancelled meanwhile, or woken in vain.
-                Ok(NOTHING | WAITING) => {}
+                // Cancelled meanwhile.
+                Ok(NOTHING) => {}
                 answered => return answered,
             }
         }

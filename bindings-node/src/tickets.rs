@@ -1,5 +1,7 @@
 //! Values behind integer tickets: what JavaScript holds instead of a native object.
 
+use std::mem;
+
 /// Where a value lies, and which value of that place it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
@@ -20,6 +22,8 @@ pub(crate) struct Tickets<T> {
 struct Place<T> {
     generation: u32,
     value: Option<T>,
+    /// Whether its value is out, to come back.
+    lent: bool,
 }
 
 impl<T> Tickets<T> {
@@ -43,7 +47,7 @@ impl<T> Tickets<T> {
     fn grow(&mut self, value: T) -> Result<Ticket, T> {
         match u32::try_from(self.places.len()) {
             Ok(slot) if slot < MOST => {
-                self.places.push(Place { generation: 0, value: Some(value) });
+                self.places.push(Place { generation: 0, value: Some(value), lent: false });
                 Ok(Ticket { slot, generation: 0 })
             }
             _ => Err(value),
@@ -62,10 +66,35 @@ impl<T> Tickets<T> {
         if place.generation != ticket.generation {
             return None;
         }
+        let value = place.value.take();
+        if value.is_some() || mem::take(&mut place.lent) {
+            place.generation = place.generation.wrapping_add(1);
+            self.free.push(ticket.slot);
+        }
+        value
+    }
+
+    /// Takes the value out for a while; the ticket stays good.
+    pub(crate) fn lend(&mut self, ticket: Ticket) -> Option<T> {
+        let place = self.places.get_mut(ticket.slot as usize)?;
+        if place.generation != ticket.generation {
+            return None;
+        }
         let value = place.value.take()?;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(ticket.slot);
+        place.lent = true;
         Some(value)
+    }
+
+    /// Puts a value back that was lent; gives it back when its ticket has become void meanwhile.
+    pub(crate) fn put_back(&mut self, ticket: Ticket, value: T) -> Result<(), T> {
+        match self.places.get_mut(ticket.slot as usize) {
+            Some(place) if place.generation == ticket.generation && place.lent => {
+                place.lent = false;
+                place.value = Some(value);
+                Ok(())
+            }
+            _ => Err(value),
+        }
     }
 }
 
@@ -89,5 +118,22 @@ mod tests {
         assert_eq!(tickets.take(second), Some("b"));
         assert_eq!(tickets.take(second), None);
         assert_eq!(tickets.take(Ticket { slot: 7, generation: 0 }), None);
+    }
+
+    #[test]
+    fn what_is_lent_comes_back_unless_its_ticket_is_void() {
+        let mut tickets = Tickets::new();
+        let first = tickets.insert("a").expect("there is room");
+        assert_eq!(
+            (tickets.lend(first), tickets.lend(first), tickets.get_mut(first)),
+            (Some("a"), None, None)
+        );
+        assert_eq!((tickets.put_back(first, "a"), tickets.put_back(first, "x")), (Ok(()), Err("x")));
+        assert_eq!((tickets.lend(first), tickets.take(first), tickets.take(first)), (Some("a"), None, None));
+        let second = tickets.insert("b").expect("there is room");
+        assert_eq!(second.slot, first.slot, "the place was free, once");
+        assert_ne!(tickets.insert("c").expect("there is room").slot, first.slot);
+        assert_eq!(tickets.put_back(first, "a"), Err("a"));
+        assert_eq!(tickets.get_mut(second), Some(&mut "b"));
     }
 }

@@ -23,13 +23,13 @@ use crate::tickets::Ticket;
 pub(crate) struct Wakes {
     answered: Mutex<VecDeque<Ticket>>,
     rung: Arc<AtomicBool>,
-    bell: Bell,
+    bell: Call,
 }
 
-type Bell = ThreadsafeFunction<(), (), (), Status, false, true>;
+type Call = ThreadsafeFunction<(), (), (), Status, false, true>;
 
 impl Wakes {
-    /// `on_wake` is called on JavaScript's thread, soon after somebody has been answered.
+    /// `on_wake` is called on JavaScript's thread, soon after somebody has been answered, or there are probes to carry.
     pub(crate) fn new(on_wake: &Function<'_, (), ()>) -> napi::Result<Arc<Self>> {
         let rung = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&rung);
@@ -46,6 +46,11 @@ impl Wakes {
         Waker::from(Arc::new(Waiter { ticket, wakes: Arc::clone(self) }))
     }
 
+    /// What wakes whoever carries probes.
+    pub(crate) fn bell(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::new(Bell(Arc::clone(self))))
+    }
+
     /// The next one that has been answered, in the order of the answers.
     pub(crate) fn next(&self) -> Option<Ticket> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
@@ -53,10 +58,22 @@ impl Wakes {
 
     fn add(&self, ticket: Ticket) {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner).push_back(ticket);
+        self.ring();
+    }
+
+    fn ring(&self) {
         if !self.rung.swap(true, Ordering::SeqCst) {
             // It fails only when the environment is going away, and then nobody waits.
             self.bell.call((), ThreadsafeFunctionCallMode::NonBlocking);
         }
+    }
+}
+
+struct Bell(Arc<Wakes>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.ring();
     }
 }
 

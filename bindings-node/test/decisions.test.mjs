@@ -57,6 +57,28 @@ test('a lease names an endpoint, holds a seat, and gives it back once', () => {
   assert.match(inspect(lease), /10\.0\.0\.\d:80.*finished: true/)
 })
 
+test('only the first finish is settled, at every level', () => {
+  const budget = { cost: 1_000_000, per: '30d' }
+  const pools = { api: { endpoints: ['http://10.0.0.1:80'], capacity: 4 } }
+  const tenants = { org: { budget, max_in_flight: 4 }, acme: { parent: 'org', budget } }
+  const lb = new Balancer({ pools, tenants }, { clock: new ManualClock() })
+  const outcomes = ['success', 'failure', 'overload', 'cancelled']
+  let settled = 0
+  for (let n = 0; n < 2_000; n++) {
+    const [reserved, actual] = [n % 19, n % 3 ? (n * 7) % 61 : undefined]
+    const lease = lb.tryAcquire('acme', { cost: reserved })
+    assert.ok(lease.ok)
+    if (n % 4) lease.finish(outcomes[n % 5 % 4], { cost: actual })
+    else lease[Symbol.dispose]()
+    settled += n % 4 ? actual ?? reserved : reserved
+    for (let again = 0; again < n % 3; again++) lease.finish(outcomes[again], { cost: 1_000 })
+    lease[Symbol.dispose]()
+  }
+  assert.deepEqual(lb.limitsOf('acme').map((limit) => limit.used), [settled, settled])
+  for (const id of ['org', 'acme']) assert.equal(lb.tenantStats(id).inFlight, 0)
+  assert.equal(lb.poolStats('api').inFlight, 0)
+})
+
 test('RATE_LIMITED says when to return, to the nanosecond', () => {
   const { lb, clock } = balancer({}, { rate: { requests: 3, per: '1s', burst: 1 } })
   lb.tryAcquire('acme').finish()
@@ -107,6 +129,25 @@ test('every other rejection has its code, and says whether it is permanent', asy
   assert.equal(lb.stats().pools.find((pool) => pool.name === 'api').inFlight, 0)
 })
 
+test('a retry needs room in its budget, and a hedge in its own', async () => {
+  const none = { ratio: 0, per_second: 0 }
+  const { lb, clock } = balancer({ retry: { ...none, per_second: 1, window: '1s' }, hedge: { ...none, window: '1s' } })
+  const hedge = rejected(lb.tryAcquire('acme', { attempt: 'hedge' }), 'HEDGE_BUDGET_EXHAUSTED')
+  assert.deepEqual([hedge.retryAfterMs, hedge.permanent], [undefined, false])
+  assert.match(hedge.message, /only further requests make room/)
+  lb.tryAcquire('acme', { attempt: 'retry' }).finish('failure')
+  const retry = rejected(await lb.acquire('acme', { attempt: 'retry' }).catch((error) => error), 'RETRY_BUDGET_EXHAUSTED')
+  assert.equal(retry.retryAfterMs, 1031.25)
+  assert.match(retry.message, /1\.03125s/)
+  clock.advance(1_031_250_000)
+  lb.tryAcquire('acme', { attempt: 'retry' }).finish()
+  lb.tryAcquire('acme', { attempt: 'first' }).finish()
+  const { retries, hedges } = lb.poolStats('api')
+  assert.deepEqual([retries, hedges], [{ passed: 2, refused: 1 }, { passed: 0, refused: 1 }])
+  assert.throws(() => lb.tryAcquire('acme', { attempt: 'second' }), RangeError)
+  assert.throws(() => lb.tryAcquire('acme', { attempt: 2 }), TypeError)
+})
+
 test('outcomes reach the core: failures eject, latency and cost are learnt', () => {
   const { lb, clock } = balancer({ health: { outlier: { consecutive_failures: 2 } } }, { rate: { cost: 100, per: '1h' } })
   lb.tryAcquire('acme', { cost: 10 }).finish('success', { latencyMs: 12.5, cost: 60 })
@@ -136,7 +177,9 @@ test('a bad configuration is refused with path, value and fix', () => {
     [config({ capacity: 0 }), 'pools.api.capacity', '0'],
     [config({ capacity: NaN }), 'pools.api.capacity', 'NaN'],
     [config({ capacity: 3n }), 'pools.api.capacity', '3'],
-    [config({ strategy: () => 1 }), 'pools.api.strategy', 'a function'],
+    [config({ zone: () => 1 }), 'pools.api.zone', 'a function'],
+    [config({ endpoints: [...ENDPOINTS, () => 1] }), 'pools.api.endpoints', 'a function'],
+    [config({ strategy: () => 1, capacty: 8 }), 'pools.api.capacty', '8'],
     [config({ strategy: Symbol('p2c') }), 'pools.api.strategy', 'Symbol(p2c)'],
     [config({}, { weight: -1 }), 'tenants.acme.weight', '-1'],
     [config({}, { rate: ['100/s', 'fast'] }), 'tenants.acme.rate[1]', undefined],
@@ -235,7 +278,7 @@ test('both module kinds share one module, of the version that the package says',
   const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   assert.equal(VERSION, packageJson.version)
   assert.equal(tenantry.Balancer, Balancer)
-  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'Lease', 'ManualClock', 'Rejection', 'VERSION'])
+  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'VERSION', 'checkHealth'])
 })
 
 test('one tenant, one pool, and pages of all tenants', () => {

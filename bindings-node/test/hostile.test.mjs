@@ -33,6 +33,7 @@ function refused(call, type, pattern) {
 test('a tenant that is no string is a TypeError that says so', async () => {
   for (const tenant of NOT_STRINGS) {
     refused(() => lb.tryAcquire(tenant), TypeError, /^tenant must be a string, not /)
+    refused(() => lb.check(tenant), TypeError, /^tenant must be a string, not /)
     await assert.rejects(lb.acquire(tenant), { name: 'TypeError', message: /^tenant must be a string/ })
   }
   refused(() => lb.tryAcquire(), TypeError, /^tenant/)
@@ -41,6 +42,7 @@ test('a tenant that is no string is a TypeError that says so', async () => {
 test('so are options, pools, keys, signals, outcomes, configurations and clocks of the wrong type', async () => {
   for (const options of NOT_OBJECTS) {
     refused(() => lb.tryAcquire('acme', options), TypeError, /^options must be an object/)
+    refused(() => lb.check('acme', options), TypeError, /^options must be an object/)
     await assert.rejects(lb.acquire('acme', options), { name: 'TypeError', message: /^options/ })
     refused(() => new Balancer(CONFIG, options), TypeError, /^options must be an object/)
   }
@@ -73,6 +75,7 @@ test('numbers outside their bounds are RangeErrors that name the argument, and c
   const lease = lb.tryAcquire('acme')
   for (const cost of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     refused(() => lb.tryAcquire('acme', { cost }), RangeError, /^cost must be a whole number/)
+    refused(() => lb.check('acme', { cost }), RangeError, /^cost must be a whole number/)
     refused(() => lease.finish('success', { cost }), RangeError, /^cost must be a whole number/)
   }
   for (const cost of ['1', null, 1n, {}, Symbol('1')]) refused(() => lb.tryAcquire('acme', { cost }), TypeError, /^cost must be a number/)
@@ -90,11 +93,42 @@ test('numbers outside their bounds are RangeErrors that name the argument, and c
   assert.equal(lb.stats().pools[0].inFlight, 0)
 })
 
+test('amounts of any other kind are errors that name the dimension, and change nothing', async () => {
+  const lease = lb.tryAcquire('acme')
+  for (const amounts of [...NOT_OBJECTS, [], [1], new Map([['input_units', 1]])]) {
+    refused(() => lb.tryAcquire('acme', { amounts }), TypeError, /^amounts must be an object/)
+    refused(() => lb.check('acme', { amounts }), TypeError, /^amounts must be an object/)
+    refused(() => lease.finish('success', { amounts }), TypeError, /^amounts must be an object/)
+    await assert.rejects(lb.acquire('acme', { amounts }), { name: 'TypeError', message: /^amounts must be/ })
+  }
+  for (const amount of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
+    refused(() => lb.tryAcquire('acme', { amounts: { units: amount } }), RangeError, /^amounts\.units must be a whole number/)
+    refused(() => lease.report('units', amount), RangeError, /^amount must be a whole number/)
+  }
+  for (const amount of [undefined, null, '1', 1n, {}, Symbol('1'), trap]) {
+    refused(() => lb.check('acme', { amounts: { units: amount } }), TypeError, /^amounts\.units must be a number/)
+    refused(() => lease.report('units', amount), TypeError, /^amount must be a number/)
+  }
+  for (const dimension of NOT_STRINGS) refused(() => lease.report(dimension, 1), TypeError, /^dimension must be a string/)
+  const throwing = { get units() { throw new Error('trapped') } }
+  refused(() => lb.tryAcquire('acme', { amounts: throwing }), Error, /^trapped$/)
+  refused(() => lease.finish('success', { amounts: throwing }), Error, /^trapped$/)
+  const keys = new Proxy({}, { ownKeys() { throw new Error('trapped') } })
+  refused(() => lb.tryAcquire('acme', { amounts: keys }), Error, /^trapped$/)
+  for (const name of ['', 'a\ud800', 'x'.repeat(2 ** 20), '__proto__', 'constructor']) {
+    assert.equal(lb.tryAcquire('acme', { amounts: { ['units' + name]: 1 } }).code, 'UNKNOWN_DIMENSION')
+    assert.throws(() => lease.report(name, 1), { code: 'UNKNOWN_DIMENSION' })
+  }
+  lease.finish()
+  assert.equal(lb.stats().pools[0].inFlight, 0)
+})
+
 test('text of any kind is an id, a pool or a key, and never a crash', async () => {
   const ill = ['a\ud800', 'a\udfff', '\ud83d', 'a\udc00b\ud800']
   const odd = ['', '\0', 'acme\0', 'x'.repeat(256), 'ü'.repeat(128), '😀'.repeat(64), 'x'.repeat(2 ** 24), '__proto__', 'constructor']
   for (const text of [...ill, ...odd]) {
     assert.equal(lb.tryAcquire(text).code, 'UNKNOWN_TENANT', JSON.stringify(text.slice(0, 9)))
+    assert.equal(lb.check(text).code, 'UNKNOWN_TENANT')
     assert.equal(lb.tryAcquire('acme', { pool: text }).code, 'UNKNOWN_POOL')
     assert.equal(await lb.acquire(text).catch((error) => error.code), 'UNKNOWN_TENANT')
     lb.tryAcquire('acme', { key: text }).finish()
@@ -197,7 +231,7 @@ test('calls that go round the facade get errors, and no crash', () => {
   const words = new Uint32Array(operations.mailbox)
   for (const fill of [0xffffffff, 0x7fffffff, 12345]) {
     words.fill(fill)
-    for (const name of ['finish', 'finishMeasured', 'cancel', 'poll', 'next', 'tryAcquire']) {
+    for (const name of ['finish', 'finishMeasured', 'cancel', 'poll', 'next', 'tryAcquire', 'check', 'report']) {
       try {
         operations[name]('acme', 'key')
       } catch (error) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { Balancer, ConfigError, ManualClock } from 'tenantry'
+import { Balancer, ConfigError, ManualClock, Rejection } from 'tenantry'
 
 // The scenarios that Rust and Python replay too; `vectors/README.md` says what the steps mean. Without the file this test fails.
 const { scenarios } = JSON.parse(readFileSync(new URL('../../vectors/scenarios.json', import.meta.url), 'utf8'))
@@ -13,7 +13,7 @@ test('there are enough scenarios to mean something', () => {
 
 for (const scenario of scenarios) {
   test(`scenario: ${scenario.name}`, async () => {
-    const replay = new Replay(scenario.config)
+    const replay = new Replay(scenario)
     for (const [number, step] of scenario.steps.entries()) {
       assert.deepEqual(await replay.take(step), step.expect, `step ${number}: ${JSON.stringify(step)}`)
     }
@@ -23,11 +23,11 @@ for (const scenario of scenarios) {
 }
 
 class Replay {
-  clock = new ManualClock()
   leases = new Map()
   waiting = new Map()
 
-  constructor(config) {
+  constructor({ config, unix_s: unix = 0 }) {
+    this.clock = new ManualClock({ unixMs: unix * 1e3 })
     this.balancer = new Balancer(config, { clock: this.clock })
   }
 
@@ -40,7 +40,14 @@ class Replay {
     if (step.finish) return this.withLease(step.finish, (lease) => lease.finish(step.outcome, measured(step)))
     if (step.first_byte) return this.leases.get(step.first_byte).firstByte()
     if (step.drop) return this.drop(step.drop)
-    return this.reconfigure(step.reconfigure)
+    if (step.check) return verdict(this.balancer.check(step.check.tenant, options(step.check)))
+    if (step.report) return this.report(step.report, step.amounts)
+    if (step.limits) return this.balancer.limitsOf(step.limits).map(({ unit, used }) => [unit, used])
+    if (step.set_tenant) return updated(() => this.balancer.setTenant(step.set_tenant, step.spec))
+    if (step.change_endpoints) return updated(() => this.balancer.changeEndpoints(step.change_endpoints, step.changes))
+    if (step.token) return this.leases.get(step.token).affinityToken
+    if (step.remove_tenant) return updated(() => this.balancer.removeTenant(step.remove_tenant))
+    return updated(() => this.balancer.reconfigure(step.reconfigure))
   }
 
   wait({ as, wait }) {
@@ -70,25 +77,20 @@ class Replay {
     if (waiter.answer?.ok) waiter.answer[Symbol.dispose]()
   }
 
-  reconfigure(config) {
+  report(name, amounts) {
     try {
-      this.balancer.reconfigure(config)
-      return 'ok'
+      for (const [dimension, amount] of Object.entries(amounts)) this.leases.get(name).report(dimension, amount)
+      return undefined
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      return { path: error.path }
+      if (!(error instanceof Rejection)) throw error
+      return verdict(error)
     }
   }
 
   keep(name, answer) {
-    if (answer.ok) {
-      this.leases.set(name, answer)
-      return { endpoint: answer.address }
-    }
-    const { code, retryAfterMs } = answer
-    return retryAfterMs === undefined
-      ? { rejection: code }
-      : { rejection: code, retry_after_ns: Math.round(retryAfterMs * 1e6) }
+    if (!answer.ok) return verdict(answer)
+    this.leases.set(name, answer)
+    return { endpoint: answer.address }
   }
 
   withLease(name, act) {
@@ -99,18 +101,36 @@ class Replay {
   }
 }
 
+function verdict({ ok, code, retryAfterMs }) {
+  if (ok) return 'ok'
+  return retryAfterMs === undefined
+    ? { rejection: code }
+    : { rejection: code, retry_after_ns: Math.round(retryAfterMs * 1e6) }
+}
+
+/** What an update has done, or where it is wrong. */
+function updated(update) {
+  try {
+    return update() ?? 'ok'
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { path: error.path }
+  }
+}
+
 /** Two turns of the event loop: the first may end before the native side's call is looked for, the second comes after it. */
 function wakesDelivered() {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
 }
 
-function options({ pool, key, cost, priority, seats, timeout_ns: timeout }) {
-  return { pool, key, cost, priority, seats, timeoutMs: timeout === undefined ? undefined : timeout / 1e6 }
+function options({ timeout_ns: timeout, tenant: _, ...others }) {
+  return { ...others, timeoutMs: timeout === undefined ? undefined : timeout / 1e6 }
 }
 
-function measured({ cost, latency_ns: latency, retry_after_ns: wait }) {
+function measured({ cost, amounts, latency_ns: latency, retry_after_ns: wait }) {
   return {
     cost,
+    amounts,
     latencyMs: latency === undefined ? undefined : latency / 1e6,
     retryAfterMs: wait === undefined ? undefined : wait / 1e6,
   }

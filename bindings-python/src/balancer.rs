@@ -2,17 +2,22 @@
 
 use std::time::Duration;
 
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyBytes};
 use tenantry::{Balancer as Core, Config, Time};
 
 use crate::{
     acquire::Acquire,
+    amounts::{self, Amounts},
     blocking, config,
     guard::guard,
+    health_checks::HealthChecks,
     lease::Lease,
+    ledger::{self, Frozen},
+    probes::Probes,
     rejection::raised,
-    request::{Key, page_bounds, patience, request, shaped},
+    request::{Key, Wish, health_override, limited, measured, page_bounds},
     stats,
+    tenant::{Tenant, TenantHandle},
     time::ManualClock,
 };
 
@@ -59,18 +64,36 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None))]
     fn try_acquire(
         &self,
         py: Python<'_>,
-        tenant: &str,
+        tenant: Tenant<'_>,
         pool: Option<&str>,
         key: Option<Key<'_>>,
-        cost: u64,
+        #[pyo3(from_py_with = amounts::cost)] cost: u64,
         priority: i64,
         seats: i64,
+        attempt: &str,
+        amounts: Option<Amounts>,
+        affinity: Option<&str>,
+        prefer: Option<&str>,
     ) -> PyResult<Lease> {
-        let request = shaped(request(tenant, pool, key, cost), priority, seats)?;
+        let amounts = &Amounts::pairs(amounts.as_ref());
+        let wish = Wish {
+            tenant,
+            pool,
+            key,
+            cost,
+            priority,
+            seats,
+            attempt,
+            amounts,
+            affinity,
+            prefer,
+            timeout: None,
+        };
+        let request = wish.request()?;
         match guard(|| self.core.try_acquire_owned(&request))? {
             Ok(lease) => Ok(Lease::new(py, lease)),
             Err(rejection) => Err(raised(py, &rejection)),
@@ -78,44 +101,71 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, timeout=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
-        tenant: &str,
+        tenant: Tenant<'_>,
         pool: Option<&str>,
         key: Option<Key<'_>>,
-        cost: u64,
+        #[pyo3(from_py_with = amounts::cost)] cost: u64,
         priority: i64,
         seats: i64,
+        attempt: &str,
+        amounts: Option<Amounts>,
         timeout: Option<f64>,
+        affinity: Option<&str>,
+        prefer: Option<&str>,
     ) -> PyResult<Acquire> {
-        let mut request = shaped(request(tenant, pool, key, cost), priority, seats)?;
-        if let Some(seconds) = timeout {
-            request = request.timeout(patience(seconds)?);
-        }
+        let amounts = &Amounts::pairs(amounts.as_ref());
+        let wish =
+            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let request = wish.request()?;
         let core = guard(|| slf.get().core.acquire_owned(request))?;
         Acquire::new(core, slf)
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, timeout=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
     fn acquire_blocking(
         &self,
         py: Python<'_>,
-        tenant: &str,
+        tenant: Tenant<'_>,
         pool: Option<&str>,
         key: Option<Key<'_>>,
-        cost: u64,
+        #[pyo3(from_py_with = amounts::cost)] cost: u64,
         priority: i64,
         seats: i64,
+        attempt: &str,
+        amounts: Option<Amounts>,
         timeout: Option<f64>,
+        affinity: Option<&str>,
+        prefer: Option<&str>,
     ) -> PyResult<Lease> {
-        let mut request = shaped(request(tenant, pool, key, cost), priority, seats)?;
-        if let Some(seconds) = timeout {
-            request = request.timeout(patience(seconds)?);
-        }
+        let amounts = &Amounts::pairs(amounts.as_ref());
+        let wish =
+            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let request = wish.request()?;
         let core = guard(|| self.core.acquire_owned(request))?;
         blocking::wait(py, self, core)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    #[pyo3(signature = (tenant, /, *, pool=None, cost=1, amounts=None))]
+    fn check(
+        &self,
+        py: Python<'_>,
+        tenant: Tenant<'_>,
+        pool: Option<&str>,
+        #[pyo3(from_py_with = amounts::cost)] cost: u64,
+        amounts: Option<Amounts>,
+    ) -> PyResult<()> {
+        let amounts = &Amounts::pairs(amounts.as_ref());
+        let request = limited(tenant, pool, cost, amounts);
+        guard(|| self.core.check(&request))?.map_err(|rejection| raised(py, &rejection))
+    }
+
+    fn handle(&self, tenant: &str) -> PyResult<TenantHandle> {
+        guard(|| self.core.handle_of(tenant)).map(|core| TenantHandle { core })
     }
 
     fn reconfigure(&self, config: &Bound<'_, PyAny>) -> PyResult<()> {
@@ -126,12 +176,70 @@ impl Balancer {
         self.update(path.py(), config::from_file(path)?)
     }
 
+    fn set_tenant(&self, py: Python<'_>, tenant: Tenant<'_>, spec: &Bound<'_, PyAny>) -> PyResult<()> {
+        let spec = config::tenant(tenant.id(), spec)?;
+        guard(|| self.core.set_tenant(tenant.id(), &spec))?.map_err(|error| config::raised(py, &error))
+    }
+
+    fn change_endpoints(&self, py: Python<'_>, pool: &str, changes: &Bound<'_, PyAny>) -> PyResult<()> {
+        let changes = config::endpoint_changes(pool, changes)?;
+        guard(|| self.core.change_endpoints(pool, &changes))?.map_err(|error| config::raised(py, &error))
+    }
+
+    fn health_checks(&self) -> PyResult<HealthChecks> {
+        guard(|| self.core.health_checks()).map(HealthChecks::new)
+    }
+
+    fn probes(&self) -> PyResult<Probes> {
+        guard(|| self.core.probes()).map(Probes::new)
+    }
+
+    fn remove_tenant(&self, py: Python<'_>, tenant: Tenant<'_>) -> PyResult<bool> {
+        guard(|| self.core.remove_tenant(tenant.id()))?.map_err(|error| config::raised(py, &error))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    #[pyo3(signature = (pool, address, health, *, duration=None))]
+    fn override_health(
+        &self,
+        py: Python<'_>,
+        pool: &str,
+        address: &str,
+        health: &str,
+        duration: Option<f64>,
+    ) -> PyResult<()> {
+        let kind = health_override(health)?;
+        let time = duration.map(|seconds| measured("duration", seconds)).transpose()?;
+        guard(|| self.core.override_health(pool, address, kind, time))?
+            .map_err(|error| config::raised(py, &error))
+    }
+
+    fn clear_health_override(&self, py: Python<'_>, pool: &str, address: &str) -> PyResult<()> {
+        guard(|| self.core.clear_health_override(pool, address))?.map_err(|error| config::raised(py, &error))
+    }
+
+    fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        ledger::bytes(py, &self.core)
+    }
+
+    fn restore<'py>(&self, py: Python<'py>, ledger: Frozen<'_>) -> PyResult<Bound<'py, PyAny>> {
+        ledger::restore(py, &self.core, ledger.0)
+    }
+
+    fn save_ledger(slf: &Bound<'_, Self>, path: &Bound<'_, PyAny>) -> PyResult<()> {
+        ledger::save(slf, path)
+    }
+
+    fn load_ledger<'py>(slf: &Bound<'py, Self>, path: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        ledger::load(slf, path)
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         stats::build(py, &guard(|| self.core.stats())?)
     }
 
-    fn tenant_stats<'py>(&self, py: Python<'py>, tenant: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = guard(|| self.core.tenant_stats(tenant))?;
+    fn tenant_stats<'py>(&self, py: Python<'py>, tenant: Tenant<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.tenant_stats(tenant.id()))?;
         found.map(|found| stats::tenant(py, &found)).transpose()
     }
 
@@ -140,13 +248,13 @@ impl Balancer {
         found.map(|found| stats::pool(py, &found)).transpose()
     }
 
-    fn limits_of<'py>(&self, py: Python<'py>, tenant: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let found = guard(|| self.core.limits_of(tenant))?;
+    fn limits_of<'py>(&self, py: Python<'py>, tenant: Tenant<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.limits_of(tenant.id()))?;
         found.map(|limits| stats::limits(py, &limits)).transpose()
     }
 
-    fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        guard(|| self.core.take_events())?.iter().map(|event| stats::event(py, event)).collect()
+    fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        stats::events(py, &guard(|| self.core.take_events())?)
     }
 
     #[pyo3(signature = (start=0, most=1_000))]

@@ -24,16 +24,26 @@ pub(crate) fn wait(py: Python<'_>, balancer: &Balancer, mut future: Acquire) -> 
             Poll::Ready(Err(rejection)) => return Err(raised(py, &rejection)),
             // Mostly it need not wait, and then needs no waker.
             Poll::Pending if waker.will_wake(Waker::noop()) => {
-                waker = Waker::from(Arc::new(Unpark(thread::current())));
+                waker = self::waker();
                 continue;
             }
             Poll::Pending => {}
         }
         let left = future.deadline().and_then(|deadline| balancer.time_left(deadline));
         let pause = left.map_or(LONGEST_PAUSE, |left| left.clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
-        py.detach(|| thread::park_timeout(pause));
-        py.check_signals()?;
+        park(py, pause)?;
     }
+}
+
+/// Ends this thread's next pause.
+pub(crate) fn waker() -> Waker {
+    Waker::from(Arc::new(Unpark(thread::current())))
+}
+
+/// Pauses this thread, without the GIL, until it is woken or for so long; Ctrl-C is an error then.
+pub(crate) fn park(py: Python<'_>, pause: Duration) -> PyResult<()> {
+    py.detach(|| thread::park_timeout(pause));
+    py.check_signals()
 }
 
 struct Unpark(Thread);
@@ -45,7 +55,7 @@ impl Wake for Unpark {
 }
 
 /// How long Ctrl-C may go unnoticed.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// Keeps a clock that is a little ahead of the balancer's from spinning.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(50);

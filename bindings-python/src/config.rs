@@ -1,13 +1,39 @@
 //! The configuration document: from a Python mapping or a file to the core's `Config`.
 
+use std::collections::BTreeMap;
+
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
-use tenantry::{Config, ConfigError, Format};
+use tenantry::{Config, ConfigError, EndpointChange, Format, TenantSpec};
+
+use crate::strategy::PyStrategy;
 
 /// From a mapping with the document's keys. It goes through JSON text, so that every language reads the same document.
 pub(crate) fn from_mapping(config: &Bound<'_, PyAny>) -> PyResult<Config> {
     let py = config.py();
-    let text: String = python(py)?.call_method1(intern!(py, "to_json"), (config,))?.extract()?;
-    Config::from_text(&text, Format::Json).map_err(|error| raised(py, &error))
+    let (text, own): (String, BTreeMap<String, Py<PyAny>>) =
+        python(py)?.call_method1(intern!(py, "to_document"), (config,))?.extract()?;
+    let mut config = Config::from_text(&text, Format::Json).map_err(|error| raised(py, &error))?;
+    for (name, function) in own {
+        if let Some(pool) = config.pools().get(&name).cloned() {
+            config = config.with_pool(name, pool.with_strategy(PyStrategy::spec(function)));
+        }
+    }
+    Ok(config)
+}
+
+/// One tenant's table, from a mapping with its keys.
+pub(crate) fn tenant(id: &str, spec: &Bound<'_, PyAny>) -> PyResult<TenantSpec> {
+    let py = spec.py();
+    let text: String = python(py)?.call_method1(intern!(py, "tenant_to_json"), (id, spec))?.extract()?;
+    TenantSpec::from_text(id, &text, Format::Json).map_err(|error| raised(py, &error))
+}
+
+/// Changes of a pool's endpoints, from a mapping of what to do and with which.
+pub(crate) fn endpoint_changes(pool: &str, changes: &Bound<'_, PyAny>) -> PyResult<Vec<EndpointChange>> {
+    let py = changes.py();
+    let text: String =
+        python(py)?.call_method1(intern!(py, "changes_to_json"), (pool, changes))?.extract()?;
+    EndpointChange::list_from_text(pool, &text, Format::Json).map_err(|error| raised(py, &error))
 }
 
 /// From a TOML, YAML or JSON file, told apart by its ending.

@@ -5,15 +5,24 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
-use tenantry::{Lease as Core, Outcome};
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    pybacked::PyBackedStr,
+    sync::PyOnceLock,
+    types::{PyDict, PyString},
+};
+use tenantry::{Lease as Core, LoadReport, Outcome, Rejection};
 
 use crate::{
     address::address,
+    amounts::{self, Amounts},
     done::{Done, done},
     guard::guard,
     outcome,
-    request::measured,
+    rejection::raised,
+    request::{Key, measured},
+    upstream,
 };
 
 /// A seat and an endpoint's address, until it is finished or dropped.
@@ -29,10 +38,16 @@ pub(crate) struct Lease {
 enum Stage {
     /// Dropping it is the core's `Outcome::cancelled`.
     Open(Core),
-    /// Somebody tells the first byte just now, and ends it afterwards if this says how it ended meanwhile.
-    Telling(Option<Outcome>),
+    /// Somebody tells it something just now. What others say meanwhile is told afterwards, and then it ends if this says how.
+    Telling {
+        more: Vec<Word>,
+        end: Option<Outcome>,
+    },
     Ended,
 }
+
+/// What is told to a lease that is open.
+type Word = Box<dyn FnOnce(&mut Core) -> Result<(), Rejection> + Send>;
 
 impl Lease {
     #[inline]
@@ -47,8 +62,8 @@ impl Lease {
             let mut stage = self.stage();
             match mem::replace(&mut *stage, Stage::Ended) {
                 Stage::Open(core) => core,
-                Stage::Telling(None) => {
-                    *stage = Stage::Telling(Some(outcome));
+                Stage::Telling { more, end: None } => {
+                    *stage = Stage::Telling { more, end: Some(outcome) };
                     return Ok(true);
                 }
                 ended => {
@@ -60,39 +75,76 @@ impl Lease {
         guard(|| core.finish(outcome)).map(|()| true)
     }
 
-    /// Lets `tell` run on the core, outside the lock; says whether the lease was open.
-    fn tell(&self, tell: impl FnOnce(&mut Core)) -> PyResult<bool> {
+    /// Reads something of an open lease. `None` when it has ended, or is just being told something.
+    fn ask<T>(&self, read: impl FnOnce(&Core) -> Option<T>) -> Option<T> {
+        match &*self.stage() {
+            Stage::Open(core) => read(core),
+            _ => None,
+        }
+    }
+
+    /// Lets `word` run on the core, outside the lock; says whether the lease was open.
+    fn tell(
+        &self,
+        py: Python<'_>,
+        word: impl FnOnce(&mut Core) -> Result<(), Rejection> + Send + 'static,
+    ) -> PyResult<bool> {
         let mut core = {
             let mut stage = self.stage();
-            match mem::replace(&mut *stage, Stage::Telling(None)) {
+            match mem::replace(&mut *stage, Stage::Telling { more: vec![], end: None }) {
                 Stage::Open(core) => core,
-                // Told by another thread just now, or ended.
-                other => {
-                    let open = matches!(other, Stage::Telling(None));
-                    *stage = other;
-                    return Ok(open);
+                Stage::Telling { mut more, end: None } => {
+                    more.push(Box::new(word));
+                    *stage = Stage::Telling { more, end: None };
+                    return Ok(true);
+                }
+                ended => {
+                    *stage = ended;
+                    return Ok(false);
                 }
             }
         };
-        let told = guard(|| tell(&mut core));
-        let ended = {
-            let mut stage = self.stage();
-            match mem::replace(&mut *stage, Stage::Ended) {
-                Stage::Telling(Some(outcome)) => Some((core, outcome)),
-                _ => {
-                    *stage = Stage::Open(core);
-                    None
+        let told = guard(|| word(&mut core));
+        self.give_back(py, core)?;
+        told?.map(|()| true).map_err(|rejection| raised(py, &rejection))
+    }
+
+    /// Tells what others have said meanwhile, and ends it if somebody has.
+    fn give_back(&self, py: Python<'_>, mut core: Core) -> PyResult<()> {
+        loop {
+            let more = {
+                let mut stage = self.stage();
+                match mem::replace(&mut *stage, Stage::Ended) {
+                    Stage::Telling { more, end: Some(outcome) } if more.is_empty() => {
+                        drop(stage);
+                        return guard(|| core.finish(outcome));
+                    }
+                    Stage::Telling { more, end } if !more.is_empty() => {
+                        *stage = Stage::Telling { more: vec![], end };
+                        more
+                    }
+                    _ => {
+                        *stage = Stage::Open(core);
+                        return Ok(());
+                    }
                 }
+            };
+            for word in more {
+                let told =
+                    guard(|| word(&mut core)).and_then(|told| told.map_err(|error| raised(py, &error)));
+                // Whoever said it has gone on.
+                told.unwrap_or_else(|error| error.write_unraisable(py, None));
             }
-        };
-        if let Some((core, outcome)) = ended {
-            guard(|| core.finish(outcome))?;
         }
-        told.map(|()| true)
+    }
+
+    /// Says what has been used of dimensions.
+    fn told(&self, py: Python<'_>, amounts: Amounts) -> PyResult<bool> {
+        self.tell(py, move |core| core.report(&Amounts::pairs(Some(&amounts))))
     }
 
     fn is_finished(&self) -> bool {
-        matches!(*self.stage(), Stage::Ended | Stage::Telling(Some(_)))
+        matches!(*self.stage(), Stage::Ended | Stage::Telling { end: Some(_), .. })
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -102,15 +154,22 @@ impl Lease {
 
 #[pymethods]
 impl Lease {
-    #[pyo3(signature = (outcome="success", *, cost=None, latency=None, retry_after=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
+    #[pyo3(signature = (outcome="success", *, cost=None, latency=None, retry_after=None, amounts=None, cause=None))]
     fn finish(
         &self,
+        py: Python<'_>,
         outcome: &str,
-        cost: Option<u64>,
+        #[pyo3(from_py_with = amounts::optional_cost)] cost: Option<u64>,
         latency: Option<f64>,
         retry_after: Option<f64>,
+        amounts: Option<Amounts>,
+        cause: Option<&str>,
     ) -> PyResult<bool> {
         let mut outcome = outcome::named(outcome)?;
+        if let Some(cause) = cause {
+            outcome = outcome.with_cause(outcome::cause(cause)?);
+        }
         if let Some(cost) = cost {
             outcome = outcome.with_cost(cost);
         }
@@ -120,11 +179,62 @@ impl Lease {
         if let Some(seconds) = retry_after {
             outcome = outcome.with_retry_after(measured("retry_after", seconds)?);
         }
+        if let Some(amounts) = amounts
+            && !self.told(py, amounts)?
+        {
+            return Ok(false);
+        }
         self.end(outcome)
     }
 
-    fn first_byte(&self) -> PyResult<bool> {
-        self.tell(Core::first_byte)
+    fn report(
+        &self,
+        py: Python<'_>,
+        dimension: PyBackedStr,
+        #[pyo3(from_py_with = amounts::amount)] amount: u64,
+    ) -> PyResult<bool> {
+        self.told(py, Amounts::one(dimension, amount))
+    }
+
+    #[pyo3(signature = (*, requests=None, cost=None, retry_after=None))]
+    fn report_upstream(
+        &self,
+        py: Python<'_>,
+        requests: Option<&Bound<'_, PyDict>>,
+        cost: Option<&Bound<'_, PyDict>>,
+        retry_after: Option<f64>,
+    ) -> PyResult<bool> {
+        let report = upstream::report(requests, cost, retry_after)?;
+        self.tell(py, move |core| {
+            core.report_upstream(&report);
+            Ok(())
+        })
+    }
+
+    fn first_byte(&self, py: Python<'_>) -> PyResult<bool> {
+        self.tell(py, |core| {
+            core.first_byte();
+            Ok(())
+        })
+    }
+
+    fn report_load(&self, py: Python<'_>, report: Key<'_>) -> PyResult<bool> {
+        let report = LoadReport::from_header(report.bytes())
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        self.tell(py, move |core| {
+            core.report_load(&report);
+            Ok(())
+        })
+    }
+
+    #[getter]
+    fn affinity_token(&self) -> Option<String> {
+        self.ask(Core::affinity_token)
+    }
+
+    #[getter]
+    fn pool(&self) -> Option<String> {
+        self.ask(Core::pool)
     }
 
     #[getter]

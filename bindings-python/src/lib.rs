@@ -7,25 +7,41 @@
 
 mod acquire;
 mod address;
+mod amounts;
 mod balancer;
 mod blocking;
 mod config;
 mod done;
 mod guard;
+mod health_checks;
 mod lease;
+mod ledger;
 mod outcome;
 mod overhead;
+mod probes;
 mod rejection;
 mod request;
 mod stats;
+mod strategy;
+mod tenant;
 mod time;
+mod upstream;
 mod waker;
 
 #[pyo3::pymodule]
 mod _native {
     #[pymodule_export]
     use crate::{
-        acquire::Acquire, balancer::Balancer, guard::_panic, lease::Lease, overhead::_bench_rust,
+        acquire::Acquire,
+        balancer::Balancer,
+        guard::_panic,
+        health_checks::{HealthCheck, HealthChecks},
+        lease::Lease,
+        ledger::_is_ledger,
+        overhead::_bench_rust,
+        probes::{Probe, Probes},
+        strategy::Candidate,
+        tenant::TenantHandle,
         time::ManualClock,
     };
 

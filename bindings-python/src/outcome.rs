@@ -6,7 +6,7 @@ use pyo3::{
     prelude::*,
     types::PyType,
 };
-use tenantry::Outcome;
+use tenantry::{FailureCause, Outcome};
 
 /// The outcome of this name.
 #[inline]
@@ -18,6 +18,19 @@ pub(crate) fn named(name: &str) -> PyResult<Outcome> {
         "cancelled" => Ok(Outcome::cancelled()),
         _ => Err(PyValueError::new_err(format!(
             "outcome: give 'success', 'failure', 'overload' or 'cancelled', not {name:?}"
+        ))),
+    }
+}
+
+/// The cause of this name.
+pub(crate) fn cause(name: &str) -> PyResult<FailureCause> {
+    match name {
+        "application" => Ok(FailureCause::Application),
+        "gateway" => Ok(FailureCause::Gateway),
+        "connection" => Ok(FailureCause::Connection),
+        "timeout" => Ok(FailureCause::Timeout),
+        _ => Err(PyValueError::new_err(format!(
+            "cause: give 'application', 'gateway', 'connection' or 'timeout', not {name:?}"
         ))),
     }
 }

@@ -30,6 +30,15 @@ fn exception<'py>(py: Python<'py>, rejection: &Rejection) -> PyResult<Bound<'py,
         Rejection::BudgetExhausted { retry_after } => {
             class!("BudgetExhausted").call1((message, retry_after.as_nanos()))
         }
+        Rejection::RetryBudgetExhausted { retry_after } => {
+            class!("RetryBudgetExhausted").call1((message, retry_after.map(|wait| wait.as_nanos())))
+        }
+        Rejection::HedgeBudgetExhausted { retry_after } => {
+            class!("HedgeBudgetExhausted").call1((message, retry_after.map(|wait| wait.as_nanos())))
+        }
+        Rejection::UpstreamLimited { retry_after } => {
+            class!("UpstreamLimited").call1((message, retry_after.as_nanos()))
+        }
         Rejection::UnknownDimension => class!("UnknownDimension").call1((message,)),
         Rejection::CostTooHigh { limit } => class!("CostTooHigh").call1((message, limit)),
         Rejection::TooManyInFlight { limit } => class!("TooManyInFlight").call1((message, limit)),

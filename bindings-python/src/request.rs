@@ -7,10 +7,18 @@ use pyo3::{
     prelude::*,
     types::{PyBytes, PyString},
 };
-use tenantry::{Request, TenantPage};
+use tenantry::{Attempt, HealthOverride, Request, TenantPage};
+
+use crate::tenant::Tenant;
 
 /// What hash strategies keep together: text or bytes.
 pub(crate) struct Key<'a>(&'a [u8]);
+
+impl<'a> Key<'a> {
+    pub(crate) const fn bytes(&self) -> &'a [u8] {
+        self.0
+    }
+}
 
 impl<'a, 'py> FromPyObject<'a, 'py> for Key<'a> {
     type Error = PyErr;
@@ -26,37 +34,82 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Key<'a> {
     }
 }
 
-/// The core's request.
-#[inline]
-pub(crate) fn request<'a>(
-    tenant: &'a str,
-    pool: Option<&'a str>,
-    key: Option<Key<'a>>,
-    cost: u64,
-) -> Request<'a> {
-    let mut request = Request::new(tenant).cost(cost);
-    if let Some(pool) = pool {
-        request = request.pool(pool);
-    }
-    if let Some(Key(key)) = key {
-        request = request.key(key);
-    }
-    request
+/// What a caller says of a request, as Python's keyword arguments. One more is a line here, one in `request`, and its name where it is
+/// taken.
+pub(crate) struct Wish<'a> {
+    pub(crate) tenant: Tenant<'a>,
+    pub(crate) pool: Option<&'a str>,
+    pub(crate) key: Option<Key<'a>>,
+    pub(crate) cost: u64,
+    pub(crate) priority: i64,
+    pub(crate) seats: i64,
+    pub(crate) attempt: &'a str,
+    pub(crate) amounts: &'a [(&'a str, u64)],
+    pub(crate) affinity: Option<&'a str>,
+    pub(crate) prefer: Option<&'a str>,
+    pub(crate) timeout: Option<f64>,
 }
 
-/// The same, as urgent and as wide as the caller says.
+impl<'a> Wish<'a> {
+    /// The core's request.
+    #[inline]
+    pub(crate) fn request(self) -> PyResult<Request<'a>> {
+        let mut request = limited(self.tenant, self.pool, self.cost, self.amounts)
+            .priority(urgency(self.priority)?)
+            .seats(width(self.seats)?)
+            .attempt(attempt(self.attempt)?);
+        if let Some(Key(key)) = self.key {
+            request = request.key(key);
+        }
+        match (self.affinity, self.prefer) {
+            (None, None) => {}
+            (Some(token), None) => request = request.affinity(token),
+            (None, Some(address)) => request = request.prefer(address),
+            (Some(_), Some(_)) => return Err(PyValueError::new_err("affinity: give it or prefer, not both")),
+        }
+        if let Some(seconds) = self.timeout {
+            request = request.timeout(patience(seconds)?);
+        }
+        Ok(request)
+    }
+}
+
+/// What the limits alone need to know.
 #[inline]
-pub(crate) fn shaped(request: Request<'_>, priority: i64, seats: i64) -> PyResult<Request<'_>> {
-    let urgency =
-        u8::try_from(priority).ok().filter(|urgency| *urgency <= LEAST_URGENT).ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "priority: give 0 (most urgent) to {LEAST_URGENT} (least), not {priority}"
-            ))
-        })?;
-    let width = u32::try_from(seats).ok().filter(|width| *width > 0).ok_or_else(|| {
+pub(crate) fn limited<'a>(
+    tenant: Tenant<'a>,
+    pool: Option<&'a str>,
+    cost: u64,
+    amounts: &'a [(&'a str, u64)],
+) -> Request<'a> {
+    let request = tenant.request().cost(cost).amounts(amounts);
+    match pool {
+        Some(pool) => request.pool(pool),
+        None => request,
+    }
+}
+
+#[inline]
+fn urgency(priority: i64) -> PyResult<u8> {
+    u8::try_from(priority).ok().filter(|urgency| *urgency <= LEAST_URGENT).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "priority: give 0 (most urgent) to {LEAST_URGENT} (least), not {priority}"
+        ))
+    })
+}
+
+#[inline]
+fn width(seats: i64) -> PyResult<u32> {
+    u32::try_from(seats).ok().filter(|width| *width > 0).ok_or_else(|| {
         PyValueError::new_err(format!("seats: give a number from 1 to {}, not {seats}", u32::MAX))
-    })?;
-    Ok(request.priority(urgency).seats(width))
+    })
+}
+
+#[inline]
+fn attempt(name: &str) -> PyResult<Attempt> {
+    let wrong =
+        || PyValueError::new_err(format!("attempt: give \"first\", \"retry\" or \"hedge\", not {name:?}"));
+    Attempt::from_name(name).ok_or_else(wrong)
 }
 
 /// Where a page of tenants starts, and how many it may hold.
@@ -72,12 +125,19 @@ pub(crate) fn page_bounds(start: i64, most: i64) -> PyResult<(u32, u32)> {
 }
 
 /// How long to wait. Zero or less, as in `asyncio.wait_for`: not at all.
-pub(crate) fn patience(seconds: f64) -> PyResult<Duration> {
+fn patience(seconds: f64) -> PyResult<Duration> {
     if seconds.is_nan() {
         return Err(PyValueError::new_err("timeout: give seconds, not NaN"));
     }
     // Beyond what a `Duration` holds is for ever.
     Ok(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+}
+
+/// What an operator decides of an endpoint's health.
+pub(crate) fn health_override(name: &str) -> PyResult<HealthOverride> {
+    HealthOverride::from_name(name).ok_or_else(|| {
+        PyValueError::new_err(format!("health: give 'disabled', 'ejected' or 'healthy', not '{name}'"))
+    })
 }
 
 /// A measured time.

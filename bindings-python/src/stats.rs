@@ -1,11 +1,13 @@
 //! Statistics, as the frozen dataclasses of `tenantry._stats`.
 
 use pyo3::{
+    exceptions::PyRuntimeError,
+    intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyDict, PyTuple, PyType},
+    types::{PyTuple, PyType},
 };
-use tenantry::{EndpointStats, Event, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
+use tenantry::{AttemptStats, EndpointStats, Event, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
 
 /// A `tenantry.Stats`.
 pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
@@ -38,15 +40,34 @@ pub(crate) fn page<'py>(py: Python<'py>, page: &TenantPage) -> PyResult<Bound<'p
 pub(crate) fn pool<'py>(py: Python<'py>, stats: &PoolStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let endpoints = tuple(py, stats.endpoints(), endpoint)?;
-    let fields = (stats.name(), stats.capacity(), stats.in_flight(), stats.waiting(), endpoints);
+    let (retries, hedges) = (attempts(py, stats.retries())?, attempts(py, stats.hedges())?);
+    let fields =
+        (stats.name(), stats.capacity(), stats.in_flight(), stats.waiting(), endpoints, retries, hedges);
     class(py, &CLASS, "PoolStats")?.call1(fields)
+}
+
+fn attempts(py: Python<'_>, stats: AttemptStats) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    class(py, &CLASS, "AttemptStats")?.call1((stats.passed(), stats.refused()))
 }
 
 fn endpoint<'py>(py: Python<'py>, stats: &EndpointStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let latency = stats.latency().map(|latency| latency.as_secs_f64());
-    let fields =
-        (stats.address(), stats.in_flight(), stats.completed(), stats.failed(), latency, stats.is_ejected());
+    let fields = (
+        stats.address(),
+        stats.in_flight(),
+        stats.completed(),
+        stats.failed(),
+        latency,
+        stats.health().name(),
+        stats.is_overridden(),
+        stats.is_ejected(),
+        stats.requests_left(),
+        stats.cost_left(),
+        stats.returns_in().map(|wait| wait.as_secs_f64()),
+        stats.shadow_ejections(),
+    );
     class(py, &CLASS, "EndpointStats")?.call1(fields)
 }
 
@@ -71,27 +92,10 @@ pub(crate) fn limits<'py>(py: Python<'py>, limits: &[LimitStatus]) -> PyResult<B
     tuple(py, limits, limit).map(Bound::into_any)
 }
 
-/// A dict: `event` names the kind.
-pub(crate) fn event<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyAny>> {
-    let dict = PyDict::new(py);
-    match event {
-        Event::BudgetWarning { tenant, unit, percent, used, amount, ends_unix_s } => {
-            dict.set_item("event", "budget_warning")?;
-            dict.set_item("tenant", tenant)?;
-            dict.set_item("unit", unit)?;
-            dict.set_item("percent", percent)?;
-            dict.set_item("used", used)?;
-            dict.set_item("amount", amount)?;
-            dict.set_item("ends_unix_s", ends_unix_s)?;
-        }
-        Event::Lost { count } => {
-            dict.set_item("event", "lost")?;
-            dict.set_item("count", count)?;
-        }
-        // The core has gained a kind that this binding does not know yet.
-        _ => dict.set_item("event", "other")?,
-    }
-    Ok(dict.into_any())
+/// A list of dicts: `event` names the kind.
+pub(crate) fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(events).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+    py.import(intern!(py, "json"))?.call_method1(intern!(py, "loads"), (text,))
 }
 
 fn tuple<'py, T>(

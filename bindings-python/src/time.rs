@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pyo3::prelude::*;
+use pyo3::{
+    exceptions::{PyOverflowError, PyTypeError, PyValueError},
+    prelude::*,
+};
 use tenantry::{Clock, ManualClock as Core};
 
 use crate::guard::guard;
@@ -16,8 +19,10 @@ pub(crate) struct ManualClock {
 #[pymethods]
 impl ManualClock {
     #[new]
-    fn new() -> Self {
-        Self { core: Core::new() }
+    #[pyo3(signature = (unix=None))]
+    fn new(unix: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let core = unix.map_or_else(|| Ok(Core::new()), |unix| date(unix).map(Core::starting_at))?;
+        Ok(Self { core })
     }
 
     fn advance(&self, nanoseconds: u64) -> PyResult<()> {
@@ -32,4 +37,22 @@ impl ManualClock {
     fn __repr__(&self) -> String {
         format!("ManualClock(now={})", self.now())
     }
+}
+
+/// Seconds since 1970, as far as nanoseconds in 64 bits go.
+fn date(unix: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    let py = unix.py();
+    let wrong = || PyValueError::new_err("unix: give finite seconds since 1970, before the year 2554");
+    let seconds: f64 = unix.extract().map_err(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(py) {
+            wrong()
+        } else if error.is_instance_of::<PyTypeError>(py) {
+            PyTypeError::new_err("unix: give seconds since 1970 as a number")
+        } else {
+            // Its own, from what it ran to be read.
+            error
+        }
+    })?;
+    let date = Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?;
+    if u64::try_from(date.as_nanos()).is_ok() { Ok(date) } else { Err(wrong()) }
 }

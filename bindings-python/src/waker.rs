@@ -49,6 +49,13 @@ impl Wake for LoopWaker {
     fn wake(self: Arc<Self>) {
         // `None`: the interpreter is going down, and nobody waits any more.
         // An error: the loop is closed; its tasks, and with them the request, end when they are collected.
-        Python::try_attach(|py| drop(self.resolve(py)));
+        Python::try_attach(|py| {
+            // A lease may end because an exception empties the stack, and no Python code may run while one is set.
+            let raised = PyErr::take(py);
+            drop(self.resolve(py));
+            if let Some(error) = raised {
+                error.restore(py);
+            }
+        });
     }
 }

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from random import Random
 from typing import Any
 
 import pytest
-from support import ADDRESSES, Make, config
+from support import ADDRESSES, Make, at_rest, config
 
 import tenantry
+
+OUTCOMES: tuple[Any, ...] = ("success", "failure", "overload", "cancelled")
 
 
 def counts(lb: tenantry.Balancer) -> tuple[int, int]:
@@ -52,6 +55,30 @@ def test_a_second_finish_does_nothing_and_says_so(make: Make) -> None:
     assert counts(lb) == (1, 1)
 
 
+def test_only_the_first_finish_is_settled_at_every_level() -> None:
+    pools = {"api": {"endpoints": ["http://10.0.0.1:80"], "capacity": 4}}
+    budget = {"cost": 1_000_000, "per": "30d"}
+    tenants = {"org": {"budget": budget, "max_in_flight": 4}, "acme": {"parent": "org", "budget": budget}}
+    lb = tenantry.Balancer({"pools": pools, "tenants": tenants}, clock=tenantry.ManualClock())
+    draw, settled = Random(7), 0
+    for _ in range(2_000):
+        reserved, actual = draw.randrange(20), draw.choice([None, draw.randrange(60)])
+        lease = lb.try_acquire("acme", cost=reserved)
+        if draw.randrange(4):
+            assert lease.finish(draw.choice(OUTCOMES), cost=actual) is True
+            settled += reserved if actual is None else actual
+        else:
+            with lease:
+                pass
+            settled += reserved
+        for _ in range(draw.randrange(3)):
+            assert lease.finish(draw.choice(OUTCOMES), cost=draw.randrange(1_000)) is False
+        del lease
+    limits = lb.limits_of("acme")
+    assert limits is not None and [limit.used for limit in limits] == [settled, settled]
+    at_rest(lb)
+
+
 @pytest.mark.parametrize(("outcome", "failed"), [("success", 0), ("failure", 1), ("overload", 1), ("cancelled", 0)])
 def test_each_outcome_is_learnt_as_what_it_is(make: Make, outcome: Any, failed: int) -> None:
     lb = make()
@@ -83,7 +110,11 @@ def test_a_cost_above_what_was_reserved_is_charged(make: Make) -> None:
         ({"latency": -0.1}, ValueError, "latency: give finite seconds of zero or more"),
         ({"latency": float("inf")}, ValueError, "latency"),
         ({"retry_after": float("nan")}, ValueError, "retry_after"),
-        ({"cost": -1}, OverflowError, "negative"),
+        ({"outcome": "failure", "cause": "tcp"}, ValueError, "'application', 'gateway', 'connection' or 'timeout'"),
+        ({"cost": -1}, OverflowError, "^cost: give a whole number"),
+        ({"cost": "3"}, TypeError, "^cost: give a whole number .*, not str"),
+        ({"amounts": 3}, TypeError, "^amounts: give a mapping"),
+        ({"amounts": {"input_units": -1}}, OverflowError, r'^amounts\["input_units"\]'),
     ],
 )
 def test_a_bad_outcome_is_an_error_and_the_lease_stays(

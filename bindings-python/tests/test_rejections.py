@@ -152,9 +152,26 @@ def test_the_more_urgent_of_one_tenant_goes_first_and_a_wide_one_takes_its_seats
     polled(late).finish()
 
 
+def test_a_retry_needs_room_in_its_budget_and_a_hedge_in_its_own(make: Make) -> None:
+    none = {"ratio": 0, "per_second": 0}
+    document = config()
+    document["pools"]["api"] |= {"retry": none | {"per_second": 1, "window": "1s"}, "hedge": none}
+    lb = make(document, tenantry.ManualClock())
+    lb.try_acquire("acme", attempt="retry").finish()
+    with pytest.raises(tenantry.RetryBudgetExhausted) as retry:
+        lb.try_acquire("acme", attempt="retry")
+    assert (retry.value.retry_after_ns, retry.value.permanent) == (1_031_250_000, False)
+    with pytest.raises(tenantry.HedgeBudgetExhausted, match="only further requests make room") as hedge:
+        lb.acquire_blocking("acme", attempt="hedge")
+    assert (hedge.value.retry_after_ns, hedge.value.retry_after) == (None, None)
+    stats = lb.pool_stats("api")
+    assert stats is not None
+    assert (stats.retries, stats.hedges) == (tenantry.AttemptStats(1, 1), tenantry.AttemptStats(0, 1))
+
+
 @pytest.mark.parametrize(
     "rejected",
-    [tenantry.RateLimited("wait", 5), tenantry.CostTooHigh("dear", 9), tenantry.Saturated("full"), tenantry.TimedOut("late"), tenantry.WouldTimeOut("later", 7)],
+    [tenantry.RateLimited("wait", 5), tenantry.CostTooHigh("dear", 9), tenantry.Saturated("full"), tenantry.TimedOut("late"), tenantry.WouldTimeOut("later", 7), tenantry.RetryBudgetExhausted("spent", 5), tenantry.HedgeBudgetExhausted("spent", None)],
     ids=lambda rejected: rejected.code,
 )
 def test_a_rejection_crosses_processes(rejected: tenantry.Rejected) -> None:
@@ -163,9 +180,9 @@ def test_a_rejection_crosses_processes(rejected: tenantry.Rejected) -> None:
 
 
 def test_every_rejection_has_its_own_class_and_code() -> None:
-    classes = tenantry.Rejected.__subclasses__()
-    assert len(classes) == len({one.code for one in classes}) == 13
-    assert all(getattr(tenantry, one.__name__) is one for one in classes)
+    classes = [one for one in vars(tenantry).values() if isinstance(one, type) and issubclass(one, tenantry.Rejected) and one is not tenantry.Rejected]
+    assert len(classes) == len({one.code for one in classes}) == 16
+    assert {one.__module__ for one in classes} == {"tenantry"}
 
 
 @pytest.mark.parametrize(
@@ -176,6 +193,10 @@ def test_every_rejection_has_its_own_class_and_code() -> None:
         (lambda lb: lb.try_acquire("acme", "api"), TypeError),
         (lambda lb: lb.try_acquire("acme", key=5), TypeError),
         (lambda lb: lb.try_acquire("acme", cost=-1), OverflowError),
+        (lambda lb: lb.check(5), TypeError),
+        (lambda lb: lb.check("acme", "api"), TypeError),
+        (lambda lb: lb.check("acme", cost="1"), TypeError),
+        (lambda lb: lb.check("acme", cost=2**64), OverflowError),
         (lambda lb: lb.try_acquire("acme", cost=2**64), OverflowError),
         (lambda lb: lb.try_acquire("acme", cost=1.5), TypeError),
         (lambda lb: lb.try_acquire("acme\ud800"), UnicodeEncodeError),
@@ -185,6 +206,8 @@ def test_every_rejection_has_its_own_class_and_code() -> None:
         (lambda lb: lb.acquire_blocking("acme", seats=0), ValueError),
         (lambda lb: lb.try_acquire("acme", seats=2**32), ValueError),
         (lambda lb: lb.try_acquire("acme", seats=1.5), TypeError),
+        (lambda lb: lb.try_acquire("acme", attempt="second"), ValueError),
+        (lambda lb: lb.acquire("acme", attempt=2), TypeError),
         (lambda lb: lb.acquire("acme", timeout=float("nan")), ValueError),
         (lambda lb: lb.acquire("acme", timeout="1"), TypeError),
         (lambda lb: lb.stats(1), TypeError),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ SCENARIOS: list[dict[str, Any]] = (
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario["name"])
 def test_the_answers_are_the_recorded_ones(scenario: dict[str, Any]) -> None:
     assert VECTORS.exists(), "vectors/scenarios.json is part of the repository"
-    replay = Replay(scenario["config"])
+    replay = Replay(scenario["config"], scenario.get("unix_s", 0))
     for number, step in enumerate(scenario["steps"]):
         assert replay.take(step) == step.get("expect"), (number, step)
     at_rest(replay.lb)
@@ -35,8 +36,8 @@ def test_there_are_scenarios() -> None:
 class Replay:
     """A balancer, and what the scenario has named."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.clock = tenantry.ManualClock()
+    def __init__(self, config: dict[str, Any], unix: int) -> None:
+        self.clock = tenantry.ManualClock(unix=unix)
         self.lb = tenantry.Balancer(config, clock=self.clock)
         self.leases: dict[str, tenantry.Lease] = {}
         self.waiting: dict[str, tenantry.Acquire] = {}
@@ -65,8 +66,22 @@ class Replay:
                 # The last reference; whichever it is.
                 assert (self.leases.pop(name, None) or self.waiting.pop(name, None)) is not None
                 return None
+            case {"check": request}:
+                return self.check(request)
+            case {"report": name, "amounts": amounts}:
+                return self.report(name, amounts)
+            case {"limits": tenant}:
+                return [[limit.unit, limit.used] for limit in self.lb.limits_of(tenant) or ()]
+            case {"set_tenant": tenant, "spec": spec}:
+                return updated(lambda: self.lb.set_tenant(tenant, spec))
+            case {"change_endpoints": pool, "changes": changes}:
+                return updated(lambda: self.lb.change_endpoints(pool, changes))
+            case {"token": name}:
+                return self.leases[name].affinity_token
+            case {"remove_tenant": tenant}:
+                return updated(lambda: self.lb.remove_tenant(tenant))
             case {"reconfigure": config}:
-                return self.reconfigure(config)
+                return updated(lambda: self.lb.reconfigure(config))
         raise AssertionError(f"no such step: {step}")
 
     def try_acquire(self, request: dict[str, Any], name: str) -> Any:
@@ -96,20 +111,39 @@ class Replay:
             cost=step.get("cost"),
             latency=None if latency is None else latency / 1e9,
             retry_after=None if retry_after is None else retry_after / 1e9,
+            amounts=step.get("amounts"),
         )
         assert finished
 
-    def reconfigure(self, config: dict[str, Any]) -> Any:
+    def check(self, request: dict[str, Any]) -> Any:
         try:
-            self.lb.reconfigure(config)
-        except tenantry.ConfigError as refused:
-            return {"path": refused.path}
+            self.lb.check(request["tenant"], **options(request))
+        except tenantry.Rejected as rejected:
+            return refusal(rejected)
         return "ok"
+
+    def report(self, name: str, amounts: dict[str, int]) -> Any:
+        try:
+            for dimension, amount in amounts.items():
+                assert self.leases[name].report(dimension, amount)
+        except tenantry.Rejected as rejected:
+            return refusal(rejected)
+        return None
+
+
+def updated(update: Callable[[], bool | None]) -> Any:
+    """What an update has done, or where it is wrong."""
+    try:
+        done = update()
+    except tenantry.ConfigError as refused:
+        return {"path": refused.path}
+    return "ok" if done is None else done
 
 
 def options(request: dict[str, Any]) -> dict[str, Any]:
     """The request's keyword arguments."""
-    return {name: request[name] for name in ("pool", "key", "cost", "priority", "seats") if name in request}
+    names = ("pool", "key", "cost", "priority", "seats", "attempt", "amounts", "affinity", "prefer")
+    return {name: request[name] for name in names if name in request}
 
 
 def refusal(rejected: tenantry.Rejected) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def test_threads_conserve_every_seat(make: Make) -> None:
             try:
                 tenant = dice.choice(["acme", "globex"])
                 lease = lb.try_acquire(tenant) if dice.random() < 0.7 else lb.acquire_blocking(tenant, timeout=0.01)
-            except (tenantry.Saturated, tenantry.TimedOut, tenantry.TooManyInFlight):
+            except (tenantry.Saturated, tenantry.TimedOut, tenantry.WouldTimeOut, tenantry.TooManyInFlight):
                 continue
             done += 1
             most = max(most, lb.stats().pools[0].in_flight) if dice.random() < 0.01 else most

@@ -1,8 +1,11 @@
 //! What happened: for logs and alerts.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
-use crate::sync::Mutex;
+use crate::{
+    condition::{CheckFailure, EjectionReason, HealthOverride},
+    sync::Mutex,
+};
 
 /// Something that whoever runs this should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,134 @@ pub enum Event {
         amount: u64,
         /// When the window ends, in seconds since 1970; `None` where it rolls.
         ends_unix_s: Option<i64>,
+    },
+    /// An endpoint has told that its own limits are spent.
+    UpstreamSpent {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// When it takes requests again, in seconds since 1970, rounded up.
+        until_unix_s: u64,
+    },
+    /// Real requests have shown that an endpoint does not serve: it is left out for a while.
+    EndpointEjected {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// By which rule.
+        reason: EjectionReason,
+        /// What was seen.
+        evidence: String,
+        /// The how manieth ejection in a row it is.
+        ejections: u32,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// An endpoint serves worse than the others, or should be ejected where too many are: for a while it serves only where the others do not suffice.
+    EndpointDegraded {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// By which rule.
+        reason: EjectionReason,
+        /// What was seen.
+        evidence: String,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// A rule in [shadow mode](crate::OutlierSpec::in_shadow) has found an endpoint, and nothing follows from it.
+    OutlierShadowed {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// By which rule.
+        reason: EjectionReason,
+        /// What was seen.
+        evidence: String,
+    },
+    /// A request on probation has succeeded: the endpoint serves again.
+    EndpointReturned {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+    },
+    /// An endpoint has asked to be left alone for a while.
+    EndpointCoolingDown {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// For how long from now on, in milliseconds.
+        for_ms: u64,
+    },
+    /// So many health checks in a row have failed that the endpoint is left out, until as many as that takes succeed.
+    EndpointFailing {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// Why the last of them failed.
+        reason: CheckFailure,
+        /// What was seen then; at most 256 characters.
+        evidence: String,
+        /// How many in a row.
+        failures: u32,
+    },
+    /// So many health checks in a row have succeeded that the endpoint serves, as far as they are concerned.
+    EndpointPassing {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// How many in a row.
+        successes: u32,
+    },
+    /// An operator has [decided](crate::Balancer::override_health) on an endpoint's health, or taken it back.
+    HealthOverridden {
+        /// The pool.
+        pool: String,
+        /// The endpoint's address.
+        endpoint: String,
+        /// What was decided; `None`: its own health counts again.
+        to: Option<HealthOverride>,
+        /// For how long, in milliseconds; `None`: until it is taken back.
+        for_ms: Option<u64>,
+    },
+    /// A discovery has changed a pool's endpoints.
+    EndpointsDiscovered {
+        /// The pool.
+        pool: String,
+        /// What was asked.
+        source: String,
+        /// How many came.
+        added: usize,
+        /// How many went.
+        removed: usize,
+        /// How many the pool has now, its configured ones included.
+        endpoints: usize,
+    },
+    /// A discovery has failed, for the first time in a row: the pool stays as it is.
+    DiscoveryFailed {
+        /// The pool.
+        pool: String,
+        /// What was asked.
+        source: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// A discovery that had failed has a good answer again.
+    DiscoveryRecovered {
+        /// The pool.
+        pool: String,
+        /// What was asked.
+        source: String,
+        /// How often in a row it had failed.
+        failures: u32,
     },
     /// So many older events were dropped, because nobody took them.
     Lost {
@@ -59,6 +190,11 @@ impl Events {
         let lost = (lost > 0).then_some(Event::Lost { count: lost });
         lost.into_iter().chain(events).collect()
     }
+}
+
+/// A duration in whole milliseconds, rounded up, as events tell it.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 const MOST: usize = 1_024;

@@ -36,6 +36,11 @@ impl PeakEwma {
         self.word.store(pack(now, next), Ordering::Relaxed);
     }
 
+    /// Begins anew.
+    pub(crate) fn forget(&self) {
+        self.word.store(0, Ordering::Relaxed);
+    }
+
     /// The average in nanoseconds as of `now`; `None` before the first sample, and when it has decayed below a hundredth, where
     /// it says nothing any more.
     pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {

@@ -21,13 +21,20 @@
 //! ```
 //!
 //! Features (all off by default, none changes behaviour): `config` reads the configuration document from JSON and makes
-//! [`Stats`] serialisable, `toml` and `yaml` read it from those too; `ledger` writes what is used of limits to bytes, and reads it back.
+//! [`Stats`] serialisable, `toml` and `yaml` read it from those too; `ledger` writes what is used of limits to bytes, and reads it back;
+//! `orca` reads [`LoadReport`]s from HTTP headers.
 
 #![forbid(unsafe_code)]
 
 mod admission;
+mod affinity;
+mod attempt;
+mod backoff;
 mod balancer;
+mod condition;
 mod config;
+mod custom;
+mod discovery;
 mod endpoint;
 mod event;
 mod ewma;
@@ -47,22 +54,37 @@ mod strategy;
 mod sync;
 mod tenant;
 mod time;
+mod upstream;
 
-pub use balancer::{Acquire, Balancer, Lease, LimitStatus};
+pub use attempt::Attempt;
+pub use backoff::Backoff;
+pub use balancer::{Acquire, Balancer, Discovery, HealthCheck, HealthChecks, Lease, LimitStatus, Probes};
+pub use condition::{CheckFailure, EjectionReason, HealthOverride, HealthState};
 #[cfg(feature = "config")]
 pub use config::Format;
 pub use config::{
-    AdaptiveSpec, AimdSpec, Amount, Budget, BudgetPeriod, CapacitySpec, CodelSpec, Config, ConfigError,
-    EndpointSpec, Gradient2Spec, GradientSpec, OutlierSpec, PoolSpec, QueueOrder, QueueSpec, Rate, RateUnit,
-    SeatsSpec, StrategySpec, TenantSpec, UnknownTenants, VegasSpec,
+    AdaptiveSpec, AimdSpec, Amount, AttemptsSpec, Budget, BudgetPeriod, CapacitySpec, CheckKind, CheckScheme,
+    CodelSpec, Config, ConfigError, CooldownScope, CooldownSpec, CustomSpec, DiscoverySpec, EndpointChange,
+    EndpointSpec, FailurePercentageSpec, Gradient2Spec, GradientSpec, Grant, HealthCheckSpec, HttpCheck,
+    InitialHealth, KetamaSpec, LatencyOutlierSpec, LeastLoadedSpec, LoadKind, MaglevSpec, OutlierSpec,
+    P2cSpec, PoolSpec, PrequalSpec, QueueOrder, QueueSpec, Rate, RateUnit, RendezvousSpec, RingSpec,
+    RoundRobinSpec, SeatsSpec, SlowStartSpec, StrategySpec, SubsetSpec, SuccessRateSpec, TenantSpec,
+    TiersSpec, UnknownTenants, VegasSpec, WeightedSpec,
 };
+pub use custom::{Candidate, Candidates, Strategy};
+pub use discovery::{DiscoveryFailure, DiscoveryStatus};
 pub use endpoint::Endpoint;
 pub use event::Event;
 pub use id::TenantHandle;
 #[cfg(feature = "ledger")]
 pub use ledger::{Ledger, LedgerError, LedgerStore, Restored};
-pub use outcome::{Outcome, OutcomeKind};
+#[cfg(feature = "orca")]
+pub use load::LoadReportError;
+pub use load::{Begun, LoadReport, ProbeReport, ServerLoad};
+pub use outcome::{FailureCause, Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;
-pub use stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
+pub use stats::{AttemptStats, EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
+pub use strategy::Probe;
 pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};
+pub use upstream::{UpstreamLimit, UpstreamReport};

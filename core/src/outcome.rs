@@ -19,6 +19,29 @@ pub enum OutcomeKind {
     Cancelled,
 }
 
+/// Who failed, as far as the caller can tell: all but the first count as [gateway failures](crate::OutlierSpec::with_consecutive_gateway_failures).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FailureCause {
+    /// The endpoint answered, with an error of its own (HTTP 500), or nothing is known. The default.
+    #[default]
+    Application,
+    /// Something in front of the endpoint answered for it (HTTP 502, 504).
+    Gateway,
+    /// There was no connection, or it broke.
+    Connection,
+    /// There was no answer in time.
+    Timeout,
+}
+
+impl FailureCause {
+    /// Whether the endpoint itself did not answer.
+    #[must_use]
+    pub const fn is_gateway(self) -> bool {
+        !matches!(self, Self::Application)
+    }
+}
+
 /// What a [`Lease`](crate::Lease) is finished with: the kind, and what was measured.
 ///
 /// ```
@@ -35,11 +58,12 @@ pub struct Outcome {
     latency: Option<Duration>,
     cost: Option<u64>,
     retry_after: Option<Duration>,
+    cause: FailureCause,
 }
 
 impl Outcome {
     const fn new(kind: OutcomeKind) -> Self {
-        Self { kind, latency: None, cost: None, retry_after: None }
+        Self { kind, latency: None, cost: None, retry_after: None, cause: FailureCause::Application }
     }
 
     /// The endpoint did its work.
@@ -87,6 +111,13 @@ impl Outcome {
         self
     }
 
+    /// Who failed; counts for [`Outcome::failure`].
+    #[must_use]
+    pub const fn with_cause(mut self, cause: FailureCause) -> Self {
+        self.cause = cause;
+        self
+    }
+
     /// The kind.
     #[must_use]
     pub const fn kind(&self) -> OutcomeKind {
@@ -109,5 +140,11 @@ impl Outcome {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Who failed, where it is a failure.
+    #[must_use]
+    pub const fn cause(&self) -> FailureCause {
+        self.cause
     }
 }

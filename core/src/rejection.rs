@@ -38,6 +38,17 @@ pub enum Rejection {
         /// The same request passes after this long, and not a nanosecond before, if nothing else happens.
         retry_after: Duration,
     },
+    /// The tenant has made as many retries in this pool as its requests there allow.
+    RetryBudgetExhausted {
+        /// The same request passes after this long, and not a nanosecond before, if nothing else happens; `None`: only further
+        /// requests that are no retries make room, time alone does not.
+        retry_after: Option<Duration>,
+    },
+    /// The tenant has made as many hedges in this pool as its requests there allow.
+    HedgeBudgetExhausted {
+        /// As for [`RetryBudgetExhausted`](Self::RetryBudgetExhausted).
+        retry_after: Option<Duration>,
+    },
     /// The request declares an amount of something that is no dimension of the configuration.
     UnknownDimension,
     /// The tenant has as many requests inside (waiting or in flight) as it may.
@@ -56,11 +67,28 @@ pub enum Rejection {
         /// How much longer than its deadline allows it would wait.
         retry_after: Duration,
     },
+    /// The limits of the endpoints themselves, configured or told by them, are spent: nobody gets in.
+    UpstreamLimited {
+        /// The same request passes after this long, and not a nanosecond before, if nothing else happens.
+        retry_after: Duration,
+    },
     /// The pool has no endpoint that can serve.
     NoEndpoint,
 }
 
 impl Rejection {
+    /// Whether it is the pool that cannot serve, whoever asks: another pool may.
+    pub(crate) const fn is_of_the_pool(&self) -> bool {
+        matches!(
+            self,
+            Self::Saturated
+                | Self::QueueFull
+                | Self::WouldTimeOut { .. }
+                | Self::UpstreamLimited { .. }
+                | Self::NoEndpoint
+        )
+    }
+
     /// The variant's name as a stable code: what Node's `code` and HTTP problem bodies carry.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -71,12 +99,15 @@ impl Rejection {
             Self::RateLimited { .. } => "RATE_LIMITED",
             Self::CostTooHigh { .. } => "COST_TOO_HIGH",
             Self::BudgetExhausted { .. } => "BUDGET_EXHAUSTED",
+            Self::RetryBudgetExhausted { .. } => "RETRY_BUDGET_EXHAUSTED",
+            Self::HedgeBudgetExhausted { .. } => "HEDGE_BUDGET_EXHAUSTED",
             Self::UnknownDimension => "UNKNOWN_DIMENSION",
             Self::TooManyInFlight { .. } => "TOO_MANY_IN_FLIGHT",
             Self::Saturated => "SATURATED",
             Self::QueueFull => "QUEUE_FULL",
             Self::TimedOut => "TIMED_OUT",
             Self::WouldTimeOut { .. } => "WOULD_TIME_OUT",
+            Self::UpstreamLimited { .. } => "UPSTREAM_LIMITED",
             Self::NoEndpoint => "NO_ENDPOINT",
         }
     }
@@ -87,7 +118,11 @@ impl Rejection {
         match self {
             Self::RateLimited { retry_after }
             | Self::BudgetExhausted { retry_after }
+            | Self::UpstreamLimited { retry_after }
             | Self::WouldTimeOut { retry_after } => Some(*retry_after),
+            Self::RetryBudgetExhausted { retry_after } | Self::HedgeBudgetExhausted { retry_after } => {
+                *retry_after
+            }
             _ => None,
         }
     }
@@ -121,6 +156,8 @@ impl fmt::Display for Rejection {
             Self::BudgetExhausted { retry_after } => {
                 write!(f, "the tenant's budget is spent; it returns in {retry_after:?}")
             }
+            Self::RetryBudgetExhausted { retry_after } => write_spent(f, "retries", *retry_after),
+            Self::HedgeBudgetExhausted { retry_after } => write_spent(f, "hedges", *retry_after),
             Self::UnknownDimension => f.write_str("the request declares an amount of no known dimension"),
             Self::TooManyInFlight { limit } => {
                 write!(f, "the tenant, or a parent of it, has the {limit} requests inside that it may have")
@@ -131,9 +168,23 @@ impl fmt::Display for Rejection {
             Self::WouldTimeOut { retry_after } => {
                 write!(f, "the request would wait {retry_after:?} longer for a seat than its deadline allows")
             }
+            Self::UpstreamLimited { retry_after } => {
+                write!(
+                    f,
+                    "the limits of the pool's endpoints are spent; the first returns in {retry_after:?}"
+                )
+            }
             Self::NoEndpoint => f.write_str("the pool has no endpoint that can serve"),
         }
     }
 }
 
 impl error::Error for Rejection {}
+
+fn write_spent(f: &mut fmt::Formatter<'_>, what: &str, retry_after: Option<Duration>) -> fmt::Result {
+    write!(f, "the tenant's budget for {what} in this pool is spent; ")?;
+    match retry_after {
+        Some(wait) => write!(f, "it returns in {wait:?}"),
+        None => f.write_str("only further requests make room"),
+    }
+}

@@ -24,6 +24,15 @@ pub(crate) const fn two_below(draw: u64, bound: u32) -> (u32, u32) {
     if second >= first { (first, second + 1) } else { (first, second) }
 }
 
+/// A hash of bytes that is the same in every process: for choices that all instances should make alike.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    bytes.chunks(8).fold(bytes.len() as u64, |state, chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        draw(state, u64::from_le_bytes(word))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,11 @@
 //!
 //! Every lock-free type of this crate imports from here, so that `--cfg loom` checks the code that ships.
 
+use std::{
+    panic::{self, AssertUnwindSafe},
+    task::Waker,
+};
+
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 #[cfg(not(loom))]
@@ -44,6 +49,12 @@ impl<T> Mutex<T> {
             Err(std::sync::TryLockError::WouldBlock) => None,
         }
     }
+}
+
+/// Wakes one waiter. A waker that panics is its executor's trouble: it must not cost anybody else their wake-up, nor stop the
+/// request that happened to free a seat, so it goes no further (the panic hook has reported it).
+pub(crate) fn wake(waker: Waker) {
+    drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake())));
 }
 
 /// Keeps what two threads write apart: one cache line, and its prefetched neighbour.

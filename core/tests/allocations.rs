@@ -8,8 +8,8 @@ use std::{
 };
 
 use tenantry::{
-    Balancer, CapacitySpec, Config, EndpointSpec, Outcome, PoolSpec, Rate, Request, StrategySpec, TenantSpec,
-    UnknownTenants,
+    Balancer, CapacitySpec, Config, EndpointSpec, KetamaSpec, LoadKind, MaglevSpec, Outcome, P2cSpec,
+    PoolSpec, PrequalSpec, Rate, RendezvousSpec, Request, RingSpec, StrategySpec, TenantSpec, UnknownTenants,
 };
 
 struct Counting;
@@ -60,9 +60,22 @@ fn balancer(strategy: StrategySpec, capacity: CapacitySpec) -> Balancer {
 
 #[test]
 fn a_decision_allocates_nothing() {
-    for strategy in [StrategySpec::P2c, StrategySpec::RoundRobin] {
+    for strategy in [
+        StrategySpec::p2c(),
+        StrategySpec::from(P2cSpec::new().with_choices(5).with_load(LoadKind::Reported)),
+        StrategySpec::least_loaded(),
+        StrategySpec::round_robin(),
+        StrategySpec::Random,
+        StrategySpec::weighted(),
+        PrequalSpec::new().into(),
+        KetamaSpec::new().into(),
+        RingSpec::new().with_bounded(1.25).into(),
+        MaglevSpec::new().into(),
+        MaglevSpec::new().with_bounded(1.25).into(),
+        RendezvousSpec::new().into(),
+    ] {
         for capacity in [CapacitySpec::fixed(64), CapacitySpec::adaptive()] {
-            let balancer = balancer(strategy, capacity);
+            let balancer = balancer(strategy.clone(), capacity);
             let request = Request::new("acme").pool("api").key(b"user-7").cost(3);
             let finish = |outcome| {
                 let lease = balancer.try_acquire(&request).expect("there is room");
@@ -110,7 +123,7 @@ fn each_limited_parent_costs_one_small_block_and_others_nothing() {
 
 #[test]
 fn a_refusal_allocates_nothing() {
-    let balancer = balancer(StrategySpec::P2c, CapacitySpec::fixed(64));
+    let balancer = balancer(StrategySpec::p2c(), CapacitySpec::fixed(64));
     let asks = |tenant, pool| balancer.try_acquire(&Request::new(tenant).pool(pool)).is_ok();
     assert!(asks("made-by-template", "api"), "the first of one a second");
     let count = allocations(|| {
@@ -125,7 +138,7 @@ fn a_refusal_allocates_nothing() {
 
 #[test]
 fn waiting_that_does_not_have_to_wait_allocates_nothing() {
-    let balancer = balancer(StrategySpec::P2c, CapacitySpec::fixed(64));
+    let balancer = balancer(StrategySpec::p2c(), CapacitySpec::fixed(64));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let mut once = || {
         let mut acquire = balancer.acquire(Request::new("acme").pool("api"));
@@ -137,4 +150,30 @@ fn waiting_that_does_not_have_to_wait_allocates_nothing() {
     };
     once();
     assert_eq!(allocations(|| (0..1_000).for_each(|_| once())), 0);
+}
+
+#[test]
+fn a_tenant_that_retries_allocates_once_and_its_neighbour_never() {
+    let balancer = Balancer::new(
+        Config::new()
+            .with_pool("api", PoolSpec::new(["x"]).with_capacity(CapacitySpec::fixed(64)))
+            .with_tenant("retries", TenantSpec::new())
+            .with_tenant("never", TenantSpec::new()),
+    )
+    .expect("the configuration is right");
+    let ask = |request: Request<'_>| {
+        if let Ok(lease) = balancer.try_acquire(&request) {
+            lease.finish(Outcome::failure());
+        }
+    };
+    ask(Request::new("never"));
+    assert!(allocations(|| ask(Request::new("retries").retry())) > 0, "its budget is made");
+    let count = allocations(|| {
+        for _ in 0..1_000 {
+            ask(Request::new("never"));
+            ask(Request::new("retries"));
+            ask(Request::new("retries").retry());
+        }
+    });
+    assert_eq!(count, 0);
 }

@@ -6,12 +6,13 @@ use std::{fs, path::Path};
 const COLUMNS: &[&[&str]] = &[
     &["sync"],
     &["time"],
-    &["outcome", "rejection", "rng", "ewma", "event", "id"],
-    &["request", "stats"],
+    &["condition"],
+    &["outcome", "attempt", "upstream", "rejection", "rng", "ewma", "event", "id", "affinity"],
+    &["request", "stats", "custom", "backoff"],
     &["load", "health", "limit"],
     &["ledger"],
     &["config"],
-    &["endpoint"],
+    &["endpoint", "discovery"],
     &["strategy"],
     &["pool"],
     &["admission"],
@@ -146,7 +147,7 @@ fn code(text: &str) -> String {
 #[test]
 fn a_folders_mod_holds_no_algorithm() {
     for (path, text) in core_sources().into_iter().filter(|(path, _)| path.ends_with("mod.rs")) {
-        assert!(text.lines().count() <= 80, "{path} is longer than docs, a trait and re-exports need");
+        assert!(text.lines().count() <= 100, "{path} is longer than docs, a trait and re-exports need");
         assert!(text.starts_with("//!"), "{path} opens without saying what the folder is");
     }
 }

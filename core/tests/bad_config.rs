@@ -52,14 +52,81 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "[pools.api]\nendpoints = []\nstrategy = 'fastest'",
         "pools.api.strategy",
         r#""fastest""#,
-        "\"p2c\" or \"round_robin\"",
+        "\"weighted\", \"ketama\", \"ring\", \"maglev\", \"rendezvous\" or \"prequal\"",
     ),
     (
-        "[pools.api]\nendpoints = []\nstrategy = { kind = 'x' }",
-        "pools.api.strategy",
-        r#"{"kind":"x"}"#,
-        "\"p2c\"",
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'maglev', size = 65536 }",
+        "pools.api.strategy.size",
+        "65536",
+        "65537 is the next",
     ),
+    (
+        "[pools.api]\nendpoints = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']\nstrategy = { kind = 'maglev', size = 7 }",
+        "pools.api.strategy.size",
+        "7",
+        "at least the number of endpoints: 11 is the next",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'maglev', size = 5000077 }",
+        "pools.api.strategy.size",
+        "5000077",
+        "from 2 to 5000011",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'ring', min_size = 20, max_size = 10 }",
+        "pools.api.strategy.min_size",
+        "20",
+        "at most the max_size, 10",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'ring', max_size = 8388609 }",
+        "pools.api.strategy.max_size",
+        "8388609",
+        "from 1 to 8388608",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'ketama', bounded = 125 }",
+        "pools.api.strategy.bounded",
+        "125",
+        "from 1.0 to 10.0",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'rendezvous', bounded = '99%' }",
+        "pools.api.strategy.bounded",
+        "0.99",
+        "from 1.0 to 10.0",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'ketama', bounded = 'much' }",
+        "pools.api.strategy",
+        r#"{"bounded":"much","kind":"ketama"}"#,
+        "a factor such as 1.25, or a percentage",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'ketama', size = 7 }",
+        "pools.api.strategy",
+        r#"{"kind":"ketama","size":7}"#,
+        "`bounded`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = 'ketama'\nslow_start = '10s'",
+        "pools.api.slow_start",
+        "",
+        "leave it out",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'prequal', quantil = 0.5 }",
+        "pools.api.strategy",
+        r#"{"kind":"prequal","quantil":0.5}"#,
+        "`quantile`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'prequal', max_age = 1 }",
+        "pools.api.strategy",
+        r#"{"kind":"prequal","max_age":1}"#,
+        "a duration",
+    ),
+    ("[pools.api]\nendpoints = []\nstrategy = { kind = 'x' }", "pools.api.strategy.kind", r#""x""#, "`p2c`"),
     ("[pools.api]\nendpoints = []\ncapacity = 0", "pools.api.capacity", "0", "a number of seats from 1 on"),
     ("[pools.api]\nendpoints = []\ncapacity = 'lots'", "pools.api.capacity", r#""lots""#, "\"adaptive\""),
     (
@@ -129,10 +196,55 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "each address once",
     ),
     (
-        "[pools.api]\nendpoints = [{ address = 'a', weight = 0 }]",
-        "pools.api.endpoints[0].weight",
+        "[pools.api]\nendpoints = [{ address = 'a', priority = 128 }]",
+        "pools.api.endpoints[0].priority",
+        "128",
+        "from 0 to 127",
+    ),
+    (
+        "[pools.api]\nendpoints = [{ address = 'a', zone = '' }]",
+        "pools.api.endpoints[0].zone",
+        r#""""#,
+        "1 to 64 bytes",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nsubset = { size = 2, instance = 3, instances = 3 }",
+        "pools.api.subset.instance",
+        "3",
+        "from 0 to 2",
+    ),
+    ("[pools.api]\nendpoints = []\nzone = ''", "pools.api.zone", r#""""#, "1 to 64 bytes"),
+    ("[pools.api]\nendpoints = []\nfallback = 'b'", "pools.api.fallback", r#""b""#, "name one of the pools"),
+    (
+        "[pools.a]\nendpoints = []\nfallback = 'b'\n[pools.b]\nendpoints = []\nfallback = 'a'",
+        "pools.a.fallback",
+        r#""b""#,
+        "without a circle",
+    ),
+    ("[pools.api]\nendpoints = []\ntiers = { panic = 101 }", "pools.api.tiers.panic", "101", "from 0 to 100"),
+    (
+        "[pools.api]\nendpoints = []\ntiers = { overprovisioning = 0.5 }",
+        "pools.api.tiers.overprovisioning",
+        "0.5",
+        "from 1.0 to 100.0",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nlatency_decay = '10ms'",
+        "pools.api.latency_decay",
+        r#""10ms""#,
+        "from 100ms to 3600s",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nslow_start = 'soon'",
+        "pools.api.slow_start",
+        r#""soon""#,
+        "a duration such as",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nslow_start = { window = '30s', aggression = 0.0 }",
+        "pools.api.slow_start.aggression",
         "0",
-        "from 1 on",
+        "from 0.1 to 100.0",
     ),
     (
         "[pools.api]\nendpoints = []\nqueue = { timeout = 5 }",
@@ -145,6 +257,103 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "pools.api.queue.timeout",
         r#""5 weeks""#,
         "units:",
+    ),
+    // Health checks.
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = 'healthz' }",
+        "pools.api.health.probe.http",
+        r#""healthz""#,
+        "plain characters",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { every = '5s' } }",
+        "pools.api.health.probe",
+        r#"{"every":"5s"}"#,
+        "exactly one of",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', tcp = true } }",
+        "pools.api.health.probe",
+        r#"{"http":"/","tcp":true}"#,
+        "exactly one of",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { tcp = true, body = 'ok' } }",
+        "pools.api.health.probe",
+        r#"{"body":"ok","tcp":true}"#,
+        "of checks by HTTP",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { tcp = true, scheme = 'https' } }",
+        "pools.api.health.probe.scheme",
+        "",
+        "leave it out",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', status = '600' } }",
+        "pools.api.health.probe.status",
+        r#""600""#,
+        "200-399",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', status = '200-99' } }",
+        "pools.api.health.probe.status",
+        r#""200-99""#,
+        "from 100 to 599",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', headers = { Host = 'x' } } }",
+        "pools.api.health.probe.headers.Host",
+        r#""Host""#,
+        "a key of its own",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', method = 'HEAD', body = 'ok' } }",
+        "pools.api.health.probe.body",
+        r#""ok""#,
+        "HEAD has no body",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', evry = '5s' } }",
+        "pools.api.health.probe.evry",
+        r#""5s""#,
+        "`every`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', every = '0s' } }",
+        "pools.api.health.probe.every",
+        r#""0ns""#,
+        "from 1ms",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', jitter = 0.6 } }",
+        "pools.api.health.probe.jitter",
+        "0.6",
+        "from 0.0 to 0.5",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', rise = 0 } }",
+        "pools.api.health.probe.rise",
+        "0",
+        "from 1 to 1000",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { http = '/', port = 0 } }",
+        "pools.api.health.probe.port",
+        "0",
+        "",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { custom = '' } }",
+        "pools.api.health.probe.custom",
+        r#""""#,
+        "whoever runs the checks knows",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { probe = { tls = true, server_name = 'a b' } }",
+        "pools.api.health.probe.server_name",
+        r#""a b""#,
+        "a host's name",
     ),
     (
         "[pools.api]\nendpoints = []\nhealth = { outlier = { consecutive_failures = 0 } }",
@@ -164,7 +373,116 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         r#""3s""#,
         "at least as long",
     ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { consecutive_gateway_failures = 0 } }",
+        "pools.api.health.outlier.consecutive_gateway_failures",
+        "0",
+        "leave it out",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { interval = '10ms' } }",
+        "pools.api.health.outlier.interval",
+        r#""10ms""#,
+        "from 100ms to 86400s",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { min_available = 0 } }",
+        "pools.api.health.outlier.min_available",
+        "0",
+        "from 1 to 1000000",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { min_avaliable = 2 } }",
+        "pools.api.health.outlier.min_avaliable",
+        "2",
+        "`min_available`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { shadow = 'yes' } }",
+        "pools.api.health.outlier.shadow",
+        r#""yes""#,
+        "boolean",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = 'on' } }",
+        "pools.api.health.outlier.success_rate",
+        r#""on""#,
+        r#""off", or a table { factor"#,
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { factor = -1.0 } } }",
+        "pools.api.health.outlier.success_rate.factor",
+        "0",
+        "from",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { factor = 101.0 } } }",
+        "pools.api.health.outlier.success_rate.factor",
+        "101",
+        "from 0.1 to 100.0",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { min_endpoints = 1 } } }",
+        "pools.api.health.outlier.success_rate.min_endpoints",
+        "1",
+        "from 2 to",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { min_requests = 0 } } }",
+        "pools.api.health.outlier.success_rate.min_requests",
+        "0",
+        "from 1 to",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { threshold = 3 } } }",
+        "pools.api.health.outlier.success_rate.threshold",
+        "3",
+        "`factor`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { failure_percentage = 0 } }",
+        "pools.api.health.outlier.failure_percentage.threshold",
+        "0",
+        "from 1 to 100",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { failure_percentage = 101 } }",
+        "pools.api.health.outlier.failure_percentage.threshold",
+        "101",
+        "from 1 to 100",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { failure_percentage = 'none' } }",
+        "pools.api.health.outlier.failure_percentage",
+        r#""none""#,
+        "a percentage such as 30",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { failure_percentage = { threshold = 30, min_requests = 0 } } }",
+        "pools.api.health.outlier.failure_percentage.min_requests",
+        "0",
+        "from 1 to",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { latency = { factor = 1.0 } } }",
+        "pools.api.health.outlier.latency.factor",
+        "1",
+        "from 1.5 to 1000.0",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { latency = { floor = '25h' } } }",
+        "pools.api.health.outlier.latency.floor",
+        r#""90000s""#,
+        "to 86400s",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhealth = { outlier = { latency = 5 } }",
+        "pools.api.health.outlier.latency",
+        "5",
+        r#""off", or a table { factor = 5.0"#,
+    ),
     ("[tenants.acme]\nweight = 0", "tenants.acme.weight", "0", "from 1 to 1000000"),
+    ("[tenants.acme]\nshard = 0", "tenants.acme.shard", "0", "at least 1"),
     ("[tenants.acme]\nmax_in_flight = 0", "tenants.acme.max_in_flight", "0", "at least 1"),
     ("[tenants.acme]\nrate = 'fast'", "tenants.acme.rate", r#""fast""#, "\"100/s\""),
     ("[tenants.acme]\nrate = ['1/s', '0/s']", "tenants.acme.rate[1].requests", "0", "at least 1"),
@@ -271,6 +589,62 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "",
         "tenants.org",
     ),
+    // Retries and hedges.
+    ("[pools.api]\nendpoints = []\nretry = 0.2", "pools.api.retry", "0.2", "a table"),
+    (
+        "[pools.api]\nendpoints = []\nretry = { percent = 20 }",
+        "pools.api.retry.percent",
+        "20",
+        "`ratio`, `per_second`, `window`",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nretry = { ratio = -0.1 }",
+        "pools.api.retry.ratio",
+        "-0.1",
+        "a ratio from 0 to 1000",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nretry = { ratio = 1001 }",
+        "pools.api.retry.ratio",
+        "1001",
+        "a ratio from 0 to 1000",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhedge = { ratio = 0.1234567 }",
+        "pools.api.hedge.ratio",
+        "0.1234567",
+        "at most six digits after the point",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhedge = { ratio = 'a fifth' }",
+        "pools.api.hedge.ratio",
+        "\"a fifth\"",
+        "such as 0.2 or \"20%\"",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nretry = { per_second = 1000001 }",
+        "pools.api.retry.per_second",
+        "1000001",
+        "at most 1000000",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nretry = { window = '0s' }",
+        "pools.api.retry.window",
+        "\"0ns\"",
+        "from 1s to 60s",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nretry = { window = '61s' }",
+        "pools.api.retry.window",
+        "\"61s\"",
+        "from 1s to 60s",
+    ),
+    (
+        "[pools.api]\nendpoints = []\nhedge = { window = '1500500us' }",
+        "pools.api.hedge.window",
+        "\"1.5005s\"",
+        "whole milliseconds",
+    ),
     // The queue, and endpoints' caps.
     (
         "[pools.api]\nendpoints = []\nqueue = { order = 'lifo' }",
@@ -351,6 +725,43 @@ fn text_that_is_not_of_the_format_is_refused_and_so_is_a_key_that_stands_twice()
         let error = Config::from_text(text, format).expect_err(text);
         assert_eq!(error.path(), ".", "{text}: {error}");
         assert!(!error.fix().is_empty() && !error.to_string().contains('\n'), "{error}");
+    }
+}
+
+/// Documents with something wrong at the keys that sign sessions.
+const SECRET: &[(Format, &str)] = &[
+    (Format::Json, r#"{"affinity":{"keys":"topsecrettopsecret"}}"#),
+    (Format::Json, r#"{"affinity":{"keys":["topsecret"]}}"#),
+    (Format::Json, r#"{"affinity":{"keys":[["topsecrettopsecret"]]}}"#),
+    (Format::Json, r#"{"affinity":"topsecrettopsecret"}"#),
+    (Format::Json, r#"{"affinity":["topsecrettopsecret"]}"#),
+    (Format::Json, r#"{"affinity":{"key":"topsecrettopsecret"}}"#),
+    (Format::Json, r#"{"affinity":{"keys":["topsecrettopsecret]}}"#),
+    (Format::Json, r#"{"affinity":{"keys":"so, expected topsecrettopsecret"}}"#),
+    (Format::Json, r#"[{"affinity":{"keys":["topsecrettopsecret"]}}]"#),
+    (Format::Toml, "[affinity]\nkey = 'topsecrettopsecret'"),
+    (Format::Toml, "affinity = 'topsecrettopsecret'"),
+    (Format::Toml, "[affinity]\nkeys = [\"topsecrettopsecret]"),
+    (Format::Toml, "[affinity]\nkeys = [topsecrettopsecret]"),
+    (Format::Toml, "[affinity]\nkeys = ['topsecrettopsecret'"),
+    (Format::Yaml, "affinity: topsecrettopsecret"),
+    (Format::Yaml, "affinity:\n  key: topsecrettopsecret"),
+    (Format::Yaml, "affinity:\n  keys: [\"topsecrettopsecret]"),
+    (Format::Yaml, "affinity:\n  keys: [topsecrettopsecret"),
+    (Format::Yaml, "affinity:\n  keys: [!!int topsecrettopsecret]"),
+    (Format::Yaml, "affinity:\n  keys: [!!float topsecrettopsecret]"),
+    (Format::Yaml, "affinity:\n  keys: [!!binary topsecrettopsecre]"),
+    (Format::Yaml, "affinity:\n  keys: *topsecrettopsecret"),
+    (Format::Yaml, "affinity:\n  keys: [\"\\qtopsecrettopsecret\"]"),
+];
+
+#[test]
+fn no_error_about_the_keys_that_sign_sessions_shows_one() {
+    for (format, text) in SECRET {
+        let error = Config::from_text(text, *format).expect_err(text);
+        for shown in [error.to_string(), format!("{error:?}")] {
+            assert!(!shown.contains("topsecret"), "{text}: {shown}");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use std::{
 use proptest::prelude::*;
 use tenantry::{
     Acquire, Balancer, CapacitySpec, Config, EndpointSpec, Lease, ManualClock, Outcome, OutlierSpec,
-    PoolSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
+    PoolSpec, PrequalSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
 };
 
 fn pool(caps: &[u32]) -> PoolSpec {
@@ -68,7 +68,7 @@ fn each_end_hands_its_place_to_the_next_at_once() {
 
 #[test]
 fn threads_racing_for_single_places_never_share_one_and_all_are_served() {
-    for strategy in [StrategySpec::P2c, StrategySpec::RoundRobin] {
+    for strategy in [StrategySpec::p2c(), StrategySpec::round_robin(), PrequalSpec::new().into()] {
         let spec = pool(&[1, 1, 2]).with_strategy(strategy).with_capacity(CapacitySpec::fixed(100));
         let balancer = Balancer::new(config(spec)).expect("it is valid");
         let inside: [AtomicU32; 3] = Default::default();

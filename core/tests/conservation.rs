@@ -16,8 +16,8 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, CapacitySpec, Config, Lease, ManualClock, Outcome, PoolSpec, QueueSpec, Rate, Request,
-    Stats, StrategySpec, TenantSpec, TenantStats, UnknownTenants,
+    Acquire, Balancer, CapacitySpec, Config, Lease, ManualClock, Outcome, PoolSpec, PrequalSpec, QueueSpec,
+    Rate, Request, Stats, StrategySpec, TenantSpec, TenantStats, UnknownTenants,
 };
 
 const TENANTS: [&str; 6] = ["a", "b", "c", "made-1", "made-2", "made-3"];
@@ -28,10 +28,10 @@ fn config(variant: u32) -> Config {
     let pool = |capacity, endpoints: &[&str]| {
         PoolSpec::new(endpoints.iter().copied())
             .with_capacity(CapacitySpec::fixed(capacity))
-            .with_strategy(if variant.is_multiple_of(2) {
-                StrategySpec::P2c
-            } else {
-                StrategySpec::RoundRobin
+            .with_strategy(match variant % 3 {
+                0 => StrategySpec::p2c(),
+                1 => StrategySpec::round_robin(),
+                _ => PrequalSpec::new().into(),
             })
             .with_queue(QueueSpec::new().with_per_tenant(8).with_total(12))
     };

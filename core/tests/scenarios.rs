@@ -8,7 +8,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tenantry::{Acquire, Balancer, Config, Format, Lease, ManualClock, Outcome, Rejection, Request};
+use tenantry::{
+    Acquire, Attempt, Balancer, Config, EndpointChange, Format, Lease, ManualClock, Outcome, Rejection,
+    Request, TenantSpec,
+};
 
 #[test]
 fn every_scenario_gives_the_recorded_answers() {
@@ -31,7 +34,7 @@ struct Replay {
 
 impl Replay {
     fn of(scenario: &Value) -> Self {
-        let clock = ManualClock::new();
+        let clock = ManualClock::starting_at(Duration::from_secs(scenario["unix_s"].as_u64().unwrap_or(0)));
         let balancer =
             Balancer::with_clock(config(&scenario["config"]).expect("a usable configuration"), clock.clone());
         Self {
@@ -62,10 +65,12 @@ impl Replay {
         if let Some(nanos) = step["advance_ns"].as_u64() {
             self.clock.advance(Duration::from_nanos(nanos));
         } else if step.get("acquire").is_some() {
-            let result = self.balancer.try_acquire_owned(&request(&step["acquire"]));
+            let amounts = amounts(&step["acquire"]);
+            let result = self.balancer.try_acquire_owned(&request(&step["acquire"]).amounts(&amounts));
             return self.keep(step["as"].as_str().unwrap_or("unnamed"), result);
         } else if step.get("wait").is_some() {
-            let acquire = self.balancer.acquire_owned(request(&step["wait"]));
+            let amounts = amounts(&step["wait"]);
+            let acquire = self.balancer.acquire_owned(request(&step["wait"]).amounts(&amounts));
             self.waiting.insert(text(&step["as"]).to_owned(), acquire);
         } else if let Some(name) = step["poll"].as_str() {
             let acquire = self.waiting.get_mut(name).expect("it waits");
@@ -75,7 +80,9 @@ impl Replay {
             self.waiting.remove(name);
             return self.keep(name, result);
         } else if let Some(name) = step["finish"].as_str() {
-            self.leases.remove(name).expect("a lease").finish(outcome(step));
+            let mut lease = self.leases.remove(name).expect("a lease");
+            lease.report(&amounts(step)).expect("known dimensions");
+            lease.finish(outcome(step));
         } else if let Some(name) = step["first_byte"].as_str() {
             self.leases.get_mut(name).expect("a lease").first_byte();
         } else if let Some(name) = step["drop"].as_str() {
@@ -84,12 +91,43 @@ impl Replay {
                 "{name} is neither"
             );
         } else {
-            return match config(&step["reconfigure"]).and_then(|config| self.balancer.reconfigure(config)) {
-                Ok(()) => json!("ok"),
-                Err(error) => json!({ "path": error.path() }),
-            };
+            return self.limits_or_update(step);
         }
         Value::Null
+    }
+
+    fn limits_or_update(&mut self, step: &Value) -> Value {
+        if step.get("check").is_some() {
+            let amounts = amounts(&step["check"]);
+            let verdict = self.balancer.check(&request(&step["check"]).amounts(&amounts));
+            return verdict.map_or_else(refusal, |()| json!("ok"));
+        }
+        if let Some(name) = step["report"].as_str() {
+            let lease = self.leases.get_mut(name).expect("a lease");
+            let told = amounts(step).iter().try_for_each(|&amount| lease.report(&[amount]));
+            return told.map_or_else(refusal, |()| Value::Null);
+        }
+        if let Some(id) = step["limits"].as_str() {
+            let limits = self.balancer.limits_of(id).expect("it is there");
+            return limits.iter().map(|limit| json!([limit.unit().key(), limit.used()])).collect();
+        }
+        if let Some(id) = step["set_tenant"].as_str() {
+            let spec = TenantSpec::from_text(id, &step["spec"].to_string(), Format::Json);
+            return updated(spec.and_then(|spec| self.balancer.set_tenant(id, &spec)).map(|()| json!("ok")));
+        }
+        if let Some(pool) = step["change_endpoints"].as_str() {
+            let changes = EndpointChange::list_from_text(pool, &step["changes"].to_string(), Format::Json);
+            let changed = changes.and_then(|changes| self.balancer.change_endpoints(pool, &changes));
+            return updated(changed.map(|()| json!("ok")));
+        }
+        if let Some(name) = step["token"].as_str() {
+            return json!(self.leases[name].affinity_token());
+        }
+        if let Some(id) = step["remove_tenant"].as_str() {
+            return updated(self.balancer.remove_tenant(id).map(Value::Bool));
+        }
+        let config = config(&step["reconfigure"]);
+        updated(config.and_then(|config| self.balancer.reconfigure(config)).map(|()| json!("ok")))
     }
 
     fn keep(&mut self, name: &str, result: Result<Lease, Rejection>) -> Value {
@@ -99,14 +137,28 @@ impl Replay {
                 self.leases.insert(name.to_owned(), lease);
                 answer
             }
-            Err(rejection) => match rejection.retry_after() {
-                Some(wait) => {
-                    json!({ "rejection": rejection.code(), "retry_after_ns": u64::try_from(wait.as_nanos()).expect("under 584 years") })
-                }
-                None => json!({ "rejection": rejection.code() }),
-            },
+            Err(rejection) => refusal(rejection),
         }
     }
+}
+
+fn refusal(rejection: Rejection) -> Value {
+    match rejection.retry_after() {
+        Some(wait) => {
+            json!({ "rejection": rejection.code(), "retry_after_ns": u64::try_from(wait.as_nanos()).expect("under 584 years") })
+        }
+        None => json!({ "rejection": rejection.code() }),
+    }
+}
+
+fn updated(result: Result<Value, tenantry::ConfigError>) -> Value {
+    result.unwrap_or_else(|error| json!({ "path": error.path() }))
+}
+
+/// What a request or a step says of dimensions.
+fn amounts(value: &Value) -> Vec<(&str, u64)> {
+    let amounts = value["amounts"].as_object().into_iter().flatten();
+    amounts.map(|(name, amount)| (&**name, amount.as_u64().expect("an amount"))).collect()
 }
 
 fn config(document: &Value) -> Result<Config, tenantry::ConfigError> {
@@ -129,6 +181,15 @@ fn request(value: &Value) -> Request<'_> {
     }
     if let Some(seats) = value["seats"].as_u64() {
         request = request.seats(u32::try_from(seats).expect("a width"));
+    }
+    if let Some(attempt) = value["attempt"].as_str() {
+        request = request.attempt(Attempt::from_name(attempt).expect("an attempt"));
+    }
+    if let Some(token) = value["affinity"].as_str() {
+        request = request.affinity(token);
+    }
+    if let Some(address) = value["prefer"].as_str() {
+        request = request.prefer(address);
     }
     match value["timeout_ns"].as_u64() {
         Some(nanos) => request.timeout(Duration::from_nanos(nanos)),

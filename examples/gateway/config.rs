@@ -1,12 +1,29 @@
 //! The `[gateway]` table, and the document that it is part of.
 
-use std::{error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
 
 use http::HeaderName;
-use hyper::body::Incoming;
 use serde::Deserialize;
 use tenantry::{Config, ConfigError, Format};
-use tenantry_tower::proxy::ReverseProxy;
+use tenantry_tower::{
+    guard::Guard,
+    proxy::ReverseProxy,
+    route::{EncodedSlashes, Routes},
+};
+
+use crate::{
+    admin::AdminTable,
+    guard::GuardTable,
+    identify::{Gate, Identify},
+    keys::KeyFile,
+    listener::{InboundBody, Limits},
+    mirror,
+    routes::{self, RouteTable},
+    tls::{Secure, TlsTable},
+    transports::{Transports, UpstreamTable, transports},
+    unfit::Unfit,
+    values::Span,
+};
 
 /// What one file says: for the balancer, and for the gateway around it.
 #[derive(Debug)]
@@ -23,10 +40,31 @@ pub struct Document {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     listen: SocketAddr,
-    identify: Identify,
-    routes: Vec<Route>,
+    admin: Option<AdminTable>,
+    identify: Option<Identify>,
+    guard: Option<GuardTable>,
+    routes: Vec<RouteTable>,
+    encoded_slashes: Slashes,
     drain: Span,
     rate_limit_headers: RateLimitHeaders,
+    limits: Limits,
+    tls: Option<TlsTable>,
+    upstream: BTreeMap<String, UpstreamTable>,
+    /// What `identify` says.
+    #[serde(skip)]
+    gate: Gate,
+    /// What `routes` say.
+    #[serde(skip)]
+    map: Routes,
+    /// What `guard` says.
+    #[serde(skip)]
+    watch: Option<Guard>,
+    /// What `tls` says.
+    #[serde(skip)]
+    secure: Option<Secure>,
+    /// What `upstream` says.
+    #[serde(skip)]
+    transports: Transports,
 }
 
 /// What answers say about the tenant's rates.
@@ -43,32 +81,23 @@ pub enum RateLimitHeaders {
     Older,
 }
 
-/// One of `routes`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Route {
-    path: Prefix,
-    pool: String,
-    key: Option<Identify>,
+/// What becomes of `%2F` in paths.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Slashes {
+    #[default]
+    Refuse,
+    Keep,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Identify {
-    header: Name,
+impl From<Slashes> for EncodedSlashes {
+    fn from(slashes: Slashes) -> Self {
+        match slashes {
+            Slashes::Refuse => Self::Refused,
+            Slashes::Keep => Self::Kept,
+        }
+    }
 }
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Name(HeaderName);
-
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
-struct Prefix(String);
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Span(Duration);
 
 /// Why a file cannot be used.
 #[derive(Debug)]
@@ -80,15 +109,8 @@ pub enum DocumentError {
     Extension,
     /// Something in it is wrong.
     Config(ConfigError),
-    /// The parts do not fit: a route's pool does not exist, or the gateway cannot dial an endpoint.
-    Unfit {
-        /// Where it stands.
-        path: String,
-        /// What stands there.
-        value: String,
-        /// What would be right.
-        fix: String,
-    },
+    /// The parts do not fit: a route's pool does not exist, a key is no hash, or the gateway cannot dial an endpoint.
+    Unfit(Unfit),
 }
 
 impl Document {
@@ -99,21 +121,27 @@ impl Document {
     pub fn read(path: &Path) -> Result<Self, DocumentError> {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let format = extension.and_then(Format::from_extension).ok_or(DocumentError::Extension)?;
-        Self::from_text(&fs::read_to_string(path).map_err(DocumentError::Read)?, format)
+        let text = fs::read_to_string(path).map_err(DocumentError::Read)?;
+        Self::from_text_in(&text, format, path.parent().unwrap_or_else(|| Path::new("")))
     }
 
-    /// Reads text.
+    /// Reads text. Files that it names are looked for in the current folder.
     ///
     /// # Errors
     /// The first thing that is wrong, by path, value and fix.
     pub fn from_text(text: &str, format: Format) -> Result<Self, DocumentError> {
+        Self::from_text_in(text, format, Path::new(""))
+    }
+
+    fn from_text_in(text: &str, format: Format, folder: &Path) -> Result<Self, DocumentError> {
         let balancer = Config::from_text(text, format).map_err(DocumentError::Config)?;
         let mut settings = match balancer.section("gateway") {
             Some(section) => ConfigError::read_section("gateway", section).map_err(DocumentError::Config)?,
             None => Settings::default(),
         };
         dialable(&balancer)?;
-        settings.resolve(&balancer)?;
+        settings.resolve(&balancer, folder)?;
+        let balancer = mirror::with_tenants(balancer, &settings.routes);
         Ok(Self { balancer, settings })
     }
 }
@@ -121,9 +149,12 @@ impl Document {
 impl Settings {
     /// The defaults, with one route that leads everything to one pool.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "it cannot panic: one route without rules is never wrong")]
     pub fn for_only_pool(name: &str) -> Self {
-        let route = Route { path: Prefix("/".to_owned()), pool: name.to_owned(), key: None };
-        Self { routes: vec![route], ..Self::default() }
+        let route = RouteTable::everything_to(name);
+        let map = Routes::new([route.route().expect("a route without rules cannot be wrong")]);
+        let map = map.expect("one route collides with none");
+        Self { routes: vec![route], map, ..Self::default() }
     }
 
     /// Where to listen. Default `127.0.0.1:8080`.
@@ -132,16 +163,55 @@ impl Settings {
         self.listen
     }
 
-    /// The header that names the tenant. Default `x-tenant`.
+    /// Where its own pages are, and who may act there. Default: nowhere.
     #[must_use]
-    pub const fn tenant_header(&self) -> &HeaderName {
-        &self.identify.header.0
+    pub const fn admin(&self) -> Option<&AdminTable> {
+        self.admin.as_ref()
     }
 
-    /// The routes, of which the longest path wins.
+    /// How requests are identified.
+    pub(crate) const fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Who watches for intruders, where the table `guard` is there. Default: nobody.
     #[must_use]
-    pub fn routes(&self) -> &[Route] {
+    pub const fn guard(&self) -> Option<&Guard> {
+        self.watch.as_ref()
+    }
+
+    /// The guard that was there before goes on where the new one would be like it; else its bans do.
+    pub(crate) fn go_on_with(&mut self, before: &Guard) {
+        if let Some(guard) = &mut self.watch {
+            if guard.policy() == before.policy() {
+                *guard = before.clone();
+            } else {
+                guard.carry_on(before);
+            }
+        }
+    }
+
+    /// The header that names the tenant, where one does. Default `x-tenant`, from this machine only.
+    #[must_use]
+    pub const fn tenant_header(&self) -> Option<&HeaderName> {
+        self.gate.header()
+    }
+
+    /// The file of keys that is to be watched, where there is one.
+    #[must_use]
+    pub const fn key_file(&self) -> Option<&KeyFile> {
+        self.gate.key_file()
+    }
+
+    /// The routes, as they are written.
+    #[must_use]
+    pub fn routes(&self) -> &[RouteTable] {
         &self.routes
+    }
+
+    /// Which of them a request takes.
+    pub(crate) const fn map(&self) -> &Routes {
+        &self.map
     }
 
     /// How long requests in flight may take after a signal. Default 30 s.
@@ -156,55 +226,39 @@ impl Settings {
         self.rate_limit_headers
     }
 
-    /// Checks the routes against the pools, and makes the one that goes without saying.
-    fn resolve(&mut self, balancer: &Config) -> Result<(), DocumentError> {
-        let pools: Vec<&str> = balancer.pools().keys().map(String::as_str).collect();
-        let wrong = |path: String, value: String, fix: String| Err(DocumentError::Unfit { path, value, fix });
-        if pools.is_empty() {
-            let fix = "add a pool: [pools.api] with endpoints = [\"http://10.0.0.1:8080\"]".into();
-            return wrong("pools".into(), String::new(), fix);
+    /// What one client may ask for at most.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// TLS as it is spoken to clients, where it is.
+    #[must_use]
+    pub const fn secure(&self) -> Option<&Secure> {
+        self.secure.as_ref()
+    }
+
+    /// How the endpoints of some pools are spoken to.
+    pub(crate) const fn transports(&self) -> &Transports {
+        &self.transports
+    }
+
+    /// Checks what serde cannot, and makes of it what serves.
+    fn resolve(&mut self, balancer: &Config, folder: &Path) -> Result<(), DocumentError> {
+        if let Some(admin) = &mut self.admin {
+            admin.read_token(folder)?;
         }
         if self.routes.is_empty() {
-            let [pool] = *pools else {
-                let fix = format!(
-                    "add routes that say which pool serves what; the pools are: {}",
-                    pools.join(", ")
-                );
-                return wrong("gateway.routes".into(), String::new(), fix);
-            };
-            self.routes = Self::for_only_pool(pool).routes;
+            self.routes = vec![RouteTable::for_only_pool_of(balancer)?];
         }
-        for (index, route) in self.routes.iter().enumerate() {
-            if !pools.contains(&route.pool.as_str()) {
-                let fix = format!("name one of the pools: {}", pools.join(", "));
-                return wrong(format!("gateway.routes[{index}].pool"), format!("{:?}", route.pool), fix);
-            }
-            if self.routes[..index].iter().any(|earlier| earlier.path == route.path) {
-                let fix = "give each route its own path".into();
-                return wrong(format!("gateway.routes[{index}].path"), format!("{:?}", route.path.0), fix);
-            }
+        self.map = routes::map(&self.routes, balancer)?.with_encoded_slashes(self.encoded_slashes.into());
+        if let Some(identify) = &self.identify {
+            self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
+        self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
+        self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
+        self.transports = transports(&self.upstream, balancer, folder)?;
         Ok(())
-    }
-}
-
-impl Route {
-    /// What a request's path starts with.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path.0
-    }
-
-    /// The pool that serves it.
-    #[must_use]
-    pub fn pool(&self) -> &str {
-        &self.pool
-    }
-
-    /// The header whose value is the key for hash strategies.
-    #[must_use]
-    pub fn key_header(&self) -> Option<&HeaderName> {
-        self.key.as_ref().map(|key| &key.header.0)
     }
 }
 
@@ -212,13 +266,12 @@ impl Route {
 fn dialable(balancer: &Config) -> Result<(), DocumentError> {
     for (name, pool) in balancer.pools() {
         for (index, endpoint) in pool.endpoints().iter().enumerate() {
-            if ReverseProxy::<Incoming>::check_address(endpoint.address()).is_err() {
+            if ReverseProxy::<InboundBody>::check_address(endpoint.address()).is_err() {
                 let path = format!("pools.{name}.endpoints[{index}].address");
                 // What stands before an @ may be a password.
                 let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
-                let fix =
-                    "write \"http://host:port\", without a path: the gateway speaks plain HTTP to endpoints";
-                return Err(DocumentError::Unfit { path, value, fix: fix.into() });
+                let fix = "write \"http://host:port\" or \"https://host:port\", without a path";
+                return Err(Unfit::new(path, value, fix).into());
             }
         }
     }
@@ -229,50 +282,21 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            identify: Identify { header: Name(HeaderName::from_static("x-tenant")) },
+            admin: None,
+            identify: None,
+            guard: None,
             routes: Vec::new(),
+            encoded_slashes: Slashes::default(),
             drain: Span(Duration::from_secs(30)),
             rate_limit_headers: RateLimitHeaders::default(),
-        }
-    }
-}
-
-impl TryFrom<String> for Name {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self).map_err(|_| "write the name of a header, as \"x-tenant\"")
-    }
-}
-
-impl TryFrom<String> for Prefix {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text.starts_with('/') {
-            Ok(Self(text))
-        } else {
-            Err("write a path that starts with a slash, as \"/api\"")
-        }
-    }
-}
-
-impl TryFrom<String> for Span {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let scale = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            _ => 0,
-        };
-        let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
-        match millis {
-            Some(millis) if scale > 0 => Ok(Self(Duration::from_millis(millis))),
-            _ => Err("write a number and its unit: ms, s or m, as \"30s\""),
+            limits: Limits::default(),
+            tls: None,
+            upstream: BTreeMap::new(),
+            gate: Gate::default(),
+            map: Routes::default(),
+            watch: None,
+            secure: None,
+            transports: Transports::new(),
         }
     }
 }
@@ -285,13 +309,18 @@ impl fmt::Display for DocumentError {
                 f.write_str("name the file .toml, .yaml, .yml or .json, so that its format is known")
             }
             Self::Config(error) => error.fmt(f),
-            Self::Unfit { path, value, fix } if value.is_empty() => write!(f, "{path}: {fix}"),
-            Self::Unfit { path, value, fix } => write!(f, "{path}: {value} cannot be used: {fix}"),
+            Self::Unfit(unfit) => unfit.fmt(f),
         }
     }
 }
 
 impl error::Error for DocumentError {}
+
+impl From<Unfit> for DocumentError {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -317,12 +346,12 @@ mod tests {
         let document =
             Document::from_text("[pools.api]\nendpoints = [\"http://a:1\"]", Format::Toml).unwrap();
         assert_eq!(document.settings.routes()[0].pool(), "api");
-        assert_eq!(document.settings.tenant_header(), "x-tenant");
+        assert_eq!(document.settings.tenant_header().unwrap(), "x-tenant");
     }
 
     #[test]
     fn an_endpoint_that_cannot_be_dialled_is_refused_at_the_start() {
-        for address in ["https://a:1", "http://a:1/base", "user:secret@a:1"] {
+        for address in ["ftp://a:1", "http://a:1/base", "user:secret@a:1"] {
             let text = format!("[pools.api]\nendpoints = [\"http://a:1\", \"{address}\"]");
             let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();
             let shown = address.trim_start_matches("user:secret@");
@@ -341,6 +370,17 @@ mod tests {
             ("listen = \"here\"", ["gateway.listen", "here", "socket address"]),
             ("identify = { header = \"a b\" }", ["gateway.identify.header", "a b", "name of a header"]),
             ("identify = { haeder = \"a\" }", ["gateway.identify.haeder", "\"a\"", "header"]),
+            ("admin = \"there\"", ["gateway.admin", "there", "127.0.0.1:9090"]),
+            ("admin = { lisen = \"127.0.0.1:1\" }", ["gateway.admin.lisen", "127.0.0.1:1", "listen"]),
+            ("admin = { listen = \"here\" }", ["gateway.admin.listen", "here", "socket address"]),
+            (
+                "admin = { listen = \"127.0.0.1:1\", token_file = \"no/such\" }",
+                ["gateway.admin.token_file", "no/such", "cannot be read"],
+            ),
+            (
+                "admin = { listen = \"127.0.0.1:1\", hosts = [\"a:1\"] }",
+                ["gateway.admin.hosts[0]", "a:1", "without a port"],
+            ),
             ("rate_limit_headers = \"new\"", ["gateway.rate_limit_headers", "new", "current"]),
             ("drain = \"soon\"", ["gateway.drain", "soon", "a number and its unit"]),
             (
@@ -354,6 +394,18 @@ mod tests {
             (
                 "routes = [{ path = \"/\", pool = \"api\" }, { path = \"/\", pool = \"web\" }]",
                 ["gateway.routes[1].path", "\"/\"", "its own path"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", hedge = \"p50\" }]",
+                ["gateway.routes[0].hedge", "p50", "\"p95\""],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", retry = { tries = 3 } }]",
+                ["gateway.routes[0].retry.tries", "3", "attempts"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", retry = { attempts = 0 } }]",
+                ["gateway.routes[0].retry.attempts", "0", "nonzero"],
             ),
             ("routes = [{ path = \"/\" }]", ["gateway.routes[0]", "", "pool"]),
             ("", ["gateway.routes", "", "api, web"]),

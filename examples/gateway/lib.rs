@@ -1,19 +1,35 @@
 //! The parts of the gateway example: a multi-tenant reverse proxy made of `tenantry-tower`.
 //!
 //! ```text
-//! serve ─► route ─► TenantLayer ─► meter ─► RejectionLayer ─► BalanceLayer ─► ReverseProxy
+//! listener ─► (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
+//! lane: meter ─► RateLimitLayer ─► (MirrorLayer ─►) RejectionLayer ─► (RetryLayer ─► HedgeLayer ─►) BalanceLayer ─► ReverseProxy
 //! ```
 //!
-//! `config` reads the `[gateway]` table, `demo` runs it all against upstreams and load of its own.
+//! `config` reads the `[gateway]` table, `admin` serves the balancer's own pages beside all this, `demo` runs it all against upstreams and load of its own.
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod again;
 pub mod config;
 pub mod demo;
+mod guard;
+mod identify;
+pub mod keys;
+pub mod listener;
 pub mod load;
 pub mod meter;
+mod mirror;
 pub mod open_loop;
+pub mod process;
+pub mod reload;
 pub mod route;
+pub mod routes;
 pub mod serve;
 pub mod table;
+pub mod tls;
+mod token;
+mod transports;
+pub mod unfit;
 pub mod upstream;
+mod values;

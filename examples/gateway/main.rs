@@ -13,8 +13,9 @@ use std::{
 };
 
 use clap::Parser;
-use gateway_parts::{config::Document, demo, route::Router, serve};
+use gateway_parts::{admin, config::Document, demo, listener::Listener, reload::Reloader, serve};
 use tenantry::Balancer;
+use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{net::TcpListener, sync::oneshot};
 
 /// A multi-tenant reverse proxy: every tenant gets its fair share.
@@ -53,7 +54,11 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
-    let router = Router::new(&balancer, &settings, None);
+    let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
+    let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
+    let live = reloader.live();
+    tokio::spawn(Prober::new(&balancer).run());
+    let _checking = HealthChecker::new(&balancer).start();
     let listener = TcpListener::bind(settings.listen()).await;
     let listener = listener.map_err(|error| {
         in_file(&format!(
@@ -63,17 +68,31 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let mut signals = serve::Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
-    println!("listening on http://{address}");
+    let scheme = if settings.secure().is_some() { "https" } else { "http" };
+    println!("listening on {scheme}://{address}");
+    if let Some(address) = admin.address() {
+        println!("admin on http://{address}/");
+    }
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { stopped.await.unwrap_or(()) };
-    let mut serving = tokio::spawn(serve::serve(listener, router, stopped, settings.drain()));
+    tokio::spawn(reloader.follow(DOCUMENT_EVERY, tell));
+    let mut serving = tokio::spawn(Listener::new(listener, live).serve(stopped, settings.drain()));
     signals.next().await;
+    admin.drain();
     println!("draining for at most {:?}; once more to end now", settings.drain());
     drop(stop); // as good as a word
     let drained = tokio::select! {
         drained = &mut serving => drained.map_err(|error| error.to_string())?,
         () = signals.next() => false,
     };
+    admin.stop().await;
     println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
 }
+
+fn tell(news: &str) {
+    eprintln!("{news}");
+}
+
+/// How often the document is looked at.
+const DOCUMENT_EVERY: Duration = Duration::from_millis(500);

@@ -1,71 +1,223 @@
-//! Which pool serves a request: the route whose path is the longest that the request's path starts with.
+//! From a request to the lane that serves it: who it is, which route it takes, what stands on the way.
 
-use std::{convert::Infallible, fmt, sync::Arc};
+use std::{
+    convert::Infallible,
+    error, fmt,
+    num::NonZeroU32,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use http::{HeaderName, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{HeaderName, Request, Response};
 use hyper::body::Incoming;
 use tenantry::Balancer;
 use tenantry_tower::{
     balance::{BalanceLayer, LeaseBody},
+    guard::{ByTenant, ByTenantLayer, GuardLayer, Guarded},
+    hedge::HedgeLayer,
+    identity::Identified,
+    metrics::Latencies,
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
-    rejection::{Problem, RejectionBody, RejectionLayer},
-    tenant::{Header, TenantLayer},
+    rejection::{RejectionBody, RejectionLayer, Respond},
+    replay::ReplayBody,
+    retry::{RetryBody, RetryLayer, RetryPolicy},
+    route::{MatchedRoute, RouteLayer, Routed},
 };
 use tower::{
-    ServiceBuilder, ServiceExt,
-    util::{BoxCloneSyncService, option_layer},
+    Layer, Service, ServiceBuilder, ServiceExt,
+    util::{BoxCloneSyncService, Either, Oneshot, option_layer},
 };
 
 use crate::{
-    config::{RateLimitHeaders, Route, Settings},
+    again::Retry,
+    config::{RateLimitHeaders, Settings},
+    identify::Gate,
+    listener::InboundBody,
     meter::Meter,
+    routes::RouteTable,
+    transports::Transports,
 };
 
 /// The body of a gateway's answers.
-pub type Body = RejectionBody<LeaseBody<Incoming>>;
+pub type Body = RejectionBody<LaneBody>;
 
-type Lane = BoxCloneSyncService<Request<Incoming>, Response<Body>, Infallible>;
+type LaneBody = RejectionBody<RetryBody<LeaseBody<Incoming>>>;
+type Lane = Stack<InboundBody>;
+type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
 
-/// All routes, each with its own stack of layers; they share the connections to the endpoints. Cheap to clone.
-#[derive(Clone)]
+/// Who it is, which route it takes, and then the route's own stack of layers; all share the connections to the endpoints. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Router {
-    lanes: Arc<[(String, Lane)]>,
+    front: Either<Watched, Plain>,
 }
+
+type Plain = Respond<Identified<Routed<Lanes>, Gate>>;
+type Watched = Guarded<Respond<Identified<ByTenant<Routed<Lanes>>, Gate>>>;
+
+/// One for each route, in the order of the settings.
+#[derive(Clone)]
+struct Lanes(Arc<[Lane]>);
 
 impl Router {
     /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
     #[must_use]
     pub fn new(balancer: &Balancer, settings: &Settings, meter: Option<&Meter>) -> Self {
-        let proxy = ReverseProxy::new();
-        let lane = |route: &Route| {
-            let stack = ServiceBuilder::new()
-                .layer(TenantLayer::new(Header::new(settings.tenant_header().clone())))
-                .layer(option_layer(meter.cloned()))
-                .layer(option_layer(rate_limits(balancer, settings)))
-                .layer(RejectionLayer::new())
-                .layer(balance(balancer, route))
-                .service(proxy.clone());
-            (route.path().to_owned(), BoxCloneSyncService::new(stack))
+        Self::timed(balancer, settings, meter, None)
+    }
+
+    /// The same, with answers timed by endpoint.
+    #[must_use]
+    pub fn timed(
+        balancer: &Balancer,
+        settings: &Settings,
+        meter: Option<&Meter>,
+        latencies: Option<Latencies>,
+    ) -> Self {
+        let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
+        let build = Build { balancer, settings, meter, latencies, proxies, mirrored };
+        let lanes = Lanes(settings.routes().iter().map(|route| build.lane(route)).collect());
+        let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
+        let front = ServiceBuilder::new();
+        let front = match settings.guard().cloned() {
+            None => {
+                let front = front.layer(RejectionLayer::new()).layer(identity).layer(routes);
+                Either::Right(front.service(lanes))
+            }
+            Some(guard) => {
+                let (by_client, by_tenant) = (GuardLayer::new(guard.clone()), ByTenantLayer::new(guard));
+                let front = front.layer(by_client).layer(RejectionLayer::new()).layer(identity);
+                Either::Left(front.layer(by_tenant).layer(routes).service(lanes))
+            }
         };
-        let mut lanes: Vec<_> = settings.routes().iter().map(lane).collect();
-        lanes.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-        Self { lanes: lanes.into() }
+        Self { front }
     }
 
     /// The answer to one request.
     ///
     /// # Errors
     /// Never.
-    pub async fn answer(self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-        let path = request.uri().path();
-        match self.lanes.iter().find(|(prefix, _)| covers(prefix, path)) {
-            Some((_, lane)) => lane.clone().oneshot(request).await,
-            None => {
-                Ok(Problem::new(StatusCode::NOT_FOUND, "NO_ROUTE", "No route leads there").into_response())
+    pub async fn answer(self, request: Request<InboundBody>) -> Result<Response<Body>, Infallible> {
+        self.front.oneshot(request).await
+    }
+}
+
+impl Service<Request<InboundBody>> for Lanes {
+    type Response = Response<LaneBody>;
+    type Error = Infallible;
+    type Future = Oneshot<Lane, Request<InboundBody>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<InboundBody>) -> Self::Future {
+        let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
+        self.0[route.index()].clone().oneshot(request)
+    }
+}
+
+impl fmt::Debug for Lanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lanes({})", self.0.len())
+    }
+}
+
+/// What lanes are made of.
+struct Build<'a> {
+    balancer: &'a Balancer,
+    settings: &'a Settings,
+    meter: Option<&'a Meter>,
+    latencies: Option<Latencies>,
+    proxies: Proxies<InboundBody>,
+    /// For routes with a mirror: their requests' bodies are kept, for copies.
+    mirrored: Proxies<ReplayBody<InboundBody>>,
+}
+
+/// One for each form that a request's body has on its way: as it comes, kept for retries, and kept for hedges.
+struct Proxies<B: Streamed> {
+    plain: ReverseProxy<B>,
+    retried: ReverseProxy<ReplayBody<B>>,
+    hedged: ReverseProxy<ReplayBody<ReplayBody<B>>>,
+}
+
+impl<B: Streamed> Proxies<B> {
+    fn new(settings: &Settings) -> Self {
+        let transports = settings.transports();
+        Self { plain: proxy(transports), retried: proxy(transports), hedged: proxy(transports) }
+    }
+}
+
+/// A body that goes to an endpoint.
+trait Streamed:
+    http_body::Body<Data = Bytes, Error: Into<Box<dyn error::Error + Send + Sync>>> + Send + Unpin + 'static
+{
+}
+
+impl<B> Streamed for B where
+    B: http_body::Body<Data = Bytes, Error: Into<Box<dyn error::Error + Send + Sync>>>
+        + Send
+        + Unpin
+        + 'static
+{
+}
+
+impl Build<'_> {
+    fn lane(&self, route: &RouteTable) -> Lane {
+        let Some(mirror) = route.mirror() else { return self.front(self.stack(&self.proxies, route)) };
+        let balance = BalanceLayer::new(self.balancer.clone()).pool(mirror.pool());
+        let copies = ServiceBuilder::new().layer(RejectionLayer::new()).layer(balance);
+        let layer = mirror.layer(copies.service(self.mirrored.plain.clone()));
+        self.front(layer.layer(self.stack(&self.mirrored, route)))
+    }
+
+    /// The route's own layers.
+    fn stack<B: Streamed>(&self, proxies: &Proxies<B>, route: &RouteTable) -> Stack<B> {
+        let (refusals, balance) = (RejectionLayer::new(), balance(self.balancer, route));
+        let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
+        // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
+        let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
+        let timed = || option_layer(self.latencies.clone());
+        let builder = ServiceBuilder::new().layer(refusals);
+        let Proxies { plain, retried, hedged } = proxies;
+        match (route.retry().map(retry), route.hedge()) {
+            (None, None) => {
+                let streamed = |answer: Response<LeaseBody<Incoming>>| answer.map(RetryBody::from);
+                Stack::new(
+                    builder.map_response(streamed).layer(balance).layer(timed()).service(plain.clone()),
+                )
+            }
+            (Some(retry), None) => {
+                Stack::new(builder.layer(retry).layer(balance).layer(timed()).service(retried.clone()))
+            }
+            (retry, Some(hedge)) => {
+                let (retry, hedge) = (retry.unwrap_or_else(once), HedgeLayer::new(hedge.policy()));
+                Stack::new(
+                    builder.layer(retry).layer(hedge).layer(balance).layer(timed()).service(hedged.clone()),
+                )
             }
         }
     }
+
+    /// What stands before all of it.
+    fn front<S>(&self, inner: S) -> Lane
+    where
+        S: Service<Request<InboundBody>, Response = Response<LaneBody>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let front = ServiceBuilder::new()
+            .layer(option_layer(self.meter.cloned()))
+            .layer(option_layer(rate_limits(self.balancer, self.settings)));
+        BoxCloneSyncService::new(front.service(inner))
+    }
+}
+
+fn proxy<B: Streamed>(transports: &Transports) -> ReverseProxy<B> {
+    transports
+        .iter()
+        .fold(ReverseProxy::new(), |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
 }
 
 fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLayer> {
@@ -77,8 +229,8 @@ fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLaye
     }
 }
 
-fn balance(balancer: &Balancer, route: &Route) -> BalanceLayer {
-    let layer = BalanceLayer::new(balancer.clone()).pool(route.pool());
+fn balance(balancer: &Balancer, route: &RouteTable) -> BalanceLayer {
+    let layer = BalanceLayer::new(balancer.clone());
     match route.key_header().cloned() {
         Some(name) => layer.key(move |request| key(request, &name)),
         None => layer,
@@ -87,34 +239,4 @@ fn balance(balancer: &Balancer, route: &Route) -> BalanceLayer {
 
 fn key<'a>(request: &'a http::request::Parts, name: &HeaderName) -> Option<std::borrow::Cow<'a, [u8]>> {
     Some(request.headers.get(name)?.as_bytes().into())
-}
-
-/// Whole segments only: `/api` covers `/api` and `/api/x`, not `/apix`. `/` covers everything, the targets that are no
-/// paths (`OPTIONS *`, `CONNECT`) included.
-fn covers(prefix: &str, path: &str) -> bool {
-    if prefix == "/" {
-        return true;
-    }
-    match path.strip_prefix(prefix) {
-        Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
-        None => false,
-    }
-}
-
-impl fmt::Debug for Router {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.lanes.iter().map(|(path, _)| path)).finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::covers;
-
-    #[test]
-    fn a_route_covers_whole_segments() {
-        assert!(covers("/", "/") && covers("/", "/x") && covers("/api", "/api") && covers("/api", "/api/x"));
-        assert!(covers("/api/", "/api/x") && covers("/", "*") && covers("/", ""));
-        assert!(!covers("/api", "/apix") && !covers("/api/", "/api") && !covers("/api", "/"));
-    }
 }

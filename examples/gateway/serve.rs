@@ -1,46 +1,22 @@
-//! Accepts connections until told to stop, then lets what is in flight finish.
+//! Serves with the defaults, and hears the signals that end it.
 
 use std::{io, time::Duration};
 
-use http::Request;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::{GracefulShutdown, Watcher},
-};
-use tenantry_tower::proxy::Peer;
 use tokio::{
-    net::{TcpListener, TcpStream},
-    pin,
+    net::TcpListener,
     signal::unix::{Signal, SignalKind, signal as listen_for},
-    time::{sleep, timeout},
 };
 
-use crate::route::Router;
+use crate::{listener::Listener, route::Router};
 
-/// Serves until `stop` is ready, then drains for at most `drain`. Whether all that was in flight finished.
+/// Serves within the default limits until `stop` is ready, then drains for at most `drain`. Whether all that was in flight finished.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     stop: impl Future<Output = ()>,
     drain: Duration,
 ) -> bool {
-    let connections = GracefulShutdown::new();
-    pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    tokio::spawn(connection(stream, Peer::new(peer), router.clone(), connections.watcher()));
-                }
-                // Out of file descriptors, most likely: the next attempt at once would fail too.
-                Err(_) => sleep(Duration::from_millis(20)).await,
-            },
-        }
-    }
-    drop(listener);
-    timeout(drain, connections.shutdown()).await.is_ok()
+    Listener::new(listener, router).serve(stop, drain).await
 }
 
 /// Ctrl-C and `SIGTERM`, as often as they come.
@@ -68,18 +44,4 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-async fn connection(stream: TcpStream, peer: Peer, router: Router, watcher: Watcher) {
-    // Small frames (events, the last bytes of a body) shall not wait for an acknowledgement. A socket that cannot do
-    // this still works.
-    stream.set_nodelay(true).ok();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(peer.clone());
-        router.clone().answer(request)
-    });
-    let served =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-    // What breaks a connection is the client's going, or an endpoint's; both were accounted for where they happened.
-    watcher.watch(served).await.ok();
 }

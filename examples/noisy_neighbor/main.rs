@@ -29,10 +29,11 @@ mod tenantry;
 use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use gateway_parts::process::found;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    proxies::{SYSTEMS, System, found},
+    proxies::{SYSTEMS, System},
     report::Report,
     scenario::{SCENARIOS, Stage, calibrate},
 };

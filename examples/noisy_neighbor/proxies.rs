@@ -3,11 +3,13 @@
 use std::{
     env, fs, io,
     net::{SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
+
+use gateway_parts::process::found;
 
 /// One way to serve tenants.
 #[derive(Clone, Copy, Debug)]
@@ -156,14 +158,6 @@ impl Drop for Proxy {
         self.child.kill().ok();
         self.child.wait().ok();
     }
-}
-
-/// Where a program is.
-pub(crate) fn found(name: &str) -> io::Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    let file = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
-    file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))
 }
 
 fn nginx(listen: SocketAddr, upstreams: &[SocketAddr], http: &str, location: &str) -> String {

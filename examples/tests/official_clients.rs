@@ -9,7 +9,7 @@ use http::{Request, Response, header::CONTENT_TYPE};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tenantry::{Balancer, Config, PoolSpec, Rate, Request as Ask, TenantSpec};
+use tenantry::{Balancer, Budget, BudgetPeriod, Config, PoolSpec, Rate, Request as Ask, TenantSpec};
 use tokio::{net::TcpListener, process::Command, sync::oneshot};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -28,7 +28,7 @@ async fn nodes_clients_give_up_on_long_waits_and_sit_out_short_ones() {
 async fn clients_take_refusals_well(program: &str, script: &str) {
     let balancer = Balancer::new(config(upstream().await)).unwrap();
     for client in CLIENTS {
-        for wait in ["hour", "month"] {
+        for wait in LONG {
             drop(balancer.try_acquire(&Ask::new(&format!("{wait}-{client}"))).unwrap());
         }
     }
@@ -40,7 +40,7 @@ async fn clients_take_refusals_well(program: &str, script: &str) {
     let server = tokio::spawn(serve::serve(listener, router, stopped, Duration::from_secs(5)));
 
     // The first call of all loads what a client loads late; the second of `short` comes when the first has spent its rate.
-    let calls = ["free", "hour", "month", "short", "short"];
+    let calls = ["free", "hour", "month", "hourly", "monthly", "short", "short"];
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/sdk");
     let run = Command::new(program).arg(folder.join(script)).arg(url).args(calls).kill_on_drop(true).output();
     let run = tokio::time::timeout(Duration::from_secs(60), run).await.expect("no client sleeps for long");
@@ -52,7 +52,7 @@ async fn clients_take_refusals_well(program: &str, script: &str) {
     for call in came {
         let (tenant, what, seconds): (_, _, f64) = (call[0], call[1], call[2].parse().unwrap());
         let refused = balancer.tenant_stats(tenant).unwrap().rejected();
-        if tenant.starts_with("hour") || tenant.starts_with("month") {
+        if LONG.iter().any(|long| tenant.starts_with(long)) {
             assert_eq!((what, refused), ("refusal", 1), "one request and no more: {call:?}");
             assert!(seconds < 1.0, "{call:?}");
         } else {
@@ -64,15 +64,20 @@ async fn clients_take_refusals_well(program: &str, script: &str) {
     server.await.unwrap();
 }
 
-/// Two tenants of each kind, one for each client.
+/// Two tenants of each kind, one for each client: some have a rate, some a budget over a window that rolls, so that it does not end meanwhile.
 fn config(upstream: String) -> Config {
+    let (hour, month) = (Duration::from_secs(3_600), Duration::from_secs(30 * 86_400));
     let once_per = |period| TenantSpec::new().with_rate(Rate::requests(1, period));
+    let budget_per =
+        |period| TenantSpec::new().with_budget(Budget::requests(1, BudgetPeriod::Rolling(period)));
     let mut config = Config::new().with_pool("api", PoolSpec::new([upstream]));
     for client in CLIENTS {
         config = config
             .with_tenant(format!("free-{client}"), TenantSpec::new())
-            .with_tenant(format!("hour-{client}"), once_per(Duration::from_secs(3_600)))
-            .with_tenant(format!("month-{client}"), once_per(Duration::from_secs(30 * 86_400)))
+            .with_tenant(format!("hour-{client}"), once_per(hour))
+            .with_tenant(format!("month-{client}"), once_per(month))
+            .with_tenant(format!("hourly-{client}"), budget_per(hour))
+            .with_tenant(format!("monthly-{client}"), budget_per(month))
             .with_tenant(format!("short-{client}"), once_per(Duration::from_secs(2)));
     }
     config
@@ -97,6 +102,8 @@ async fn upstream() -> String {
     format!("http://{address}")
 }
 
+/// Whoever has spent what there is for long.
+const LONG: [&str; 4] = ["hour", "month", "hourly", "monthly"];
 const CLIENTS: [&str; 2] = ["chat", "message"];
 const ANSWER: &[u8] = br#"{"id":"1","object":"chat.completion","created":0,"model":"m","choices":[],
 "type":"message","role":"assistant","content":[],"stop_reason":"end_turn",

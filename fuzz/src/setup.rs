@@ -165,7 +165,7 @@ impl PoolPlan {
             .with_timeout(self.timeout);
         PoolSpec::new(self.endpoints.iter().copied())
             .with_capacity(self.seats.map_or(CapacitySpec::adaptive(), CapacitySpec::fixed))
-            .with_strategy(if self.in_turn { StrategySpec::RoundRobin } else { StrategySpec::P2c })
+            .with_strategy(if self.in_turn { StrategySpec::round_robin() } else { StrategySpec::p2c() })
             .with_queue(queue)
     }
 }

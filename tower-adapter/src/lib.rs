@@ -8,7 +8,7 @@
 //!                                    to the last byte
 //! ```
 //!
-//! Each part works alone. A whole reverse proxy is all four:
+//! Each part works alone, under axum, tonic or plain hyper (`examples/` of this package). Between refusals and balancing there is room for [retries](retry) and [hedges](hedge). A whole reverse proxy is these four:
 //!
 //! ```
 //! use http_body_util::Empty;
@@ -37,11 +37,39 @@
 //! # }
 //! ```
 
+//! [`identity`] says whose a request is by credentials, and [`route`] which pool serves it and who may.
+//! [`mirror`] copies a share of the traffic elsewhere. [`guard`], around all, bans who is refused too often; [`fault`] makes faults on purpose, for tests. Beside them, [`discovery`] keeps a pool's endpoints as DNS, a file or tower's `Discover` says, [`health`] asks endpoints whether they serve, [`probe`] carries probes, and [`ledger`] keeps what was used over a restart.
+//!
+//! [`metrics`] is what Prometheus reads, and [`admin`] what people read and decide by: health, status, a dashboard, actions.
+//!
+//! Features (off by default; `full` is all of them): `admin`, `discovery-dns` for endpoints from DNS, `discovery-file` for endpoints from a watched file, `health-tls` and `health-grpc` for
+//! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `metrics` for what Prometheus reads, `tls` for TLS on both sides and HTTP/2 towards endpoints.
+
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "admin")]
+pub mod admin;
+pub mod affinity;
 pub mod balance;
+pub mod discovery;
+pub mod fault;
+pub mod guard;
+pub mod health;
+pub mod hedge;
+pub mod identity;
 pub mod ledger;
+#[cfg(feature = "metrics")]
+pub mod metrics;
+pub mod mirror;
+pub mod probe;
 pub mod proxy;
 pub mod rate_limit;
 pub mod rejection;
+pub mod replay;
+pub mod retry;
+pub mod route;
+pub mod share;
 pub mod tenant;
+#[cfg(feature = "tls")]
+pub mod tls;
+pub mod upstream;

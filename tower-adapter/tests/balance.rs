@@ -23,7 +23,7 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use support::BoxError;
-use tenantry::{Balancer, CapacitySpec, Config, PoolSpec, Rejection, TenantSpec};
+use tenantry::{Balancer, CapacitySpec, Config, LeastLoadedSpec, LoadKind, PoolSpec, Rejection, TenantSpec};
 use tenantry_tower::{
     balance::{BalanceLayer, Error, PickedEndpoint},
     rejection::{Problem, RejectionLayer},
@@ -353,4 +353,39 @@ async fn urgency_and_width_are_asked_of_each_request() {
     };
     drop(answer);
     assert!(late.as_mut().poll(&mut context).is_ready());
+}
+
+#[tokio::test]
+async fn load_reports_steer_the_picks_and_do_not_reach_the_tenant() {
+    let pool = PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"])
+        .with_strategy(LeastLoadedSpec::new().with_load(LoadKind::Reported))
+        .with_capacity(CapacitySpec::fixed(8));
+    let config = Config::new().with_pool("api", pool).with_tenant("acme", TenantSpec::default());
+    let balancer = Balancer::new(config).unwrap();
+    // The first endpoint says so in a header, the second in a trailer.
+    let service = service_fn(async |request: Request<()>| {
+        let picked = request.extensions().get::<PickedEndpoint>().unwrap();
+        let (name, report) = ("endpoint-load-metrics", "TEXT cpu_utilization:0.9");
+        let mut response = Response::builder().header("x-from", picked.address());
+        let mut trailers = http::HeaderMap::new();
+        if picked.address().contains("10.0.0.1") {
+            response = response.header(name, report);
+        } else {
+            trailers.insert("endpoint-load-metrics-bin", "CQAAAAAAAOA/".parse().unwrap());
+        }
+        trailers.insert("grpc-status", "0".parse().unwrap());
+        let body = Full::<Bytes>::from("x").with_trailers(ready(Some(Ok(trailers))));
+        Ok::<_, Infallible>(response.body(body).unwrap())
+    });
+    let service = BalanceLayer::new(balancer).layer(service);
+    let mut served = vec![];
+    for _ in 0..20 {
+        let response = service.clone().oneshot(request()).await.unwrap();
+        assert!(!response.headers().contains_key("endpoint-load-metrics"));
+        served.push(response.headers()["x-from"].to_str().unwrap().to_owned());
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap().keys().collect::<Vec<_>>(), ["grpc-status"]);
+    }
+    let idler = served.iter().filter(|address| address.contains("10.0.0.2")).count();
+    assert!(idler >= 18, "{served:?}");
 }

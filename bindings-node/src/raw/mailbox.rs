@@ -34,6 +34,14 @@ impl Mailbox {
     pub(crate) const PRIORITY: usize = 5;
     /// An integer: how many seats it takes.
     pub(crate) const SEATS: usize = 14;
+    /// An integer: which attempt it is.
+    pub(crate) const ATTEMPT: usize = 15;
+    /// An integer: how many amounts are declared or reported.
+    pub(crate) const DECLARED: usize = 16;
+    /// An integer: what is given beside the key, if anything.
+    pub(crate) const SESSION: usize = 17;
+    /// Integers, so many as may be: the numbers of their dimensions' names.
+    pub(crate) const DIMENSIONS: usize = 18;
     /// A float: a rejection's figure, or the milliseconds to wait.
     pub(crate) const FIGURE: usize = 3;
     /// A float: what a request costs.
@@ -42,6 +50,8 @@ impl Mailbox {
     pub(crate) const TIME: usize = 5;
     /// A float: the milliseconds until an endpoint wants more.
     pub(crate) const RETRY_AFTER: usize = 6;
+    /// Floats, so many as may be: the amounts.
+    pub(crate) const AMOUNTS: usize = 13;
 
     /// Makes it, and puts it on `object` as the `ArrayBuffer` `mailbox`.
     pub(crate) fn new(env: &Env, object: &Object<'_>) -> NapiResult<Self> {
@@ -95,4 +105,4 @@ impl Drop for Mailbox {
 }
 
 /// The mailbox's size in 64-bit words.
-const WORDS: usize = 8;
+const WORDS: usize = 32;

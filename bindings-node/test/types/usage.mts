@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { Balancer, ConfigError, Lease, ManualClock, Rejection, VERSION, type Config, type Stats } from 'tenantry'
+import { checkHealth, Balancer, ConfigError, Lease, ManualClock, Rejection, VERSION, type Config, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -25,7 +25,12 @@ const answer = balancer.tryAcquire('acme', { pool: 'api', key: 'user-7', cost: 1
 if (answer.ok) {
   const lease: Lease = answer
   const address: string = lease.address
-  lease.finish('failure', { cost: 3, latencyMs: 2.5 })
+  lease.report('output_units', 300)
+  lease.reportLoad('TEXT cpu_utilization:0.7')
+  const token: string | undefined = lease.affinityToken
+  const pool: string | undefined = lease.pool
+  console.log(token, pool)
+  lease.finish('failure', { cost: 3, latencyMs: 2.5, amounts: { output_units: 301 } })
   lease.finish()
   // @ts-expect-error a lease has no code
   lease.code
@@ -44,6 +49,40 @@ if (answer.ok) {
   rejection.code === 'RATE_LIMIT'
 }
 
+const checked = balancer.check('acme', { cost: 3 })
+if (!checked.ok) checked.code satisfies string
+balancer.tryAcquire('acme', { amounts: { input_units: 500 } })
+// @ts-expect-error amounts are numbers
+balancer.check('acme', { amounts: { input_units: '500' } })
+// @ts-expect-error a check takes no seats
+balancer.check('acme', { seats: 2 })
+
+balancer.setTenant('acme', { rate: { input_units: 5, per: '1s' }, budget: { cost: 5, per: 'month', warn: ['80%'] }, pools: ['api', { pool: 'gpu' }] })
+balancer.removeTenant('acme') satisfies boolean
+balancer.changeEndpoints('api', { add: ['http://10.0.0.3:80', { address: 'http://10.0.0.4:80', weight: 2 }], drain: ['http://10.0.0.1:80'] })
+// @ts-expect-error a list
+balancer.changeEndpoints('api', { drain: 'http://10.0.0.1:80' })
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates, key) => (key === undefined ? null : candidates.length - 1) } } })
+// @ts-expect-error an index
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates) => candidates[0]?.address } } })
+for await (const probe of balancer.probes({ signal: AbortSignal.timeout(1) })) {
+  probe.answer(3, probe.timeoutMs)
+  // @ts-expect-error it is a number
+  probe.answer('3')
+}
+balancer.tryAcquire('acme', { affinity: 'token' })
+balancer.acquire('acme', { prefer: 'http://10.0.0.1:80' })
+// @ts-expect-error the key is misspelt
+balancer.setTenant('acme', { wieght: 3 })
+balancer.restore(balancer.ledger()).leftOut satisfies number
+balancer.saveLedger('tenantry.ledger')
+balancer.loadLedger(new URL('file:///tenantry.ledger'))?.tenants satisfies number | undefined
+// @ts-expect-error a ledger is no text
+balancer.restore('tenantry')
+new ManualClock({ unixMs: Date.now() })
+// @ts-expect-error a date is a number
+new ManualClock({ unixMs: new Date() })
+
 async function waiting(signal: AbortSignal): Promise<void> {
   await using lease = await balancer.acquire('acme', { pool: 'api', timeoutMs: 2000, signal })
   lease.address satisfies string
@@ -53,6 +92,7 @@ async function waiting(signal: AbortSignal): Promise<void> {
 
 const stats: Stats = balancer.stats()
 stats.pools[0]?.endpoints[0]?.latencyMs satisfies number | undefined
+stats.pools[0]?.retries.passed satisfies number | undefined
 balancer.nowNs() satisfies bigint
 balancer.reconfigure(config)
 VERSION satisfies string
@@ -63,6 +103,22 @@ try {
   if (error instanceof ConfigError) error.path satisfies string
 }
 
+new Balancer({
+  affinity: { keys: ['at least 16 random bytes'] },
+  pools: {
+    api: {
+      endpoints: ['a', { address: 'b', weight: 0, priority: 1, zone: 'x', drain: true, rate: ['100/s', { cost: 6, per: '1m' }] }],
+      strategy: { kind: 'ring', min_size: 1024, bounded: '125%' },
+      zone: 'x',
+      tiers: { overprovisioning: 1.4, panic: 50 },
+      fallback: 'spare',
+      subset: { size: 1, instance: 0, instances: 2 },
+    },
+    spare: { endpoints: ['c'], strategy: { kind: 'p2c', choices: 3, load: 'in_flight' }, slow_start: { window: '30s', minimum: 10 } },
+  },
+})
+// @ts-expect-error a bound belongs to strategies by key
+new Balancer({ pools: { api: { endpoints: [], strategy: { kind: 'p2c', bounded: 1.25 } } } })
 // @ts-expect-error a configuration is needed
 new Balancer()
 // @ts-expect-error the key is misspelt
@@ -73,10 +129,20 @@ new Balancer({ pools: { api: { endpoints: [], strategy: 'fastest' } } })
 balancer.tryAcquire(7)
 // @ts-expect-error the option is misspelt
 balancer.tryAcquire('acme', { pol: 'api' })
+balancer.tryAcquire('acme', { attempt: 'hedge' })
+// @ts-expect-error no such attempt
+balancer.tryAcquire('acme', { attempt: 'second' })
 // @ts-expect-error only acquire waits
 balancer.tryAcquire('acme', { timeoutMs: 5 })
 // @ts-expect-error a promise is no lease
 balancer.acquire('acme').address
+const watched = new Balancer({ pools: { api: { endpoints: [], health: { probe: { http: '/healthz', status: [200, '300-399'], every: '2s' } } } } })
+const stopped: Promise<void> = checkHealth(watched, async ({ address, kind }, signal) => void (await fetch(`${address}/${kind}`, { signal })), { mostUnderWay: 9 })
+watched.healthChecks().nextCheck()?.failed('no', 'not_serving')
+// @ts-expect-error a check is of some kind
+new Balancer({ pools: { api: { endpoints: [], health: { probe: { every: '5s' } } } } })
+// @ts-expect-error no such reason
+watched.healthChecks().nextCheck()?.failed('no', 'late')
 // @ts-expect-error only a balancer makes leases
 new Lease()
 // @ts-expect-error only a balancer makes rejections
@@ -86,4 +152,4 @@ new Balancer(config, { clock: 0 })
 // @ts-expect-error time is a number
 clock.advance('1s')
 
-export { fromFile, waiting }
+export { fromFile, stopped, waiting }

@@ -12,43 +12,59 @@ so that no tenant can slow, starve or see another.
 """
 
 from tenantry._config import ConfigError
-from tenantry._native import Acquire, Balancer, Lease, ManualClock, __version__
+from tenantry._health import check_health
+from tenantry._ledger import LedgerError, Restored
+from tenantry._native import Acquire, Balancer, Candidate, HealthCheck, HealthChecks, Lease, ManualClock, Probe, Probes, TenantHandle, __version__
 from tenantry._rejection import (
     BudgetExhausted,
     CostTooHigh,
+    HedgeBudgetExhausted,
     NoEndpoint,
     PoolForbidden,
     QueueFull,
     RateLimited,
     Rejected,
+    RetryBudgetExhausted,
     Saturated,
     TimedOut,
     TooManyInFlight,
     UnknownDimension,
     UnknownPool,
     UnknownTenant,
+    UpstreamLimited,
     WouldTimeOut,
 )
-from tenantry._stats import EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats
+from tenantry._stats import AttemptStats, EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
 __all__ = [
     "Acquire",
+    "AttemptStats",
     "Balancer",
     "ConfigError",
     "BudgetExhausted",
+    "Candidate",
     "CostTooHigh",
     "EndpointStats",
+    "HealthCheck",
+    "HealthChecks",
+    "HedgeBudgetExhausted",
     "Lease",
+    "LedgerError",
     "LimitStatus",
     "ManualClock",
     "NoEndpoint",
     "PoolForbidden",
     "PoolStats",
+    "Probe",
+    "Probes",
     "QueueFull",
     "RateLimited",
     "Rejected",
+    "Restored",
+    "RetryBudgetExhausted",
     "Saturated",
     "Stats",
+    "TenantHandle",
     "TenantPage",
     "TenantStats",
     "TimedOut",
@@ -56,6 +72,8 @@ __all__ = [
     "UnknownDimension",
     "UnknownPool",
     "UnknownTenant",
+    "UpstreamLimited",
     "WouldTimeOut",
     "__version__",
+    "check_health",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
@@ -40,6 +40,35 @@ def to_json(config: object) -> str:
     if not isinstance(config, Mapping):
         raise TypeError(f"give the configuration as a mapping, not {type(config).__name__}; for a file there is from_file")
     return json.dumps(_plain(config, ".", 0), ensure_ascii=False)
+
+
+def to_document(config: object) -> tuple[str, dict[str, Callable[..., object]]]:
+    """The document as JSON text, and the pools' strategies that are functions, by pool; `p2c` stands in their places."""
+    own: dict[str, Callable[..., object]] = {}
+    pools = config.get("pools") if isinstance(config, Mapping) else None
+    if not isinstance(config, Mapping) or not isinstance(pools, Mapping):
+        return to_json(config), own
+    plain = dict(pools)
+    for name, pool in pools.items():
+        strategy = pool.get("strategy") if isinstance(pool, Mapping) else None
+        if callable(strategy) and isinstance(name, str):
+            own[name] = strategy
+            plain[name] = {**pool, "strategy": "p2c"}
+    return to_json({**config, "pools": plain} if own else config), own
+
+
+def tenant_to_json(id: str, spec: object) -> str:
+    """One tenant's table as JSON text; paths are the document's."""
+    if not isinstance(spec, Mapping):
+        raise TypeError(f"spec: give the tenant's keys as a mapping, not {type(spec).__name__}")
+    return json.dumps(_plain(spec, _join("tenants", id), 0), ensure_ascii=False)
+
+
+def changes_to_json(pool: str, changes: object) -> str:
+    """Changes of a pool's endpoints as JSON text; paths begin where the document has the endpoints."""
+    if not isinstance(changes, Mapping):
+        raise TypeError(f"changes: give what to do as a mapping, not {type(changes).__name__}")
+    return json.dumps(_plain(changes, f"{_join('pools', pool)}.endpoints", 0), ensure_ascii=False)
 
 
 def read_file(path: str | PathLike[str]) -> tuple[str, str]:

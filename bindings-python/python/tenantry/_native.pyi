@@ -1,12 +1,13 @@
 import asyncio
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
 
+from tenantry._ledger import Restored
 from tenantry._stats import LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
-__all__ = ["Acquire", "Balancer", "Lease", "ManualClock", "__version__", "_bench_rust", "_panic"]
+__all__ = ["Acquire", "Balancer", "Candidate", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
 
 __version__: str
 
@@ -25,7 +26,7 @@ class Balancer:
 
     def try_acquire(
         self,
-        tenant: str,
+        tenant: str | TenantHandle,
         /,
         *,
         pool: str | None = None,
@@ -33,17 +34,24 @@ class Balancer:
         cost: int = 1,
         priority: int = 3,
         seats: int = 1,
+        attempt: Literal["first", "retry", "hedge"] = "first",
+        amounts: Mapping[str, int] | None = None,
+        affinity: str | None = None,
+        prefer: str | None = None,
     ) -> Lease:
         """Decides now: a lease, or a `Rejected`.
 
         `pool` may be left out where there is one pool. `key`: requests with one key go to one endpoint, under a hash strategy.
         `cost` is counted by the tenant's cost quotas and its fair share. `priority`: how urgent it is among its own tenant's
-        requests, 0 (most) to 7, as in RFC 9218. `seats`: how many it takes while it runs.
+        requests, 0 (most) to 7, as in RFC 9218. `seats`: how many it takes while it runs. `attempt`: a `"retry"` or a `"hedge"` needs
+        room in the tenant's budget for them in this pool. `amounts`: what it will use of the configuration's `dimensions`, as far as
+        that is known; `Lease.report` corrects it. `affinity`: an earlier lease's `affinity_token`; the request returns to that
+        endpoint if it serves and has room. `prefer`: the same with an address, for callers who trust where it came from; not both.
         """
 
     def acquire(
         self,
-        tenant: str,
+        tenant: str | TenantHandle,
         /,
         *,
         pool: str | None = None,
@@ -51,7 +59,11 @@ class Balancer:
         cost: int = 1,
         priority: int = 3,
         seats: int = 1,
+        attempt: Literal["first", "retry", "hedge"] = "first",
+        amounts: Mapping[str, int] | None = None,
         timeout: float | None = None,
+        affinity: str | None = None,
+        prefer: str | None = None,
     ) -> Acquire:
         """Waits for a seat when there is none: `async with lb.acquire("acme") as lease`, or `lease = await lb.acquire("acme")`.
 
@@ -61,7 +73,7 @@ class Balancer:
 
     def acquire_blocking(
         self,
-        tenant: str,
+        tenant: str | TenantHandle,
         /,
         *,
         pool: str | None = None,
@@ -69,9 +81,33 @@ class Balancer:
         cost: int = 1,
         priority: int = 3,
         seats: int = 1,
+        attempt: Literal["first", "retry", "hedge"] = "first",
+        amounts: Mapping[str, int] | None = None,
         timeout: float | None = None,
+        affinity: str | None = None,
+        prefer: str | None = None,
     ) -> Lease:
         """As `acquire`, in a thread: blocks until there is a seat, with the GIL released. Ctrl-C interrupts it."""
+
+    def check(
+        self,
+        tenant: str | TenantHandle,
+        /,
+        *,
+        pool: str | None = None,
+        cost: int = 1,
+        amounts: Mapping[str, int] | None = None,
+    ) -> None:
+        """The limits alone: whether the tenant may ask for this now, without a seat and without an endpoint; raises `Rejected`.
+
+        What passes has used what it declares, as if it were over at once. `pool` counts only as one that the tenant may use or
+        not, and may be left out where there are several, too.
+        """
+
+    def handle(self, tenant: str) -> TenantHandle:
+        """A tenant's id, hashed once, to be given where a tenant's id is. It stays right whatever happens to the tenant, which need not be
+        there; with another balancer it is as good as the id. Worth keeping where one tenant asks often.
+        """
 
     def reconfigure(self, config: Mapping[str, Any]) -> None:
         """Puts another configuration in force, at once and as a whole; after a `ConfigError` nothing has changed.
@@ -82,21 +118,82 @@ class Balancer:
     def reconfigure_from_file(self, path: str | PathLike[str]) -> None:
         """As `reconfigure`, from a file."""
 
+    def set_tenant(self, tenant: str | TenantHandle, spec: Mapping[str, Any]) -> None:
+        """Adds a tenant, or puts other terms to one, while all others' requests go on; `spec` has the keys that the configuration has beneath
+        `tenants`. What it has used stays used. After a `ConfigError` nothing has changed. The next `reconfigure` knows nothing of it.
+
+        Shares of the seats, and moving a tenant that has others beneath it, take a whole configuration.
+        """
+
+    def remove_tenant(self, tenant: str | TenantHandle) -> bool:
+        """Takes a configured tenant out; whether there was one. Requests of it that are inside end as usual. `ConfigError`, and nothing has
+        changed, when others are beneath it, when it owns a pool, or when it has a share of the seats.
+        """
+
+    def change_endpoints(self, pool: str, changes: Mapping[str, Any]) -> None:
+        """Adds, removes, reweighs and drains endpoints of one pool in one step: no request sees half of it. Endpoints that stay keep their load,
+        health and requests in flight. After a `ConfigError` nothing has changed. The next `reconfigure` knows nothing of it.
+
+        `changes` has one or more of these, which are made in this order: `"remove"`, a list of addresses; `"add"`, a list of endpoints as the
+        configuration has them (one that is there takes the new settings); `"reweigh"`, weights by address; `"drain"`, a list of addresses
+        that get nothing new; `"resume"`, a list of those that do again.
+        """
+
+    def health_checks(self) -> HealthChecks:
+        """The health checks that pools want done (`health = { probe = … }`). Each is handed out once, whoever asks. `tenantry.check_health` does them in asyncio's loop."""
+
+    def probes(self) -> Probes:
+        """The probes that pools with the strategy `prequal` want carried. Once per balancer: of several that wait only the last to ask is woken."""
+
+    def override_health(
+        self, pool: str, address: str, health: Literal["disabled", "ejected", "healthy"], *, duration: float | None = None
+    ) -> None:
+        """Decides on an endpoint, whatever its own health is: for so many seconds, or until it is taken back. Stays through every update that keeps
+        the endpoint.
+
+        Nothing goes to one that is `"disabled"`, neither of sessions nor in a panic; `"ejected"` counts as ejected; `"healthy"` serves though its checks fail,
+        or it was ejected. What is in flight ends in peace. `ConfigError` when there is no such pool or endpoint.
+        """
+
+    def clear_health_override(self, pool: str, address: str) -> None:
+        """Takes such a decision back. No error where there was none."""
+
+    def ledger(self) -> bytes:
+        """What tenants have used of their rates and budgets now, to be restored after a restart. Requests in flight are in it as they were declared."""
+
+    def restore(self, ledger: bytes) -> Restored:
+        """Puts back what a ledger says, under the limits that are in force now; buckets have refilled and windows have passed in between as the
+        calendar says. Call it before the first request. Restoring twice restores nothing twice. Raises `LedgerError` for bytes that are
+        torn, damaged, or of another version; then nothing is restored.
+        """
+
+    def save_ledger(self, path: str | PathLike[str]) -> None:
+        """Keeps the ledger in a file: a new one is written, synced to the disk and renamed into place, and the one before stays as `….previous`.
+        After a crash at any moment one of the two is whole. What is settled after the last save is what a crash loses. Each process needs a
+        file of its own.
+        """
+
+    def load_ledger(self, path: str | PathLike[str]) -> Restored | None:
+        """Restores what `save_ledger` has kept, or the one before where that is torn or damaged; `None` where there is no file. Raises
+        `LedgerError` where there are some and none is whole.
+        """
+
     def stats(self) -> Stats:
         """What is true now, of every pool and of the hundred most active tenants."""
 
-    def tenant_stats(self, tenant: str) -> TenantStats | None:
+    def tenant_stats(self, tenant: str | TenantHandle) -> TenantStats | None:
         """What is true now of one tenant, whether it is among the most active or not; `None` where nobody has this id."""
 
     def pool_stats(self, pool: str) -> PoolStats | None:
         """What is true now of one pool; `None` where there is none of this name."""
 
-    def limits_of(self, tenant: str) -> tuple[LimitStatus, ...] | None:
+    def limits_of(self, tenant: str | TenantHandle) -> tuple[LimitStatus, ...] | None:
         """What is left of a tenant's rates and budgets, and then of its parents'; `None` where nobody has this id."""
 
     def take_events(self) -> list[dict[str, Any]]:
-        """What has happened since this was last asked, the oldest first: `event` is `"budget_warning"` (with `tenant`, `unit`,
-        `percent`, `used`, `amount`, `ends_unix_s`) or `"lost"` (with `count`: so many were dropped, because nobody took them)."""
+        """What has happened since this was last asked, the oldest first: `event` names the kind, and the other keys are those of the core's `Event`, such
+        as `"budget_warning"` (`tenant`, `unit`, `percent`, `used`, `amount`, `ends_unix_s`), `"endpoint_ejected"` (`pool`, `endpoint`, `reason`,
+        `evidence`, `ejections`, `for_ms`) or `"lost"` (`count`: so many were dropped, because nobody took them)."""
 
     def tenant_page(self, start: int = 0, most: int = 1_000) -> TenantPage:
         """Some of all tenants, at most `most` (1 to 10 000), in no particular order.
@@ -123,14 +220,46 @@ class Lease:
         """Where the request is to go, as the configuration writes it."""
 
     @property
+    def affinity_token(self) -> str | None:
+        """Made when asked for: give it as `affinity` to return to this endpoint. `None` once it has ended or its pool is removed."""
+
+    @property
+    def pool(self) -> str | None:
+        """The pool that serves it: a fallback where the one asked for could not. `None` once it has ended or its pool is removed."""
+
+    @property
     def finished(self) -> bool:
         """Whether it has ended."""
+
+    def report(self, dimension: str, amount: int) -> bool:
+        """Says what the request has used of one of the configuration's `dimensions` so far. The last word counts when the lease ends,
+        however it ends; without one what was declared counts. Raises `UnknownDimension`. `False` says that the lease had ended.
+        """
+
+    def report_upstream(
+        self,
+        *,
+        requests: dict[str, float] | None = None,
+        cost: dict[str, float] | None = None,
+        retry_after: float | None = None,
+    ) -> bool:
+        """Says what the answer tells of the endpoint's own limits, which hold for everybody.
+
+        `requests` and `cost` are dicts such as `{"left": 12, "limit": 60, "reset": 30.0}`: what is left, of how much, and in how many
+        seconds it begins anew, or `reset_at` in seconds since 1970. `retry_after` keeps everybody away for so many seconds. While nothing
+        is left there nobody is sent there: `UpstreamLimited` says when the first endpoint returns. `False` says that the lease had ended.
+        """
 
     def first_byte(self) -> bool:
         """Says that the answer begins: the time to its first byte is learnt as the latency, and the seat stays taken.
 
         For streams, whose duration says nothing about how busy the endpoint is. A success then teaches no second latency. A second
         call teaches nothing; `False` says that the lease had ended.
+        """
+
+    def report_load(self, report: str | bytes) -> bool:
+        """Hands on what the endpoint says of its own load: the value of its header `endpoint-load-metrics` (`TEXT cpu_utilization:0.7,rps_fractional:120`,
+        `JSON {…}` or `BIN …`), for the strategies that go by it. `ValueError` for one that cannot be read; `False` says that the lease had ended.
         """
 
     def finish(
@@ -140,12 +269,16 @@ class Lease:
         cost: int | None = None,
         latency: float | None = None,
         retry_after: float | None = None,
+        amounts: Mapping[str, int] | None = None,
+        cause: Literal["application", "gateway", "connection", "timeout"] | None = None,
     ) -> bool:
         """Ends it: the seat goes to the next in line, and the outcome is learnt from.
 
         `"overload"`: the endpoint said that it has too much to do (HTTP 429 or 503). `cost`: what the request really cost.
         `latency`: seconds to learn from, where it is not the time since the lease was acquired. `retry_after`: the
-        endpoint's own word, in seconds. A lease ends once: `False` says that it had ended before, and that nothing happened.
+        endpoint's own word, in seconds. `amounts`: a last `report` of each; after `UnknownDimension` the lease has not ended.
+        `cause`: who failed; `"gateway"` (HTTP 502, 504), `"connection"` and `"timeout"` are gateway failures. A lease ends
+        once: `False` says that it had ended before, and that nothing happened.
         """
 
     def __enter__(self) -> Lease: ...
@@ -156,6 +289,33 @@ class Lease:
     def __aexit__(
         self, exc_type: type[BaseException] | None, _exc: BaseException | None, _traceback: TracebackType | None, /
     ) -> Awaitable[None]: ...
+
+@final
+class Candidate:
+    """One endpoint of a pool, as a strategy of one's own sees it.
+
+    `strategy` of a pool may be a function `(candidates: list[Candidate], key: bytes | None) -> int | None`: the index of the one that serves the
+    request. It runs inside `try_acquire` and `acquire`, with no lock held, and may ask the balancer again. Where it returns `None`, an
+    index that there is not or a candidate that is not usable, or raises (`sys.unraisablehook` is told), `p2c` serves the request.
+    """
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def weight(self) -> int: ...
+    @property
+    def in_flight(self) -> int: ...
+    @property
+    def latency(self) -> float | None:
+        """Recent peak latency in seconds; `None` before the first answer."""
+
+    @property
+    def utilization(self) -> float | None:
+        """What it has reported within the last 180 s."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be picked."""
 
 @final
 class Acquire:
@@ -179,10 +339,101 @@ class Acquire:
     def _delay(self) -> float: ...
 
 @final
-class ManualClock:
-    """A clock that stands still until it is advanced: for tests."""
+class HealthChecks:
+    """The health checks of one balancer; what `Balancer.health_checks` returns. It does not keep the balancer alive.
 
-    def __new__(cls) -> ManualClock: ...
+    Whoever runs this takes what is due, asks the endpoint, says what came of it, and looks again when it is time, or once in a while: another configuration may want other checks.
+    """
+
+    def next_check(self) -> HealthCheck | None:
+        """The next check that is due now, if there is one."""
+
+    def due_in(self) -> float | None:
+        """Seconds until one is due; `None` where no pool wants any, or the balancer is gone."""
+
+@final
+class HealthCheck:
+    """A check that is to be done: ask the endpoint, and say `passed` or `failed`. One that is dropped, or comes later than its timeout and the endpoint's next check, teaches nothing."""
+
+    @property
+    def pool(self) -> str: ...
+    @property
+    def address(self) -> str:
+        """The endpoint's, as the configuration writes it."""
+
+    @property
+    def kind(self) -> Literal["http", "tcp", "tls", "grpc", "custom"]:
+        """What the pool's `probe` says."""
+
+    @property
+    def subject(self) -> str | None:
+        """What it is about: the path of `http`, the service of `grpc`, the name of `custom`."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which a check without an answer has failed."""
+
+    def passed(self) -> bool:
+        """The endpoint serves. `False` says that something had been said before."""
+
+    def failed(self, evidence: str = "", *, reason: Literal["timeout", "connect", "tls", "broken", "status", "body", "not_serving", "other"] = "other") -> bool:
+        """It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. `False` says that something had been said before."""
+
+@final
+class Probes:
+    """The probes of one balancer; what `Balancer.probes` returns. It does not keep the balancer alive, and ends with it.
+
+    Each request that is picked for brings a pool some probes. Whoever runs this takes one after the other, asks the endpoint, and answers. `async for`
+    waits in asyncio's loop; `for` blocks its thread, with the GIL released.
+    """
+
+    def next_probe(self) -> Probe | None:
+        """The next probe that is due now, if there is one. For loops of one's own."""
+
+    def __iter__(self) -> Probes: ...
+    def __next__(self) -> Probe: ...
+    def __aiter__(self) -> Probes: ...
+    def __anext__(self) -> Coroutine[Any, Any, Probe]: ...
+    def _poll(self, future: asyncio.Future[None]) -> Probe | None: ...
+
+@final
+class Probe:
+    """A probe that is to be carried: ask the endpoint for its load, and `answer`. One that is dropped has failed: that teaches nothing, and makes
+    room for the next.
+    """
+
+    @property
+    def address(self) -> str:
+        """The endpoint's, as the configuration writes it."""
+
+    @property
+    def path(self) -> str:
+        """Where the endpoint answers probes: `probe` in the pool's strategy."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds after which it is worth nothing."""
+
+    def answer(self, rif: int, latency: float | None = None) -> bool:
+        """What the endpoint said: its requests in flight, from all of its callers, and the seconds that requests took of late that came in at about this
+        load; left out where it does not know. `False` says that it had been answered or given up.
+        """
+
+    def fail(self) -> bool:
+        """Gives it up, as dropping it does."""
+
+@final
+class TenantHandle:
+    """A tenant's id that one balancer has hashed; what `Balancer.handle` returns."""
+
+    @property
+    def id(self) -> str: ...
+
+@final
+class ManualClock:
+    """A clock that stands still until it is advanced: for tests. `unix`: its date at the start, in seconds since 1970; 1970 if left out."""
+
+    def __new__(cls, unix: float | None = None) -> ManualClock: ...
     def advance(self, nanoseconds: int) -> None:
         """Moves time on. Who waits past a deadline is turned away before this returns."""
 
@@ -191,4 +442,5 @@ class ManualClock:
         """Nanoseconds since its start."""
 
 def _bench_rust(balancer: Balancer, tenant: str, rounds: int) -> None: ...
+def _is_ledger(ledger: bytes) -> bool: ...
 def _panic() -> None: ...

@@ -27,6 +27,21 @@ class Rejected(Exception):
         return str(self.args[0]) if self.args else ""
 
 
+class _Returns(Rejected):
+    """What every rejection shares whose time to come back is always known."""
+
+    retry_after_ns: int = 0
+
+    def __init__(self, message: str, retry_after_ns: int) -> None:
+        # `args` stay what the constructor takes, so that it can be pickled.
+        self.retry_after_ns = retry_after_ns
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds after which the same request passes."""
+        return self.retry_after_ns / 1e9
+
+
 class UnknownTenant(Rejected):
     """No tenant has this id, and none is made for unknown ids."""
 
@@ -48,20 +63,10 @@ class PoolForbidden(Rejected):
     permanent = True
 
 
-class RateLimited(Rejected):
+class RateLimited(_Returns):
     """A rate quota is spent."""
 
     code = "RATE_LIMITED"
-    retry_after_ns: int = 0
-
-    def __init__(self, message: str, retry_after_ns: int) -> None:
-        # `args` stay what the constructor takes, so that it can be pickled.
-        self.retry_after_ns = retry_after_ns
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds after which the same request passes."""
-        return self.retry_after_ns / 1e9
 
 
 class CostTooHigh(Rejected):
@@ -75,19 +80,36 @@ class CostTooHigh(Rejected):
         """The most that one request may cost."""
 
 
-class BudgetExhausted(Rejected):
+class BudgetExhausted(_Returns):
     """A budget is spent."""
 
     code = "BUDGET_EXHAUSTED"
-    retry_after_ns: int = 0
 
-    def __init__(self, message: str, retry_after_ns: int) -> None:
+
+class RetryBudgetExhausted(Rejected):
+    """The tenant has made as many retries in this pool as its requests there allow."""
+
+    code = "RETRY_BUDGET_EXHAUSTED"
+
+    def __init__(self, message: str, retry_after_ns: int | None) -> None:
         self.retry_after_ns = retry_after_ns
+        """`None`: only further requests that are no retries make room, time alone does not."""
 
-    @property
-    def retry_after(self) -> float:
-        """Seconds after which the same request passes."""
-        return self.retry_after_ns / 1e9
+
+class HedgeBudgetExhausted(Rejected):
+    """The tenant has made as many hedges in this pool as its requests there allow."""
+
+    code = "HEDGE_BUDGET_EXHAUSTED"
+
+    def __init__(self, message: str, retry_after_ns: int | None) -> None:
+        self.retry_after_ns = retry_after_ns
+        """As for `RetryBudgetExhausted`."""
+
+
+class UpstreamLimited(_Returns):
+    """The limits of the endpoints themselves, configured or told by them, are spent."""
+
+    code = "UPSTREAM_LIMITED"
 
 
 class UnknownDimension(Rejected):
@@ -125,19 +147,13 @@ class TimedOut(Rejected, TimeoutError):
     code = "TIMED_OUT"
 
 
-class WouldTimeOut(Rejected):
-    """The request would wait for its seat beyond its timeout, as fast as the queue moves now: it was not let in at all."""
+class WouldTimeOut(_Returns):
+    """The request would wait for its seat beyond its timeout, as fast as the queue moves now: it was not let in at all.
+
+    `retry_after` is how long it would wait beyond its timeout: an estimate.
+    """
 
     code = "WOULD_TIME_OUT"
-    retry_after_ns: int = 0
-
-    def __init__(self, message: str, retry_after_ns: int) -> None:
-        self.retry_after_ns = retry_after_ns
-
-    @property
-    def retry_after(self) -> float:
-        """Seconds that it would wait beyond its timeout: an estimate."""
-        return self.retry_after_ns / 1e9
 
 
 class NoEndpoint(Rejected):
@@ -145,7 +161,6 @@ class NoEndpoint(Rejected):
 
     code = "NO_ENDPOINT"
 
-
-for _class in (Rejected, *Rejected.__subclasses__()):
+for _class in (Rejected, *Rejected.__subclasses__(), *_Returns.__subclasses__()):
     _class.__module__ = "tenantry"
 del _class

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,30 @@ class EndpointStats:
     """Requests finished with failure or overload."""
     latency: float | None
     """Its recent peak latency in seconds, decayed; `None` before the first sample."""
+    health: Literal["healthy", "degraded", "cooling_down", "probation", "ejected", "failing", "disabled"]
+    """Where its health stands, the strongest reason first: `cooling_down` has asked to be left alone for a while, `failing` are its health checks."""
+    overridden: bool
+    """Whether an operator's word is in force, whatever its own health is."""
     ejected: bool
-    """Whether it is ejected or on probation."""
+    """Whether real requests have shown that it does not serve: it is ejected or on probation, also where an operator decides otherwise."""
+    requests_left: int | None = None
+    """Requests that its own limits, configured or told by it, allow now; `None` where it has none."""
+    cost_left: int | None = None
+    """Cost that they allow now."""
+    returns_in: float | None = None
+    """Seconds for which they keep a request of cost 1 away; `None` where they do not."""
+    shadow_ejections: int = 0
+    """How often a rule in shadow mode has found it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStats:
+    """The retries in a pool, or the hedges, since it was made."""
+
+    passed: int
+    """Those that got a seat."""
+    refused: int
+    """Those that their tenants' budgets refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,8 @@ class PoolStats:
     """Requests waiting for a seat."""
     endpoints: tuple[EndpointStats, ...]
     """In the configuration's order."""
+    retries: AttemptStats
+    hedges: AttemptStats
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,6 @@ class Stats:
         return next((pool for pool in self.pools if pool.name == name), None)
 
 
-for _class in (TenantStats, TenantPage, LimitStatus, EndpointStats, PoolStats, Stats):
+for _class in (TenantStats, TenantPage, LimitStatus, EndpointStats, AttemptStats, PoolStats, Stats):
     _class.__module__ = "tenantry"
 del _class

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from tenantry._native import Acquire, Lease
+    from tenantry._native import Acquire, Lease, Probe, Probes
 
 T = TypeVar("T")
 
@@ -41,6 +41,22 @@ async def wait(acquire: Acquire) -> Lease:
     except BaseException:
         acquire.cancel()
         raise
+
+
+async def next_probe(probes: Probes) -> Probe:
+    """Polls until there is a probe to carry. `StopAsyncIteration` when the balancer is gone."""
+    loop = asyncio.get_running_loop()
+    while True:
+        future = loop.create_future()
+        probe = probes._poll(future)
+        if probe is not None:
+            return probe
+        # Keeps the task alive, as in `wait`.
+        timer = loop.call_later(_LONGEST, resolve, future)
+        try:
+            await future
+        finally:
+            timer.cancel()
 
 
 def resolve(future: asyncio.Future[None]) -> None:

@@ -1,27 +1,28 @@
 //! The gate of a pool: the seats, and the queue before them.
 
 use std::{
-    panic::{self, AssertUnwindSafe},
     sync::Arc,
     task::{Poll, Waker},
 };
 
 use super::{
     fair_queue::{FairQueue, Joining, Level, QueueLimits, Standing, WaiterId, Wakers},
+    queue::{Queue, Seated},
     seat::Seat,
     seats::Seats,
 };
 use crate::{
+    pool::Pool,
     rejection::Rejection,
-    sync::{Mutex, Padded},
+    sync::{Mutex, Padded, wake},
     time::Time,
 };
 
 /// Where a request stands after asking to wait.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Place {
     /// Seats were free.
-    Seated(Seat),
+    Seated(Seated),
     /// In the queue.
     Waiting(WaiterId),
 }
@@ -34,16 +35,9 @@ pub(crate) struct Admission {
     queue: Mutex<Queue>,
 }
 
-/// What is behind the lock.
-#[derive(Debug)]
-struct Queue {
-    fair: FairQueue,
-    limits: QueueLimits,
-}
-
 impl Admission {
     pub(crate) fn new(capacity: u32, limits: QueueLimits) -> Self {
-        let queue = Mutex::new(Queue { fair: FairQueue::new(), limits });
+        let queue = Mutex::new(Queue { fair: FairQueue::new(), limits, pool: None });
         let admission = Self { seats: Padded(Seats::new(capacity)), queue };
         admission.seats.0.set_queued(limits.guarded);
         admission
@@ -57,7 +51,7 @@ impl Admission {
 
     /// The same where tenants have shares of the seats, which only the queue knows.
     #[cold]
-    pub(crate) fn try_admit_guarded(&self, joining: &Joining<'_>, now: Time) -> Option<Seat> {
+    pub(crate) fn try_admit_guarded(&self, joining: &Joining<'_>, now: Time) -> Option<Seated> {
         self.with_queue(now, |queue, wakers, seats| queue.try_seat(joining, seats, now, wakers))
     }
 
@@ -68,35 +62,55 @@ impl Admission {
     /// too near.
     pub(crate) fn admit(&self, joining: &Joining<'_>, now: Time) -> Result<Place, Rejection> {
         if let Some(seat) = self.try_admit(joining.width) {
-            return Ok(Place::Seated(seat));
+            return Ok(Place::Seated(Seated { seat, picked: None }));
         }
+        self.join(joining, now)
+    }
+
+    /// A place in the queue, also where seats are free; where tenants have shares of them, perhaps seats.
+    ///
+    /// # Errors
+    /// As [`Self::admit`].
+    pub(crate) fn join(&self, joining: &Joining<'_>, now: Time) -> Result<Place, Rejection> {
         self.with_queue(now, |queue, wakers, seats| {
             if queue.limits.guarded
-                && let Some(seat) = queue.try_seat(joining, seats, now, wakers)
+                && let Some(seated) = queue.try_seat(joining, seats, now, wakers)
             {
-                return Ok(Place::Seated(seat));
+                return Ok(Place::Seated(seated));
             }
-            let Queue { fair, limits } = queue;
+            let Queue { fair, limits, .. } = queue;
             fair.join(joining, limits, now, wakers).map(Place::Waiting)
         })
     }
 
     /// What became of a waiter.
-    pub(crate) fn poll(&self, id: WaiterId, waker: &Waker, now: Time) -> Poll<Result<Seat, Rejection>> {
+    pub(crate) fn poll(&self, id: WaiterId, waker: &Waker, now: Time) -> Poll<Result<Seated, Rejection>> {
         // Cloned before the lock is taken, and the old one dropped after: both are somebody else's code.
         let mut waker = Some(waker.clone());
-        let standing = self.with_queue(now, |queue, _, _| queue.fair.poll(id, &mut waker, now));
+        let (picked, standing) = self.with_queue(now, |queue, _, _| {
+            // Before: who has got an answer is then forgotten.
+            (queue.fair.take_picked(id), queue.fair.poll(id, &mut waker, now))
+        });
         drop(waker);
         match standing {
             Standing::Waiting => Poll::Pending,
-            Standing::Seated(seat) => Poll::Ready(Ok(seat)),
+            Standing::Seated(seat) => Poll::Ready(Ok(Seated { seat, picked })),
             Standing::Rejected(rejection) => Poll::Ready(Err(rejection)),
         }
     }
 
+    /// When a waiter is to be polled before its deadline, because by then seats may come back by time alone.
+    pub(crate) fn looks_at(&self, id: WaiterId) -> Option<Time> {
+        self.queue.lock().fair.looks_at(id)
+    }
+
     /// A waiter goes away. A seat that it had been given goes to the next.
     pub(crate) fn leave(&self, id: WaiterId, now: Time) {
-        let (standing, waker) = self.with_queue(now, |queue, _, _| queue.fair.forget(id));
+        let (picked, (standing, waker)) =
+            self.with_queue(now, |queue, _, _| (queue.fair.take_picked(id), queue.fair.forget(id)));
+        if let Some(picked) = picked {
+            picked.abandon(now);
+        }
         if let Standing::Seated(seat) = standing {
             self.release(seat, Spent::NOTHING, now);
         }
@@ -132,6 +146,13 @@ impl Admission {
         }
     }
 
+    /// Gives free seats to those who wait, if anybody does.
+    pub(crate) fn hand_out_if_queued(&self, now: Time) {
+        if self.seats.0.is_queued() {
+            self.hand_out(now);
+        }
+    }
+
     /// Gives free seats to those who wait.
     pub(crate) fn hand_out(&self, now: Time) {
         self.with_queue(now, |_, _, _| ());
@@ -150,6 +171,15 @@ impl Admission {
         });
     }
 
+    /// Makes an edition of the pool the one whose endpoints those who wait are given, unless it has a newer one.
+    pub(crate) fn set_pool(&self, pool: &Arc<Pool>, now: Time) {
+        self.with_queue(now, |queue, _, _| {
+            if queue.pool.as_ref().is_none_or(|known| known.edition() < pool.edition()) {
+                queue.pool = Some(Arc::clone(pool));
+            }
+        });
+    }
+
     /// Puts another weight of one tenant or parent in force, where it is here.
     pub(crate) fn adapt(&self, level: &Level, now: Time) {
         self.with_queue(now, |queue, _, _| queue.fair.adapt(level));
@@ -158,6 +188,12 @@ impl Admission {
     /// Turns everyone away: the pool is gone.
     pub(crate) fn close(&self, rejection: Rejection, now: Time) {
         self.with_queue(now, |queue, wakers, _| queue.fair.close(rejection, wakers));
+    }
+
+    /// Whether there are seats that nobody has, for a request of this width.
+    pub(crate) fn has_free_seats(&self, width: u32) -> bool {
+        let capacity = self.capacity();
+        capacity > 0 && self.taken().saturating_add(width.min(capacity)) <= capacity
     }
 
     pub(crate) fn taken(&self) -> u32 {
@@ -181,54 +217,12 @@ impl Admission {
             let mut queue = self.queue.lock();
             queue.fair.expire(now, &mut wakers);
             let result = act(&mut queue, &mut wakers, seats);
-            queue.hand_out(seats, now, &mut wakers);
+            let look_at = queue.hand_out(seats, now, &mut wakers);
+            wakers.extend(queue.fair.watch(look_at));
             result
         };
         wakers.into_iter().for_each(wake);
         result
-    }
-}
-
-impl Queue {
-    /// Gives free seats to those whose turn it is.
-    fn hand_out(&mut self, seats: &Seats, now: Time, wakers: &mut Wakers) {
-        let Self { fair, limits } = self;
-        if fair.waiting() > 0 || limits.guarded {
-            seats.set_queued(true);
-        }
-        fair.set_capacity(seats.capacity());
-        fair.tidy();
-        while fair.waiting() > 0 && seats.taken() < seats.capacity() {
-            let Some(next) = fair.next(limits, now, wakers) else { break };
-            let (taken, capacity) = (seats.taken(), seats.capacity());
-            // Wider than what there can ever be for it: it runs when nobody else does.
-            let most = if taken == 0 { capacity.saturating_sub(next.reserve) } else { capacity };
-            let width = next.width.min(most);
-            let fits = taken.saturating_add(width).saturating_add(next.reserve) <= capacity;
-            let Some(taken) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else { break };
-            wakers.extend(fair.seat(next, taken, now));
-        }
-        if fair.waiting() == 0 && !limits.guarded {
-            seats.set_queued(false);
-        }
-    }
-
-    /// Seats for a newcomer, if it is its turn already.
-    fn try_seat(
-        &mut self,
-        joining: &Joining<'_>,
-        seats: &Seats,
-        now: Time,
-        wakers: &mut Wakers,
-    ) -> Option<Seat> {
-        // It does not wait: a free seat is its own, however late it is.
-        let joining = Joining { deadline: Time::from_nanos(u64::MAX), ..*joining };
-        let id = self.fair.join_unbounded(&joining, now).ok()?;
-        self.hand_out(seats, now, wakers);
-        match self.fair.forget(id).0 {
-            Standing::Seated(seat) => Some(seat),
-            Standing::Waiting | Standing::Rejected(_) => None,
-        }
     }
 }
 
@@ -252,12 +246,6 @@ pub(crate) struct Terms<'a> {
     pub(crate) level_of: &'a dyn Fn(u64) -> Option<Level>,
 }
 
-/// Wakes one waiter. A waker that panics is its executor's trouble: it must not cost anybody else their wake-up, nor stop the
-/// request that happened to free the seat, so it goes no further (the panic hook has reported it).
-fn wake(waker: Waker) {
-    drop(panic::catch_unwind(AssertUnwindSafe(|| waker.wake())));
-}
-
 #[cfg(all(test, loom))]
 mod models {
     use std::time::Duration;
@@ -265,7 +253,11 @@ mod models {
     use loom::{sync::Arc, thread};
 
     use super::*;
-    use crate::config::{QueueOrder, SeatsSpec};
+    use crate::{
+        config::{QueueOrder, SeatsSpec},
+        pool::Wants,
+        strategy::Avoided,
+    };
 
     const LIMITS: QueueLimits = QueueLimits {
         per_tenant: 8,
@@ -280,7 +272,7 @@ mod models {
     const JOINING: Joining<'_> = Joining {
         above: &[],
         tenant: &TENANT,
-        cost: 1,
+        wants: Wants { key: None, shard: None, target: None, avoided: Avoided::Nobody, cost: 1 },
         width: 1,
         class: 0,
         deadline: Time::from_nanos(u64::MAX),

@@ -111,6 +111,11 @@ impl Seats {
         }
     }
 
+    /// Whether anybody waits.
+    pub(crate) fn is_queued(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & QUEUED != 0
+    }
+
     /// Seats in use. Exact when nothing moves.
     pub(crate) fn taken(&self) -> u32 {
         let word = self.word.load(Ordering::Relaxed);

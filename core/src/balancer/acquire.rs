@@ -16,18 +16,18 @@ use super::{
     lease::{Held, Lease},
 };
 use crate::{
-    admission::{Admission, Seat, WaiterId},
+    admission::{Admission, Paid, Seat, Seated, WaiterId},
     endpoint::InFlight,
     outcome::Outcome,
-    pool::PoolId,
+    pool::{KeptWants, PoolId},
     rejection::Rejection,
     time::Time,
 };
 
 /// A request on its way to a lease: what [`Balancer::acquire`] returns.
 ///
-/// It takes its place in line when it is made, not when it is first polled. Dropping it at any time gives everything back; a seat
-/// that it had just been given goes to the next in line. The core has no timers: whoever drives it polls it once more at its
+/// It takes its place in line when it is made, not when it is first polled. Dropping it at any time gives its seat back,
+/// which goes to the next in line; what its tenant was charged comes back as long as it waits, and stays charged once it has its seat. The core has no timers: whoever drives it polls it once more at its
 /// [`deadline`](Self::deadline), and it then yields [`Rejection::TimedOut`].
 #[must_use = "a dropped request leaves the queue"]
 pub struct Acquire<H: Borrow<Balancer> = Balancer> {
@@ -52,6 +52,10 @@ pub(super) struct Pending {
     pub(super) admission: Arc<Admission>,
     pub(super) charged: Charged,
     pub(super) pool: PoolId,
+    /// The pick is made when there is a seat.
+    pub(super) wants: KeptWants,
+    /// Where it is a retry or a hedge.
+    pub(super) paid: Option<Paid>,
 }
 
 impl Pending {
@@ -73,11 +77,14 @@ impl<H: Borrow<Balancer>> Acquire<H> {
         Self { handle: Some(handle), stage }
     }
 
-    /// When to poll it again at the latest; `None` when it does not wait.
+    /// When to poll it again at the latest; `None` when it does not wait. Its request's deadline, or sooner: where the limits of all
+    /// endpoints are spent, one of those who wait is to look when the first returns. So ask after each poll.
     #[must_use]
-    pub const fn deadline(&self) -> Option<Time> {
+    pub fn deadline(&self) -> Option<Time> {
         match &self.stage {
-            Stage::Waiting(pending) => Some(pending.deadline),
+            Stage::Waiting(Pending { admission, waiter, deadline, .. }) => {
+                Some(admission.looks_at(*waiter).map_or(*deadline, |at| at.min(*deadline)))
+            }
             Stage::Ready(_) | Stage::Done => None,
         }
     }
@@ -94,13 +101,14 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
         let arrived = match &this.stage {
             Stage::Waiting(pending) => {
                 let now = handle.state().clock.now();
-                let seat = std::task::ready!(pending.admission.poll(pending.waiter, context.waker(), now));
-                Some((seat, now))
+                handle.state().look_again(pending.pool, now);
+                let seated = std::task::ready!(pending.admission.poll(pending.waiter, context.waker(), now));
+                Some((seated, now))
             }
             Stage::Ready(_) | Stage::Done => None,
         };
         let resolved = match (mem::replace(&mut this.stage, Stage::Done), arrived) {
-            (Stage::Waiting(pending), Some((seat, now))) => handle.state().arrive(pending, seat, now),
+            (Stage::Waiting(pending), Some((seated, now))) => handle.state().arrive(pending, seated, now),
             (Stage::Ready(resolved), _) => resolved,
             (Stage::Waiting(_) | Stage::Done, _) => Err(Rejection::TimedOut),
         };
@@ -110,12 +118,36 @@ impl<H: Borrow<Balancer> + Unpin> Future for Acquire<H> {
 }
 
 impl super::state::State {
+    /// An ejection ends by time alone: then there may be a seat.
+    fn look_again(&self, pool: PoolId, now: Time) {
+        self.published.read(|snapshot| {
+            if let Some(service) = snapshot.service_of(pool).filter(|service| service.pool.has_returned(now))
+            {
+                service.look_again(now);
+            }
+        });
+    }
+
     /// A wait has ended, with a seat or without one.
-    fn arrive(&self, pending: Pending, seat: Result<Seat, Rejection>, now: Time) -> Result<Held, Rejection> {
-        let picked = seat.and_then(|seat| Ok((self.pick_for(&pending, seat, now)?, seat)));
+    fn arrive(
+        &self,
+        pending: Pending,
+        seated: Result<Seated, Rejection>,
+        now: Time,
+    ) -> Result<Held, Rejection> {
+        let picked = seated.and_then(|Seated { seat, picked }| match picked {
+            Some(picked) => Ok((picked, seat)),
+            None => Ok((self.pick_for(&pending, seat, now)?, seat)),
+        });
         match picked {
             Ok((picked, seat)) => {
                 self.slab.get(pending.charged.found.slot).stop_waiting();
+                self.published.read(|snapshot| {
+                    if let Some(service) = snapshot.service_of(pending.pool) {
+                        let entry = pending.charged.found.entry();
+                        self.count_run(service, entry, pending.paid.as_ref(), now);
+                    }
+                });
                 Ok(pending.held(picked, seat, now))
             }
             Err(rejection) => {
@@ -131,7 +163,12 @@ impl<H: Borrow<Balancer>> Drop for Acquire<H> {
         let Some(handle) = self.handle.take() else { return };
         let state = handle.borrow().state();
         match mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Ready(Ok(held)) => state.settle(&mut Some(held), &Outcome::cancelled()),
+            Stage::Ready(Ok(mut held)) => {
+                // Nobody was told where to go.
+                let now = state.clock.now();
+                held.picked.iter_mut().for_each(|picked| picked.give_back(now));
+                state.settle(&mut Some(held), &Outcome::cancelled());
+            }
             Stage::Waiting(pending) => {
                 let now = state.clock.now();
                 state.give_up(&pending, None, now);

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     limit::{self, Charge, Demand, Holder, Metered, Moment, Refusal},
     rejection::Rejection,
-    tenant::{Ancestor, Entry, EntryError, Found, Limits, Tenant, Terms},
+    tenant::{Ancestor, Directory, Entry, EntryError, Found, Limits, Tenant, Terms},
     time::Time,
 };
 
@@ -22,6 +22,9 @@ pub(super) struct Visitor<'a> {
     pub(super) found: Found,
     pub(super) tenant: &'a Tenant,
     pub(super) terms: &'a Terms,
+    pub(super) directory: &'a Directory,
+    /// Whose pool it is a guest of.
+    pub(super) owner: Option<Entry>,
 }
 
 /// Why a request does not come in.
@@ -37,8 +40,8 @@ struct Passed {
     metered: Option<Metered>,
 }
 
-/// The parents that a request is inside of, the nearest first.
-type Inside<'a> = SmallVec<[&'a Ancestor; 4]>;
+/// Others whose limits count for a request: its parents, the nearest first, then the owner of the pool and its parents.
+type Others<'a> = SmallVec<[(Entry, &'a Limits); 4]>;
 
 impl State {
     /// Lets a request in and charges it.
@@ -50,7 +53,7 @@ impl State {
         demand: &Demand<'_>,
         now: Time,
     ) -> Result<Charged, NotIn> {
-        let Visitor { found, tenant, terms } = *visitor;
+        let Visitor { found, tenant, terms, owner, .. } = *visitor;
         let limits = terms.limits();
         tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
             EntryError::Stale => NotIn::Stale,
@@ -59,7 +62,7 @@ impl State {
                 NotIn::Refused(Rejection::TooManyInFlight { limit: limits.max_in_flight() })
             }
         })?;
-        let plain = terms.ancestors().is_empty() && !limits.is_metered();
+        let plain = terms.ancestors().is_empty() && !limits.is_metered() && owner.is_none();
         let charged = if plain {
             let charge = limit::charge(tenant.buckets(), limits.quotas(), demand.cost, now).map_err(refused);
             charge.map(|charge| {
@@ -76,7 +79,7 @@ impl State {
         })
     }
 
-    /// Charges the tenant and every limited parent.
+    /// Charges the tenant, every limited parent, and the pool's owner.
     #[inline(never)]
     fn charge_all(
         &self,
@@ -86,14 +89,14 @@ impl State {
         now: Time,
     ) -> Result<Charged, Rejection> {
         let Visitor { found, terms, .. } = *visitor;
-        let inside = self.enter_above(terms.ancestors())?;
+        let inside = self.enter_others(&self.others(visitor))?;
         let mut levels: SmallVec<[(Entry, &Limits); 5]> = SmallVec::new();
         levels.push((found.entry(), terms.limits()));
-        levels.extend(inside.iter().map(|above| (above.entry, &above.limits)));
+        levels.extend(inside.iter().copied());
         let metered = levels.iter().any(|(_, limits)| limits.is_metered());
         let moment = if metered { self.moment(now) } else { Moment { uptime: now, unix: 0 } };
         let passed = self.charge_levels(&levels, demand, &moment).map_err(|refusal| {
-            self.leave_above(inside.iter().map(|above| above.entry));
+            self.leave_above(inside.iter().map(|(entry, _)| *entry));
             refused(refusal)
         })?;
         let mut passed = passed.into_iter();
@@ -168,22 +171,39 @@ impl State {
 
     fn count_shadow_cap(&self, entry: Entry, limits: &Limits, moment: &Moment) {
         let tenant = self.slab.get(entry.slot);
-        if limits.shadow_in_flight().is_some_and(|cap| tenant.inside() + tenant.beneath() > cap) {
+        if limits.shadow_in_flight().is_some_and(|cap| tenant.all_inside() > cap) {
             self.meter(entry).count_shadowed(holder(entry, limits), moment);
         }
     }
 
-    /// Lets a request into the parents, or into none of them. One that an update has removed meanwhile limits nobody any more.
-    fn enter_above<'a>(&self, ancestors: &'a [Ancestor]) -> Result<Inside<'a>, Rejection> {
-        let mut inside = Inside::new();
-        for ancestor in ancestors {
-            let Entry { slot, generation } = ancestor.entry;
-            let limit = ancestor.limits.max_in_flight();
-            match self.slab.get(slot).enter_beneath(generation, limit) {
-                Ok(()) => inside.push(ancestor),
+    /// Everybody else whose limits count for a request, each once.
+    fn others<'a>(&self, visitor: &Visitor<'a>) -> Others<'a> {
+        let Visitor { found, terms, directory, owner, .. } = *visitor;
+        let mut others: Others<'a> = terms.ancestors().iter().map(Ancestor::limited).collect();
+        // One that an update has removed meanwhile limits nobody any more.
+        let host =
+            owner.and_then(|owner| Some((owner, directory.terms_of(owner, &self.hasher, &self.slab)?)));
+        if let Some((owner, host)) = host {
+            let own = (!host.limits().is_none()).then_some((owner, host.limits()));
+            for other in own.into_iter().chain(host.ancestors().iter().map(Ancestor::limited)) {
+                if other.0 != found.entry() && others.iter().all(|(known, _)| *known != other.0) {
+                    others.push(other);
+                }
+            }
+        }
+        others
+    }
+
+    /// Lets a request in with others, or with none of them. One that an update has removed meanwhile limits nobody any more.
+    fn enter_others<'a>(&self, others: &[(Entry, &'a Limits)]) -> Result<Others<'a>, Rejection> {
+        let mut inside = Others::new();
+        for &(entry, limits) in others {
+            let limit = limits.max_in_flight();
+            match self.slab.get(entry.slot).enter_beneath(entry.generation, limit) {
+                Ok(()) => inside.push((entry, limits)),
                 Err(EntryError::Stale) => {}
                 Err(EntryError::Full) => {
-                    self.leave_above(inside.into_iter().map(|above: &Ancestor| above.entry));
+                    self.leave_above(inside.into_iter().map(|(entry, _)| entry));
                     return Err(Rejection::TooManyInFlight { limit });
                 }
             }
@@ -196,7 +216,7 @@ const fn holder(entry: Entry, limits: &Limits) -> Holder<'_> {
     Holder { generation: entry.generation, rules: limits.rules() }
 }
 
-fn refused(refusal: Refusal) -> Rejection {
+pub(super) fn refused(refusal: Refusal) -> Rejection {
     match refusal {
         Refusal::Wait(retry_after) => Rejection::RateLimited { retry_after },
         Refusal::Spent(retry_after) => Rejection::BudgetExhausted { retry_after },

@@ -94,10 +94,16 @@ impl State {
         entries.for_each(|entry| self.slab.get(entry.slot).leave_beneath());
     }
 
-    /// The request goes, its charge stays.
-    #[inline]
+    /// The request has not run and goes.
     pub(super) fn leave(&self, tenant: &Tenant, charged: &Charged) {
         tenant.leave();
+        self.leave_above(charged.above().map(|above| above.entry));
+    }
+
+    /// The request is finished and goes, its charge stays.
+    #[inline]
+    pub(super) fn complete(&self, tenant: &Tenant, charged: &Charged) {
+        tenant.complete();
         if charged.above.is_some() {
             self.leave_above(charged.above().map(|above| above.entry));
         }
@@ -140,6 +146,11 @@ impl State {
                 }
             }
         });
+    }
+
+    /// A request has been charged for good.
+    #[inline]
+    pub(super) fn count_settlement(&self) {
         if self.settlements_count.load(Ordering::Relaxed) {
             // Release: a ledger that counts it has it.
             self.settlements.fetch_add(1, Ordering::Release);
@@ -154,7 +165,10 @@ impl State {
         let limits = |entry| match known {
             Some(terms) if entry == charged.found.entry() => Some(terms.limits()),
             Some(terms) => {
-                terms.ancestors().iter().find(|above| above.entry == entry).map(|above| &above.limits)
+                let above = terms.ancestors().iter().find(|above| above.entry == entry);
+                // Else it is the owner of the pool, or a parent of that one.
+                let host = || directory.terms_of(entry, &self.hasher, &self.slab).map(Terms::limits);
+                above.map(|above| &above.limits).or_else(host)
             }
             None => directory.terms_of(entry, &self.hasher, &self.slab).map(Terms::limits),
         };

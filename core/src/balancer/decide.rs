@@ -1,38 +1,25 @@
 //! The way in: identify, limit, admit, pick.
 
-use std::sync::Arc;
-
 use super::{
     acquire::{Pending, Stage},
     charge::{NotIn, Visitor},
-    charged::Charged,
     lease::Held,
     snapshot::{Service, Snapshot},
     state::State,
+    visit::Visit,
 };
 use crate::{
-    admission::{Joining, Place, Seat, Spent},
+    admission::{Seat, Spent},
     config::RESERVED,
     endpoint::InFlight,
-    id::IdKey,
+    id::TenantHandle,
     limit::Demand,
-    pool::PoolId,
+    pool::Ask,
     rejection::Rejection,
     request::Request,
-    tenant::{Found, Lookup, Tenant, Terms},
-    time::Time,
+    tenant::{Directory, Found, Lookup, Tenant},
+    time::{Time, nanos},
 };
-
-/// A request that has passed its tenant's limits and is charged to them.
-struct Visit<'a> {
-    state: &'a State,
-    snapshot: &'a Snapshot,
-    tenant: &'a Tenant,
-    terms: &'a Terms,
-    /// Now, as quotas count it.
-    uptime: Time,
-    charged: Charged,
-}
 
 impl State {
     /// One decision, without waiting. What it grants is put where the lease will keep it: it is too large to be handed
@@ -46,27 +33,30 @@ impl State {
         let now = self.clock.now();
         self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
-            let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
-            let seat = match visit.try_admit(service, request, now) {
-                Some(seat) => seat,
-                None => visit.try_again(service, request, now)?,
-            };
-            let picked = visit.pick(service, seat, now)?;
-            *held = Some(visit.held(picked, seat, service.pool.id(), now));
-            Ok(())
+            let mut decide =
+                |service: &Service| self.try_acquire_from((snapshot, service), request, now, held);
+            match decide(service) {
+                Err(rejection) => snapshot.fall_back(service, rejection, decide),
+                granted => granted,
+            }
         })
     }
 
-    /// The first two steps alone, and the request is over.
-    pub(super) fn check(&self, request: &Request<'_>) -> Result<(), Rejection> {
-        let now = self.clock.now();
-        self.published.read(|snapshot| {
-            let service = request.pool_name().map(|name| snapshot.service(Some(name))).transpose()?;
-            let visit = self.identify_and_limit(snapshot, service, request, now)?;
-            visit.tenant.complete();
-            self.leave(visit.tenant, &visit.charged);
-            Ok(())
-        })
+    /// The same of one pool.
+    #[inline(always)]
+    fn try_acquire_from(
+        &self,
+        (snapshot, service): (&Snapshot, &Service),
+        request: &Request<'_>,
+        now: Time,
+        held: &mut Option<Held>,
+    ) -> Result<(), Rejection> {
+        let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
+        // All that retries cost whoever makes none.
+        if visit.is_counted(request) {
+            return visit.run_counted(service, request, now, held);
+        }
+        visit.run(service, request, now, held)
     }
 
     /// One decision that may wait for its seat.
@@ -74,29 +64,36 @@ impl State {
         let now = self.clock.now();
         let stage = self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
-            let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
-            let deadline = request.deadline_at(now, service.limits.timeout);
-            let admitted = visit.joining(request, deadline, |joining| service.admission.admit(joining, now));
-            match admitted {
-                Ok(Place::Seated(seat)) => {
-                    let picked = visit.pick(service, seat, now)?;
-                    Ok(Stage::Ready(Ok(visit.held(picked, seat, service.pool.id(), now))))
-                }
-                Ok(Place::Waiting(waiter)) => {
-                    service.look_again(now);
-                    Ok(Stage::Waiting(visit.wait(service, waiter, deadline)))
-                }
-                Err(rejection) => Err(visit.turn_away(rejection)),
-            }
+            let acquire = |service: &Service| self.acquire_from((snapshot, service), request, now);
+            acquire(service).or_else(|rejection| snapshot.fall_back(service, rejection, acquire))
         });
         stage.unwrap_or_else(|rejection| Stage::Ready(Err(rejection)))
+    }
+
+    /// The same of one pool.
+    fn acquire_from(
+        &self,
+        (snapshot, service): (&Snapshot, &Service),
+        request: &Request<'_>,
+        now: Time,
+    ) -> Result<Stage, Rejection> {
+        let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
+        let (paid, entry) = (visit.pay(service, request)?, visit.charged.found.entry());
+        let stage = visit.join(service, request, now, paid);
+        match &stage {
+            Ok(Stage::Ready(_)) => self.count_run(service, entry, paid.as_ref(), now),
+            Ok(_) => {}
+            Err(_) => self.give_back(paid.as_ref()),
+        }
+        stage
     }
 
     /// The fourth step of a request that has waited for its seat: the pick is made from what is in force now.
     pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<InFlight, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
-            service.pool.pick(seat.turn, true, now).ok_or_else(|| service.pool.why_none())
+            let ask = Ask { number: seat.turn, saturated: true, wants: pending.wants.shown() };
+            service.pool.pick(&ask, now).ok_or_else(|| service.pool.why_none(&ask.wants, now))
         });
         picked.inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
     }
@@ -104,7 +101,7 @@ impl State {
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
     /// charged; on failure nothing has changed.
     #[inline(always)]
-    fn identify_and_limit<'a>(
+    pub(super) fn identify_and_limit<'a>(
         &'a self,
         snapshot: &'a Snapshot,
         service: Option<&Service>,
@@ -114,14 +111,24 @@ impl State {
         snapshot.check_dimensions(request.declared().iter().map(|(name, _)| *name))?;
         loop {
             let edition = snapshot.directory.edition();
-            let found = self.identify(snapshot, request, now)?;
-            let (tenant, terms) = (self.slab.get(found.slot), snapshot.directory.terms(&found));
-            if service.is_some_and(|service| !terms.may_use(service.pool.id())) {
+            let (found, tenant) = self.identify(snapshot, request, now)?;
+            let directory = &snapshot.directory;
+            let terms = directory.terms(&found);
+            let unix = || nanos(self.clock.unix());
+            let (may, owner) = match service {
+                Some(Service { owner: Some(owner), pool, .. }) => {
+                    let own = directory.is_beneath(&found, *owner, &self.hasher, &self.slab);
+                    (own || terms.pools().grant(pool.id(), unix), (!own).then_some(*owner))
+                }
+                Some(service) => (terms.pools().allow(service.pool.id(), unix), None),
+                None => (true, None),
+            };
+            if !may {
                 tenant.reject();
                 return Err(Rejection::PoolForbidden);
             }
             let demand = Demand { cost: request.units(), amounts: request.declared() };
-            let (visitor, uptime) = (Visitor { found, tenant, terms }, self.uptime(now));
+            let (visitor, uptime) = (Visitor { found, tenant, terms, directory, owner }, self.uptime(now));
             match self.charge(&visitor, edition, &demand, uptime) {
                 Ok(charged) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
@@ -132,13 +139,41 @@ impl State {
     }
 
     #[inline]
-    fn identify(&self, snapshot: &Snapshot, request: &Request<'_>, now: Time) -> Result<Found, Rejection> {
-        let id = request.tenant();
-        let key = self.hasher.key_by(request.handle(), id).ok_or(Rejection::UnknownTenant)?;
-        match snapshot.directory.find(&key, &self.slab) {
-            Some(found) => Ok(found),
-            None => self.identify_unknown(snapshot, (id, &key), now),
+    fn identify(
+        &self,
+        snapshot: &Snapshot,
+        request: &Request<'_>,
+        now: Time,
+    ) -> Result<(Found, &Tenant), Rejection> {
+        if let Some(found) = self.find(&snapshot.directory, request.handle(), request.tenant()) {
+            return Ok(found);
         }
+        let found = self.identify_unknown(snapshot, request, now)?;
+        Ok((found, self.slab.get(found.slot)))
+    }
+
+    /// Whose it is, where the directory knows the tenant.
+    #[inline(always)]
+    pub(super) fn find(
+        &self,
+        directory: &Directory,
+        handle: Option<&TenantHandle>,
+        id: &str,
+    ) -> Option<(Found, &Tenant)> {
+        if let Some(handle) = handle
+            && let Some(key) = self.hasher.key_in(handle)
+        {
+            return directory.find_with_state(key, &self.slab);
+        }
+        match self.hasher.short_key(id) {
+            Some(key) => directory.find_with_state(&key, &self.slab),
+            None => self.find_long(directory, id),
+        }
+    }
+
+    #[inline(never)]
+    fn find_long(&self, directory: &Directory, id: &str) -> Option<(Found, &Tenant)> {
+        directory.find_with_state(&self.hasher.key(id)?, &self.slab)
     }
 
     /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.
@@ -146,9 +181,11 @@ impl State {
     fn identify_unknown(
         &self,
         snapshot: &Snapshot,
-        (id, key): (&str, &IdKey),
+        request: &Request<'_>,
         now: Time,
     ) -> Result<Found, Rejection> {
+        let id = request.tenant();
+        let key = &self.hasher.key(id).ok_or(Rejection::UnknownTenant)?;
         if snapshot.directory.refuses_unknown() || RESERVED.contains(&id) {
             return Err(Rejection::UnknownTenant);
         }
@@ -166,7 +203,11 @@ impl State {
                 },
             },
         };
-        // Under the lock: another thread may just have made it, and a tenant made in an old directory would be lost.
+        // Under the lock nothing moves: whoever was missed for that is found, on its own terms.
+        if let Some(found) = snapshot.directory.find(key, &self.slab) {
+            return Ok(found);
+        }
+        // Another thread may just have made it, and a tenant made in an old directory would be lost.
         let newest = self.published.load();
         let directory = &newest.directory;
         directory
@@ -175,80 +216,5 @@ impl State {
             // An update may have come meanwhile: this decision goes by the snapshot that it began with.
             .and_then(|found| snapshot.directory.on_made_terms(found))
             .ok_or(Rejection::UnknownTenant)
-    }
-}
-
-impl Visit<'_> {
-    /// Step three of a request that does not wait.
-    #[inline(always)]
-    fn try_admit(&self, service: &Service, request: &Request<'_>, now: Time) -> Option<Seat> {
-        let admission = &service.admission;
-        admission.try_admit(request.width()).or_else(|| {
-            let guarded = service.limits.guarded;
-            guarded
-                .then(|| self.joining(request, now, |joining| admission.try_admit_guarded(joining, now)))?
-        })
-    }
-
-    /// Step three again for a request that was refused a seat, if a look at the endpoints finds it another.
-    #[cold]
-    #[inline(never)]
-    fn try_again(&self, service: &Service, request: &Request<'_>, now: Time) -> Result<Seat, Rejection> {
-        let seat = service.look_again(now).then(|| self.try_admit(service, request, now)).flatten();
-        seat.ok_or_else(|| self.turn_away(Rejection::Saturated))
-    }
-
-    /// The request as the queue sees it.
-    fn joining<R>(&self, request: &Request<'_>, deadline: Time, join: impl FnOnce(&Joining<'_>) -> R) -> R {
-        join(&Joining {
-            above: self.terms.above(),
-            tenant: &self.terms.level(self.charged.found.entry().key()),
-            cost: request.units(),
-            width: request.width(),
-            class: request.class(),
-            deadline,
-        })
-    }
-
-    /// Step four.
-    #[inline(always)]
-    fn pick(&self, service: &Service, seat: Seat, now: Time) -> Result<InFlight, Rejection> {
-        service.pool.pick(seat.turn, false, now).ok_or_else(|| {
-            service.admission.release(seat, Spent::NOTHING, now);
-            self.turn_away(service.pool.why_none())
-        })
-    }
-
-    #[inline(always)]
-    fn held(self, picked: InFlight, seat: Seat, pool: PoolId, now: Time) -> Held {
-        Held {
-            picked: Some(picked),
-            seat,
-            charged: self.charged,
-            started: now,
-            pool,
-            open: true,
-            answered: false,
-        }
-    }
-
-    fn wait(self, service: &Service, waiter: crate::admission::WaiterId, deadline: Time) -> Pending {
-        self.tenant.start_waiting();
-        Pending {
-            waiter,
-            deadline,
-            admission: Arc::clone(&service.admission),
-            charged: self.charged,
-            pool: service.pool.id(),
-        }
-    }
-
-    /// Takes the charge back: a refused request consumes nothing.
-    #[cold]
-    fn turn_away(&self, rejection: Rejection) -> Rejection {
-        self.state.undo(self.snapshot, &self.charged, self.uptime);
-        self.tenant.reject();
-        self.state.leave(self.tenant, &self.charged);
-        rejection
     }
 }

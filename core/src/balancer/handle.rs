@@ -7,19 +7,22 @@ use std::{
 };
 
 use super::{
-    Acquire, Lease,
+    Acquire, Lease, Probes,
     published::Published,
     snapshot::Snapshot,
     state::{ClockSource, Register, State},
 };
 use crate::{
-    config::{Config, ConfigError, TenantSpec},
-    event::Events,
+    admission::Attempts,
+    affinity::Secret,
+    config::{Config, ConfigError, EndpointChange, TenantSpec},
+    discovery::Discovered,
     id::{IdHasher, TenantHandle},
     rejection::Rejection,
     request::Request,
+    strategy::Bell,
     sync::{AtomicBool, AtomicU64, Mutex},
-    tenant::{Lineages, QuotaLists, Registry, Slab},
+    tenant::{Kept, Lineages, QuotaLists, Registry, Slab, Visits},
     time::{Clock, SystemClock, Time},
 };
 
@@ -68,23 +71,35 @@ impl Balancer {
     fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
         let hasher = IdHasher::new();
         let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
-        let meters = Arc::new(Slab::default());
+        let (meters, attempts) = (Arc::new(Slab::default()), Arc::new(Attempts::default()));
+        let visits = Arc::new(Visits::default());
+        let kept = Kept {
+            meters: Arc::clone(&meters),
+            attempts: Arc::clone(&attempts),
+            visits: Arc::clone(&visits),
+        };
         let register = Register {
-            tenants: Registry::new(hasher.clone(), Arc::clone(&meters)),
+            tenants: Registry::new(hasher.clone(), kept),
             next_pool: 0,
             seed,
+            own_secret: Secret::new(drawn_secret()),
             quota_lists: QuotaLists::default(),
             lineages: Lineages::default(),
+            discovered: Discovered::default(),
         };
         let state = Arc::new(State {
             started: clock.now(),
             clock,
-            published: Published::new(Snapshot::empty()),
+            published: Published::new(Snapshot::empty(), visits),
             slab: Slab::default(),
             meters,
-            events: Events::default(),
+            attempts,
+            events: Arc::default(),
             settlements_count: AtomicBool::new(false),
             settlements: AtomicU64::new(0),
+            bell: Arc::default(),
+            updates: AtomicU64::new(0),
+            updated: Bell::default(),
             hasher,
             registry: Mutex::new(register),
         });
@@ -199,9 +214,27 @@ impl Balancer {
         self.state.remove_tenant(id)
     }
 
+    /// Adds, removes, reweighs and drains endpoints of one pool, all in one step: no pick sees half of it. Endpoints that stay keep their load, health
+    /// and requests in flight. The next `reconfigure` knows nothing of it.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, EndpointChange, EndpointSpec, PoolSpec};
+    /// # let balancer = Balancer::new(Config::new().with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"])))?;
+    /// let newcomer = EndpointSpec::new("http://10.0.0.2:8080").with_weight(2);
+    /// let drain = EndpointChange::Drain("http://10.0.0.1:8080".into());
+    /// balancer.change_endpoints("api", &[EndpointChange::Add(newcomer), drain])?;
+    /// # Ok::<(), tenantry::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a pool or an address is not there, or the endpoints could not be configured so; then nothing has changed.
+    pub fn change_endpoints(&self, pool: &str, changes: &[EndpointChange]) -> Result<(), ConfigError> {
+        self.state.change_endpoints(pool, changes)
+    }
+
     /// The first two steps alone: whether a tenant may ask for this now, without a seat and without an endpoint. What passes has used what it
-    /// declares, as if it were over at once. The pool counts only as one that the tenant may use or not; it may be left
-    /// out.
+    /// declares, as if it were over at once. The pool counts only as one that the tenant may use or not, and for its
+    /// budgets for retries and hedges; it may be left out, and a retry without a name is one in the only pool.
     ///
     /// ```
     /// # use tenantry::{Balancer, Config, PoolSpec, Rate, Rejection, Request, TenantSpec};
@@ -218,6 +251,10 @@ impl Balancer {
     /// [`Rejection`]; nothing is consumed.
     #[inline]
     pub fn check(&self, request: &Request<'_>) -> Result<(), Rejection> {
+        if request.is_plain() {
+            // In parts: a request that was made for this alone is then never written down.
+            return self.state.check_plain(request.handle(), request.tenant(), request.units());
+        }
         self.state.check(request)
     }
 
@@ -232,7 +269,17 @@ impl Balancer {
         self.state.expire_waiters();
     }
 
+    /// The probes that pools with [`PrequalSpec`](crate::PrequalSpec) want carried. Once per balancer: of several only the last to ask is woken.
+    #[must_use]
+    pub fn probes(&self) -> Probes {
+        Probes::new(&self.state)
+    }
+
     pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<State> {
         &self.state
     }
 }
@@ -241,4 +288,9 @@ impl fmt::Debug for Balancer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Balancer").finish_non_exhaustive()
     }
+}
+
+/// 32 bytes under keys that the system has drawn.
+fn drawn_secret() -> Vec<u8> {
+    (0..4).flat_map(|part: u8| RandomState::new().hash_one(part).to_le_bytes()).collect()
 }

@@ -6,10 +6,12 @@ use super::{Balancer, charged::Charged};
 use crate::{
     admission::Seat,
     endpoint::{Endpoint, InFlight},
+    load::LoadReport,
     outcome::Outcome,
     pool::PoolId,
     rejection::Rejection,
     time::Time,
+    upstream::UpstreamReport,
 };
 
 /// A seat and the picked endpoint, until it is finished or dropped.
@@ -74,6 +76,35 @@ impl<H: Borrow<Balancer>> Lease<H> {
         self.picked().endpoint()
     }
 
+    /// The name of the pool that serves it: a [fallback](crate::PoolSpec::with_fallback) where the one that was asked for could not. `None` where
+    /// an update has removed that pool meanwhile.
+    #[must_use]
+    pub fn pool(&self) -> Option<String> {
+        let snapshot = self.handle.borrow().state().published.load();
+        snapshot.service_of(self.held().pool).map(|service| service.pool.name().to_owned())
+    }
+
+    /// A token with which the tenant's next requests to this pool [return](crate::Request::affinity) to this endpoint: 34 characters of `A–Z a–z 0–9 - _`,
+    /// signed, and bound to tenant and pool. Two leases of one tenant at one endpoint have the same. `None` where an update has removed
+    /// the pool meanwhile.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, Outcome, PoolSpec, Request, TenantSpec};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::new(config)?;
+    /// let first = balancer.try_acquire(&Request::new("acme"))?;
+    /// let token = first.affinity_token().expect("the pool is there");
+    /// let next = balancer.try_acquire(&Request::new("acme").affinity(&token))?;
+    /// assert_eq!(next.endpoint().address(), first.endpoint().address());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn affinity_token(&self) -> Option<String> {
+        self.handle.borrow().state().affinity_token(self.held(), self.endpoint().address())
+    }
+
     /// When the endpoint was picked.
     #[must_use]
     pub fn acquired_at(&self) -> Time {
@@ -131,6 +162,52 @@ impl<H: Borrow<Balancer>> Lease<H> {
         match &mut self.held {
             Some(held) => self.handle.borrow().state().report(&mut held.charged, amounts),
             None => Ok(()),
+        }
+    }
+
+    /// Says what the answer tells of the endpoint's own limits: by the head of the response, say, and as often as it tells.
+    ///
+    /// While nothing is left there, nobody is sent there; when that is so of all endpoints, requests wait for the first to return, or are
+    /// told when that is ([`Rejection::UpstreamLimited`]). What is said holds for everybody, so report only limits that all tenants
+    /// share there. It ends by itself, at the reset that was named.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tenantry::{Balancer, Config, ManualClock, Outcome, PoolSpec, Rejection, Request, TenantSpec, UpstreamLimit, UpstreamReport};
+    /// # let config = Config::new()
+    /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+    /// #     .with_tenant("acme", TenantSpec::new());
+    /// # let balancer = Balancer::with_clock(config, ManualClock::new())?;
+    /// let mut lease = balancer.try_acquire(&Request::new("acme"))?;
+    /// let wait = Duration::from_millis(250);
+    /// lease.report_upstream(&UpstreamReport::new().with_requests(UpstreamLimit::left(0).resets_in(wait)));
+    /// lease.finish(Outcome::success());
+    /// let refused = balancer.try_acquire(&Request::new("acme")).err();
+    /// assert_eq!(refused, Some(Rejection::UpstreamLimited { retry_after: wait }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn report_upstream(&mut self, report: &UpstreamReport) {
+        if let Some(held) = &self.held {
+            self.handle.borrow().state().report_upstream(held, report);
+        }
+    }
+
+    /// Hands on what the endpoint says of its own load, as often as it says something. The strategies `weighted`, and `p2c` and
+    /// `least_loaded` with the load `reported`, go by it; the others let it be.
+    ///
+    /// ```
+    /// # use tenantry::{Balancer, Config, LoadReport, Outcome, PoolSpec, Request, StrategySpec, TenantSpec};
+    /// let pool = PoolSpec::new(["http://10.0.0.1:8080"]).with_strategy(StrategySpec::weighted());
+    /// let balancer = Balancer::new(Config::new().with_pool("api", pool).with_tenant("acme", TenantSpec::new()))?;
+    /// let lease = balancer.try_acquire(&Request::new("acme"))?;
+    /// // … the head of the response arrives, with its load report …
+    /// lease.report_load(&LoadReport::new().with_cpu_utilization(0.7).with_rps(120.0));
+    /// lease.finish(Outcome::success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn report_load(&self, report: &LoadReport) {
+        if let Some(held) = &self.held {
+            self.handle.borrow().state().report_load(held, report);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     ledger::{Ledger, Restored, TenantRecord},
     limit::{self, Holder, Moment},
     sync::Ordering,
-    tenant::{Entry, Registry},
+    tenant::{Directory, Entry, Registry},
 };
 
 impl Balancer {
@@ -26,7 +26,7 @@ impl Balancer {
         self.state().restore(ledger)
     }
 
-    /// How many requests with a budget or with a real cost have been settled since a ledger was first asked for. A ledger
+    /// How many requests have been charged for good since a ledger was first asked for: leases that ended, and checks that passed. A ledger
     /// lacks at most those that were settled [after it](Ledger::settlements), and knows those in flight as they were declared.
     #[must_use]
     pub fn settlements(&self) -> u64 {
@@ -44,8 +44,11 @@ impl State {
         let (mut tenants, mut next) = (vec![], 0);
         loop {
             let register = self.registry.lock();
+            let directory = &self.published.load().directory;
             let end = register.tenants.slots().min(next + STRETCH);
-            tenants.extend((next..end).filter_map(|slot| self.record(slot, &register.tenants, &moment)));
+            tenants.extend(
+                (next..end).filter_map(|slot| self.record(slot, directory, &register.tenants, &moment)),
+            );
             if next == end {
                 return Ledger { taken: moment.unix, settlements, tenants };
             }
@@ -54,9 +57,13 @@ impl State {
     }
 
     /// What whoever has a slot has used, if that is anything. Under the registry's lock.
-    fn record(&self, slot: u32, registry: &Registry, moment: &Moment) -> Option<TenantRecord> {
-        let snapshot = self.published.load();
-        let directory = &snapshot.directory;
+    fn record(
+        &self,
+        slot: u32,
+        directory: &Directory,
+        registry: &Registry,
+        moment: &Moment,
+    ) -> Option<TenantRecord> {
         if !directory.has(slot, &self.hasher, &self.slab) {
             return None;
         }
@@ -94,7 +101,8 @@ impl State {
                 let key = self.hasher.key(id)?;
                 let found = directory.find(&key, &self.slab);
                 let make = || directory.make((id, &key), &mut register.tenants, &self.slab, moment);
-                found.or_else(make)?.slot
+                // Who would have no bucket of its own is left out, not added to those who share one.
+                found.or_else(make).map(|found| found.slot).filter(|&slot| !directory.is_overflow(slot))?
             }
         };
         let limits = directory.terms_of_slot(slot, &self.hasher, &self.slab)?.limits();

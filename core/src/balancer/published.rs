@@ -15,17 +15,20 @@ use std::{
 use arc_swap::{ArcSwap, cache::Cache};
 
 use super::snapshot::Snapshot;
+use crate::tenant::{Mark, Visits};
 
 /// The snapshot in force.
 #[derive(Debug)]
 pub(super) struct Published {
     id: u64,
     current: Arc<ArcSwap<Snapshot>>,
+    visits: Arc<Visits>,
 }
 
 struct Remembered {
     id: u64,
     cache: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+    mark: Arc<Mark>,
 }
 
 thread_local! {
@@ -34,22 +37,30 @@ thread_local! {
 }
 
 impl Published {
-    pub(super) fn new(snapshot: Snapshot) -> Self {
+    pub(super) fn new(snapshot: Snapshot, visits: Arc<Visits>) -> Self {
         static IDS: AtomicU64 = AtomicU64::new(0);
-        Self { id: IDS.fetch_add(1, Ordering::Relaxed), current: Arc::new(ArcSwap::from_pointee(snapshot)) }
+        let current = Arc::new(ArcSwap::from_pointee(snapshot));
+        Self { id: IDS.fetch_add(1, Ordering::Relaxed), current, visits }
     }
 
     /// Shows `act` the snapshot in force, once. Neither waits nor counts references.
     #[inline]
     pub(super) fn read<R>(&self, mut act: impl FnMut(&Snapshot) -> R) -> R {
+        match self.visit(|snapshot, _| act(snapshot)) {
+            Some(result) => result,
+            None => self.read_plainly(&mut act),
+        }
+    }
+
+    /// The same with this thread's mark; `None` where it has none.
+    #[inline]
+    pub(super) fn visit<R>(&self, act: impl FnOnce(&Snapshot, &Mark) -> R) -> Option<R> {
         let read = REMEMBERED_HERE.try_with(|remembered| {
             let mut remembered = remembered.try_borrow_mut().ok()?;
-            Some(act(self.recall(&mut remembered)))
+            let Remembered { cache, mark, .. } = self.recall(&mut remembered);
+            Some(act(cache.load(), mark))
         });
-        match read {
-            Ok(Some(result)) => result,
-            _ => self.read_plainly(&mut act),
-        }
+        read.ok().flatten()
     }
 
     /// Where this thread remembers nothing: it is ending, or it decides in a waker that another decision of its own runs.
@@ -69,18 +80,22 @@ impl Published {
     }
 
     #[inline]
-    fn recall<'a>(&self, remembered: &'a mut Vec<Remembered>) -> &'a Snapshot {
+    fn recall<'a>(&self, remembered: &'a mut Vec<Remembered>) -> &'a mut Remembered {
         if remembered.last().is_none_or(|last| last.id != self.id) {
             self.bring_last(remembered);
         }
-        remembered.last_mut().expect("it was just brought here").cache.load()
+        remembered.last_mut().expect("it was just brought here")
     }
 
     #[cold]
     fn bring_last(&self, remembered: &mut Vec<Remembered>) {
         let mine = match remembered.iter().position(|one| one.id == self.id) {
             Some(place) => remembered.remove(place),
-            None => Remembered { id: self.id, cache: Cache::new(Arc::clone(&self.current)) },
+            None => Remembered {
+                id: self.id,
+                cache: Cache::new(Arc::clone(&self.current)),
+                mark: self.visits.join(),
+            },
         };
         if remembered.len() == REMEMBERED {
             remembered.remove(0);

@@ -5,9 +5,12 @@ use std::mem;
 use super::{acquire::Pending, lease::Held, state::State};
 use crate::{
     admission::Spent,
+    event::Event,
+    load::LoadReport,
     outcome::{Outcome, OutcomeKind},
     rejection::Rejection,
     time::Time,
+    upstream::UpstreamReport,
 };
 
 impl State {
@@ -26,9 +29,9 @@ impl State {
             if outcome.cost().is_some() || charged.is_metered() {
                 self.settle_use(snapshot, charged, outcome.cost(), self.uptime(now));
             }
-            let tenant = self.slab.get(charged.found.slot);
-            tenant.complete();
-            self.leave(tenant, charged);
+            self.count_settlement();
+            picked.settle(outcome.cost(), now);
+            self.complete(self.slab.get(charged.found.slot), charged);
             // Where the pool is gone, the seat is gone with it.
             let Some(service) = snapshot.service_of(*pool) else { return };
             // A success that has told its first byte has told its latency.
@@ -37,6 +40,9 @@ impl State {
             // Asked before and after: a trial's success may be what ends the last ejection.
             let moved = service.pool.bound_moves();
             service.pool.learn(picked, outcome, measured, now);
+            if outcome.retry_after().is_some() {
+                self.cool_down(snapshot, service, (picked.endpoint(), outcome), now);
+            }
             // No longer in flight when the next request is picked for.
             *at = None;
             let learnt =
@@ -58,10 +64,44 @@ impl State {
         self.published.read(|snapshot| {
             let Some(service) = snapshot.service_of(held.pool) else { return };
             let latency = now.since(held.started);
-            let Some(picked) = &held.picked else { return };
+            let Some(picked) = &mut held.picked else { return };
+            let moved = service.pool.bound_moves();
             service.pool.learn_first_byte(picked, latency, now);
-            if service.learn_capacity(OutcomeKind::Success, latency, now) {
+            let learnt = service.learn_capacity(OutcomeKind::Success, latency, now);
+            if learnt || moved || service.pool.bound_moves() {
                 service.set_seats(now);
+            }
+        });
+    }
+
+    /// Learns what an endpoint says of its own limits.
+    pub(super) fn report_upstream(&self, held: &Held, report: &UpstreamReport) {
+        let Some(picked) = held.picked.as_ref().filter(|_| !report.is_empty()) else { return };
+        let (now, unix) = (self.clock.now(), self.clock.unix());
+        let spent_until = picked.learn_limits(held.charged.cost(), report, now, unix);
+        self.published.read(|snapshot| {
+            let Some(service) = snapshot.service_of(held.pool) else { return };
+            service.pool.note_limits();
+            if let Some(at) = spent_until {
+                let until = unix + at.since(now);
+                self.events.add(Event::UpstreamSpent {
+                    pool: service.pool.name().to_owned(),
+                    endpoint: picked.endpoint().address().to_owned(),
+                    until_unix_s: until.as_secs() + u64::from(until.subsec_nanos() > 0),
+                });
+            }
+            // There may be more now, or it takes longer.
+            service.admission.hand_out_if_queued(now);
+        });
+    }
+
+    /// The endpoint says how loaded it is.
+    pub(super) fn report_load(&self, held: &Held, report: &LoadReport) {
+        let now = self.clock.now();
+        self.published.read(|snapshot| {
+            let Some(service) = snapshot.service_of(held.pool) else { return };
+            if let Some(picked) = &held.picked {
+                service.pool.learn_report(picked, report, now);
             }
         });
     }
@@ -70,6 +110,7 @@ impl State {
     pub(super) fn give_up(&self, pending: &Pending, rejection: Option<Rejection>, now: Time) {
         let tenant = self.slab.get(pending.charged.found.slot);
         self.published.read(|snapshot| self.undo(snapshot, &pending.charged, self.uptime(now)));
+        self.give_back(pending.paid.as_ref());
         if rejection.is_some() {
             tenant.reject();
         }

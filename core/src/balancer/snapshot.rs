@@ -5,57 +5,70 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use foldhash::fast::RandomState;
 
 use crate::{
-    admission::{Admission, Capacity, QueueLimits, Sample},
-    config::CapacitySpec,
+    admission::{Admission, Allowances, AttemptCounts, Capacity, QueueLimits, Sample},
+    affinity::TokenKeys,
+    config::PoolSpec,
     outcome::OutcomeKind,
-    pool::{Pool, PoolId},
+    pool::{Pool, PoolId, Wants},
     rejection::Rejection,
-    tenant::Directory,
+    tenant::{Directory, Entry},
     time::Time,
 };
 
 /// One edition of the configuration, in the form that decisions read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Snapshot {
-    pub(super) directory: Directory,
+    pub(super) directory: Arc<Directory>,
     /// By pool id.
-    pub(super) services: Arc<[Service]>,
+    pub(super) services: Arc<[Arc<Service>]>,
     /// Places in `services`, by pool name.
     pub(super) by_name: Arc<HashMap<Box<str>, usize, RandomState>>,
     /// What is counted beside requests and cost.
     pub(super) dimensions: Arc<[String]>,
+    /// What session tokens are signed with.
+    pub(super) token_keys: Arc<TokenKeys>,
 }
 
 /// A pool with its gate: what one edition says of it, and the parts that live across editions.
 #[derive(Debug)]
 pub(super) struct Service {
-    pub(super) pool: Pool,
+    pub(super) pool: Arc<Pool>,
     pub(super) admission: Arc<Admission>,
     pub(super) capacity: Capacity,
-    pub(super) capacity_spec: CapacitySpec,
-    /// Counts the pool's capacity rules; the newest is in force.
-    pub(super) rule: u32,
+    pub(super) spec: PoolSpec,
+    /// Counts the pool's editions: the newest one's seats are in force.
+    pub(super) edition: u32,
     pub(super) limits: QueueLimits,
+    pub(super) allowances: Allowances,
+    pub(super) attempts: Arc<AttemptCounts>,
+    /// Whose it is.
+    pub(super) owner: Option<Entry>,
 }
 
 impl Snapshot {
     pub(super) fn empty() -> Self {
         Self {
-            directory: Directory::empty(),
+            directory: Arc::new(Directory::empty()),
             services: Arc::default(),
             by_name: Arc::default(),
             dimensions: Arc::default(),
+            token_keys: Arc::default(),
         }
     }
 
     /// The same with other tenants.
     pub(super) fn with_directory(&self, directory: Directory) -> Self {
-        Self {
-            directory,
-            services: Arc::clone(&self.services),
-            by_name: Arc::clone(&self.by_name),
-            dimensions: Arc::clone(&self.dimensions),
+        Self { directory: Arc::new(directory), ..self.clone() }
+    }
+
+    /// The same with one pool in another edition.
+    pub(super) fn with_service(&self, next: &Arc<Service>) -> Self {
+        let mut services = Arc::clone(&self.services);
+        let editions = Arc::make_mut(&mut services).iter_mut();
+        for known in editions.filter(|known| known.pool.id() == next.pool.id()) {
+            *known = Arc::clone(next);
         }
+        Self { services, ..self.clone() }
     }
 
     /// Whether all of these are dimensions.
@@ -72,7 +85,7 @@ impl Snapshot {
     #[inline]
     pub(super) fn service(&self, name: Option<&str>) -> Result<&Service, Rejection> {
         let service = match (name, &*self.services) {
-            (None, [only]) => Some(only),
+            (None, [only]) => Some(&**only),
             (None, _) => None,
             (Some(name), _) => self.named(name),
         };
@@ -81,7 +94,29 @@ impl Snapshot {
 
     #[inline]
     pub(super) fn named(&self, name: &str) -> Option<&Service> {
-        self.by_name.get(name).map(|&place| &self.services[place])
+        self.by_name.get(name).map(|&place| &*self.services[place])
+    }
+
+    /// A pool has refused: asks those that serve in its place, in turn. Where none does, that is the answer.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fall_back<T>(
+        &self,
+        service: &Service,
+        rejection: Rejection,
+        mut decide: impl FnMut(&Service) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        if !rejection.is_of_the_pool() {
+            return Err(rejection);
+        }
+        let next = |service: &&Service| self.named(service.spec.fallback()?);
+        for service in std::iter::successors(next(&service), next) {
+            match decide(service) {
+                Err(refused) if refused.is_of_the_pool() || refused == Rejection::PoolForbidden => {}
+                decided => return decided,
+            }
+        }
+        Err(rejection)
     }
 
     /// The pool with this id, unless it has been removed.
@@ -114,9 +149,21 @@ impl Service {
         returned
     }
 
+    /// Why a request that does not wait got no seat.
+    #[cold]
+    pub(super) fn why_full(&self, width: u32, wants: &Wants<'_>, now: Time) -> Rejection {
+        if !self.pool.is_limited() || !self.admission.has_free_seats(width) {
+            return Rejection::Saturated;
+        }
+        // Seats are free: others wait for the same endpoints to return.
+        let outlook = self.pool.outlook(wants, now);
+        let spent = || outlook.is_spent().then(|| outlook.rejection(now)).flatten();
+        outlook.never().or_else(spent).unwrap_or(Rejection::Saturated)
+    }
+
     /// Puts the seats of the moment in force: as the rule says, but never more than the endpoints can take.
     pub(super) fn set_seats(&self, now: Time) {
         let bound = self.pool.bound(now).unwrap_or(u32::MAX);
-        self.admission.set_capacity(self.rule, self.capacity.seats().min(bound), now);
+        self.admission.set_capacity(self.edition, self.capacity.seats().min(bound), now);
     }
 }

@@ -1,10 +1,15 @@
 //! Reading everything for [`Stats`].
 
-use super::{snapshot::Service, state::State};
+use super::{
+    snapshot::{Service, Snapshot},
+    state::State,
+};
 use crate::{
+    attempt::Again,
     config::{OTHER, OVERFLOW},
     endpoint::Member,
     stats::{EndpointStats, PoolStats, Stats, TenantPage, TenantStats},
+    tenant::Terms,
     time::Time,
 };
 
@@ -32,7 +37,8 @@ impl State {
         let named = |&slot: &u32| {
             let shared = snapshot.directory.is_overflow(slot);
             let name = self.slab.get(slot).name(slot, &register.tenants);
-            self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name })
+            let stats = self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name });
+            TenantStats { weight: self.weight_of(&snapshot, slot), ..stats }
         };
         let tenants = listed.iter().map(named).collect();
         let mut other = TenantStats { id: OTHER.to_owned(), ..TenantStats::default() };
@@ -60,7 +66,8 @@ impl State {
             if snapshot.directory.has(slot, &self.hasher, &self.slab) {
                 let shared = snapshot.directory.is_overflow(slot);
                 let name = self.slab.get(slot).name(slot, &register.tenants);
-                tenants.push(self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name }));
+                let stats = self.tenant_stats(slot, if shared { OVERFLOW.to_owned() } else { name });
+                tenants.push(TenantStats { weight: self.weight_of(&snapshot, slot), ..stats });
             }
             slot += 1;
         }
@@ -70,7 +77,8 @@ impl State {
     pub(super) fn stats_of_tenant(&self, id: &str) -> Option<TenantStats> {
         let snapshot = self.published.load();
         let found = snapshot.directory.find_surely(&self.hasher.key(id)?, &self.slab)?;
-        Some(self.tenant_stats(found.slot, id.to_owned()))
+        let weight = snapshot.directory.terms(&found).weight();
+        Some(TenantStats { weight, ..self.tenant_stats(found.slot, id.to_owned()) })
     }
 
     pub(super) fn stats_of_pool(&self, name: &str) -> Option<PoolStats> {
@@ -79,11 +87,17 @@ impl State {
         Some(pool_stats(service, now))
     }
 
+    fn weight_of(&self, snapshot: &Snapshot, slot: u32) -> u32 {
+        snapshot.directory.terms_of_slot(slot, &self.hasher, &self.slab).map_or(0, Terms::weight)
+    }
+
+    /// All but the weight, which a sum has none of.
     fn tenant_stats(&self, slot: u32, id: String) -> TenantStats {
         let tenant = self.slab.get(slot);
         let waiting = tenant.waiting();
         TenantStats {
             id,
+            weight: 0,
             in_flight: tenant.inside().saturating_sub(waiting),
             waiting,
             beneath: tenant.beneath(),
@@ -96,15 +110,26 @@ impl State {
 
 fn pool_stats(service: &Service, now: Time) -> PoolStats {
     let decay = service.pool.decay();
-    let endpoint_stats = |member: &Member| {
+    let endpoint_stats = |(place, member): (usize, &Member)| {
         let endpoint = member.endpoint();
+        let left = member.left(now);
         EndpointStats {
             address: endpoint.address().to_owned(),
+            weight: member.weight(),
+            draining: service.pool.is_draining(place),
             in_flight: member.in_flight(),
             completed: endpoint.completed(),
             failed: endpoint.failed(),
             latency_s: endpoint.latency(decay, now).map(|nanos| f64::from(nanos) / 1e9),
+            health: endpoint.health().state(now),
+            overridden: endpoint.health().overridden(now).is_some(),
             ejected: !endpoint.outlier().is_healthy(),
+            shadow_ejections: endpoint.outlier().told(),
+            requests_left: left.and_then(|left| left.requests),
+            requests_limit: left.and_then(|left| left.requests_limit),
+            cost_left: left.and_then(|left| left.cost),
+            cost_limit: left.and_then(|left| left.cost_limit),
+            returns_in_s: left.and_then(|left| left.returns_in).map(|wait| wait.as_secs_f64()),
         }
     };
     PoolStats {
@@ -112,7 +137,10 @@ fn pool_stats(service: &Service, now: Time) -> PoolStats {
         capacity: service.admission.capacity(),
         in_flight: service.admission.taken(),
         waiting: service.admission.waiting(),
-        endpoints: service.pool.members().iter().map(endpoint_stats).collect(),
+        panic: service.pool.is_in_panic(),
+        retries: service.attempts.of(Again::Retry).stats(),
+        hedges: service.attempts.of(Again::Hedge).stats(),
+        endpoints: service.pool.members().iter().enumerate().map(endpoint_stats).collect(),
     }
 }
 

@@ -100,6 +100,10 @@ impl State {
                 "remove the tenants beneath it first, and the template if it is",
             ));
         }
+        if let Some(service) = snapshot.services.iter().find(|service| service.owner == Some(found.entry())) {
+            let fix = format!("reconfigure: it owns the pool {}", quoted(service.pool.name()));
+            return Err(ConfigError::new(path, "", fix));
+        }
         if snapshot.directory.terms(&found).has_seats() {
             let fix = "reconfigure: shares of the seats come and go with a whole configuration";
             return Err(ConfigError::new(path, "", fix));

@@ -1,20 +1,21 @@
 //! Updates: from a configuration to the snapshot in force, in one swap.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, slice, sync::Arc};
 
 use super::{
+    discovery::no_such_pool,
     snapshot::{Service, Snapshot},
     state::{Register, State},
 };
 use crate::{
-    admission::{Admission, Capacity, Level, QueueLimits, QueueTerms},
-    config::{Config, ConfigError, PoolSpec, TenantSpec, UnknownTenants},
+    admission::{Admission, Allowances, Capacity, Level, QueueLimits, QueueTerms},
+    affinity::TokenKeys,
+    config::{Config, ConfigError, EndpointChange, PoolSpec, TenantSpec, UnknownTenants},
     pool::{Pool, PoolId},
     rejection::Rejection,
+    strategy::Base,
     tenant::{Directory, Entry, Lineages, Listed, Listing, MadeSpec, QuotaLists, Terms},
+    time::Time,
 };
 
 impl State {
@@ -22,29 +23,84 @@ impl State {
     pub(super) fn reconfigure(&self, config: &Config) -> Result<(), ConfigError> {
         config.validate()?;
         let mut register = self.registry.lock();
+        let given = config;
+        let with_found = (!register.discovered.is_empty()).then(|| register.discovered.added_to(given));
+        let config = with_found.as_ref().unwrap_or(given);
+        // What was found may be more than a strategy can take.
+        with_found.as_ref().map_or(Ok(()), Config::validate)?;
         let previous = self.published.load();
-        let services = build_services(config, &previous, &mut register);
-        let id_of = |name: &str| services.iter().find(|s| s.pool.name() == name).map(|s| s.pool.id());
+        let now = self.clock.now();
+        let base = Base { seed: register.seed, bell: &self.bell, events: &self.events };
+        let mut services = build_services(config, &previous, (&mut register.next_pool, base), now);
+        let named = services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place));
+        let by_name: HashMap<Box<str>, usize, _> = named.collect();
+        let id_of = |name: &str| by_name.get(name).map(|&place| services[place].pool.id());
         register.lineages.note(config);
-        let uptime = self.uptime(self.clock.now());
+        let uptime = self.uptime(now);
         let Register { lineages, quota_lists, .. } = &mut *register;
         let listing = list_tenants(config, id_of, lineages, quota_lists);
         let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab, uptime);
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
-        let named = services.iter().enumerate().map(|(place, service)| (service.pool.name().into(), place));
-        let by_name = Arc::new(named.collect());
-        let next =
-            Arc::new(Snapshot { directory, services, by_name, dimensions: config.dimensions().into() });
+        for service in &mut services {
+            let key = service.spec.owner().and_then(|owner| self.hasher.key(owner));
+            service.owner = key.and_then(|key| directory.find(&key, &self.slab)).map(|found| found.entry());
+        }
+        let next = Arc::new(Snapshot {
+            directory: Arc::new(directory),
+            services: services.into_iter().map(Arc::new).collect(),
+            by_name: Arc::new(by_name),
+            dimensions: config.dimensions().into(),
+            token_keys: Arc::new(match config.affinity_keys() {
+                [] => TokenKeys::new(slice::from_ref(&register.own_secret)),
+                secrets => TokenKeys::new(secrets),
+            }),
+        });
         // Nothing refuses any more: from here on it is all of it.
         changes.iter().for_each(|change| change.apply(&self.slab, uptime));
-        next.services.iter().for_each(|service| service.pool.take_over());
+        next.services.iter().for_each(|service| service.pool.take_over(now));
         self.published.publish(Arc::clone(&next));
+        register.discovered.follow(given);
         let parents: HashMap<u64, Level> =
             register.lineages.levels(config).map(|level| (level.key, level)).collect();
         drop(register);
         self.follow_up(&previous, &next, config, &parents);
+        self.ring();
         Ok(())
+    }
+
+    /// Changes one pool's endpoints, or nothing.
+    pub(super) fn change_endpoints(&self, pool: &str, changes: &[EndpointChange]) -> Result<(), ConfigError> {
+        let register = self.registry.lock();
+        let next = self.publish_endpoints(&register, pool, changes)?;
+        drop(register);
+        self.follow_endpoints(&next);
+        Ok(())
+    }
+
+    /// Swaps in one pool with other endpoints, or changes nothing. [`follow_endpoints`](Self::follow_endpoints) comes after, without the register's lock.
+    pub(super) fn publish_endpoints(
+        &self,
+        register: &Register,
+        pool: &str,
+        changes: &[EndpointChange],
+    ) -> Result<Arc<Service>, ConfigError> {
+        let (previous, now) = (self.published.load(), self.clock.now());
+        let service = previous.named(pool).ok_or_else(|| no_such_pool(pool))?;
+        let spec = service.spec.changed(pool, changes)?;
+        let base = Base { seed: register.seed, bell: &self.bell, events: &self.events };
+        let next = Arc::new(service.succeeded_by(&spec, service.limits, base, now));
+        next.pool.take_over(now);
+        self.published.publish(Arc::new(previous.with_service(&next)));
+        Ok(next)
+    }
+
+    /// Whoever waits learns of a pool's other endpoints.
+    pub(super) fn follow_endpoints(&self, service: &Service) {
+        let now = self.clock.now();
+        service.admission.set_pool(&service.pool, now);
+        service.set_seats(now);
+        self.ring();
     }
 
     /// What must come after the swap: new capacities reach their gates, removed pools turn their waiters away.
@@ -60,11 +116,12 @@ impl State {
         let reserved = self.reserved(&next.directory, config);
         let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
         for service in next.services.iter() {
+            service.admission.set_pool(&service.pool, now);
             service.set_seats(now);
             service.admission.reconfigure(service.limits, &terms, now);
         }
-        let kept: BTreeSet<PoolId> = next.services.iter().map(|service| service.pool.id()).collect();
-        for removed in previous.services.iter().filter(|service| !kept.contains(&service.pool.id())) {
+        let is_removed = |service: &&Arc<Service>| next.service_of(service.pool.id()).is_none();
+        for removed in previous.services.iter().filter(is_removed) {
             removed.admission.close(Rejection::UnknownPool, now);
         }
     }
@@ -93,21 +150,26 @@ impl State {
     }
 }
 
-fn build_services(config: &Config, previous: &Snapshot, register: &mut Register) -> Arc<[Service]> {
+fn build_services(
+    config: &Config,
+    previous: &Snapshot,
+    (next_pool, base): (&mut u32, Base<'_>),
+    now: Time,
+) -> Vec<Service> {
     let mut services: Vec<Service> = config
         .pools()
         .iter()
         .map(|(name, spec)| match previous.named(name) {
-            Some(service) => service.succeeded_by(name, spec, limits(spec, config), register.seed),
+            Some(service) => service.succeeded_by(spec, limits(spec, config), base, now),
             None => {
-                register.next_pool += 1;
+                *next_pool += 1;
                 let limits = limits(spec, config);
-                Service::new(PoolId(register.next_pool), name, spec, limits, register.seed)
+                Service::new((PoolId(*next_pool), name), spec, limits, base, now)
             }
         })
         .collect();
     services.sort_by_key(|service| service.pool.id());
-    services.into()
+    services
 }
 
 fn list_tenants<'a>(
@@ -138,29 +200,47 @@ pub(super) fn too_many_tenants() -> ConfigError {
 }
 
 impl Service {
-    fn new(id: PoolId, name: &str, spec: &PoolSpec, limits: QueueLimits, seed: u64) -> Self {
+    fn new(
+        identity: (PoolId, &str),
+        spec: &PoolSpec,
+        limits: QueueLimits,
+        base: Base<'_>,
+        now: Time,
+    ) -> Self {
         let capacity = Capacity::new(&spec.capacity());
         Self {
-            pool: Pool::build(id, name, spec, seed, None),
+            pool: Arc::new(Pool::build(identity, spec, base, None, now)),
             admission: Arc::new(Admission::new(capacity.seats(), limits)),
             capacity,
-            capacity_spec: spec.capacity(),
-            rule: 0,
+            spec: spec.clone(),
+            edition: 0,
             limits,
+            allowances: Allowances::new(spec),
+            attempts: Arc::default(),
+            owner: None,
         }
     }
 
     /// The same pool in the next edition. What was learnt of its capacity stays as long as its rule does.
-    fn succeeded_by(&self, name: &str, spec: &PoolSpec, limits: QueueLimits, seed: u64) -> Self {
-        let same_rule = self.capacity_spec == spec.capacity();
+    fn succeeded_by(&self, spec: &PoolSpec, limits: QueueLimits, base: Base<'_>, now: Time) -> Self {
+        let same_rule = self.spec.capacity() == spec.capacity();
         let capacity = if same_rule { self.capacity.clone() } else { Capacity::new(&spec.capacity()) };
         Self {
-            pool: Pool::build(self.pool.id(), name, spec, seed, Some(&self.pool)),
+            pool: Arc::new(Pool::build(
+                (self.pool.id(), self.pool.name()),
+                spec,
+                base,
+                Some(&self.pool),
+                now,
+            )),
             admission: Arc::clone(&self.admission),
             capacity,
-            capacity_spec: spec.capacity(),
-            rule: self.rule + u32::from(!same_rule),
+            spec: spec.clone(),
+            edition: self.edition + 1,
             limits,
+            allowances: Allowances::new(spec),
+            attempts: Arc::clone(&self.attempts),
+            owner: self.owner,
         }
     }
 }

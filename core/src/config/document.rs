@@ -1,6 +1,6 @@
 //! The document's shape: which keys there are, and what each becomes.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
 
 use serde::{
     Deserialize, Deserializer,
@@ -8,13 +8,18 @@ use serde::{
 };
 
 use super::{
-    Budget, CapacitySpec, Config, EndpointSpec, OutlierSpec, PoolSpec, Rate, StrategySpec, TenantSpec,
-    UnknownTenants,
+    AttemptsSpec, Budget, CapacitySpec, Config, CooldownSpec, EndpointSpec, Grant, HealthCheckSpec, PoolSpec,
+    Rate, SlowStartSpec, StrategySpec, TenantSpec, UnknownTenants,
+    attempts_table::AttemptsTable,
     limit_tables::Cap,
+    outlier_table::OutlierTable,
+    pool_tables::{SubsetTable, TiersTable},
     queue_table::QueueTable,
     seats_table::SeatsTable,
     short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
 };
+
+use crate::affinity::Secret;
 
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table of pools, tenants and templates")]
@@ -23,6 +28,7 @@ pub(super) struct Document {
     unknown_tenants: UnknownTenants,
     dimensions: Vec<String>,
     seed: Option<u64>,
+    affinity: Table<AffinityTable>,
     pools: BTreeMap<String, PoolSpec>,
     tenants: BTreeMap<String, TenantSpec>,
     templates: BTreeMap<String, TenantSpec>,
@@ -31,10 +37,18 @@ pub(super) struct Document {
 
 impl From<Document> for Config {
     fn from(document: Document) -> Self {
-        let Document { unknown_tenants, dimensions, seed, pools, tenants, templates, gateway } = document;
+        let Document { unknown_tenants, dimensions, seed, affinity, pools, tenants, templates, gateway } =
+            document;
+        let affinity_keys = affinity.0.keys.into_iter().map(|key| Secret::new(key.into_bytes())).collect();
         let sections = gateway.map(|gateway| ("gateway".to_owned(), gateway)).into_iter().collect();
-        Self { unknown_tenants, pools, tenants, templates, dimensions, seed, sections }
+        Self { unknown_tenants, pools, tenants, templates, dimensions, seed, affinity_keys, sections }
     }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table with the key keys")]
+struct AffinityTable {
+    keys: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +63,18 @@ struct PoolTable {
     health: Table<HealthTable>,
     #[serde(default)]
     queue: Table<QueueTable>,
+    #[serde(default)]
+    retry: Table<AttemptsTable>,
+    #[serde(default)]
+    hedge: Table<AttemptsTable>,
+    owner: Option<String>,
+    zone: Option<String>,
+    #[serde(default)]
+    tiers: Table<TiersTable>,
+    slow_start: Option<Short<SlowStartSpec>>,
+    fallback: Option<String>,
+    subset: Option<Table<SubsetTable>>,
+    latency_decay: Option<Period>,
 }
 
 impl<'de> Deserialize<'de> for PoolSpec {
@@ -59,43 +85,28 @@ impl<'de> Deserialize<'de> for PoolSpec {
             strategy: table.strategy,
             capacity: table.capacity,
             outlier: table.health.0.outlier.0.into(),
+            cooldown: table.health.0.cooldown.map(|Short(cooldown)| cooldown).unwrap_or_default(),
+            health_check: table.health.0.probe.map(|Short(check)| check),
             queue: table.queue.0.into(),
+            retry: table.retry.0.over(AttemptsSpec::retries()),
+            hedge: table.hedge.0.over(AttemptsSpec::hedges()),
+            owner: table.owner,
+            zone: table.zone,
+            tiers: table.tiers.0.into(),
+            slow_start: table.slow_start.map(|Short(slow_start)| slow_start),
+            fallback: table.fallback,
+            subset: table.subset.map(|Table(subset)| subset.into()),
+            latency_decay: table.latency_decay.map_or(Self::LATENCY_DECAY, |Period(decay)| decay),
         })
     }
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table with the key outlier")]
+#[serde(default, deny_unknown_fields, expecting = "a table with the keys probe, outlier and cooldown")]
 struct HealthTable {
+    probe: Option<Short<HealthCheckSpec>>,
     outlier: Table<OutlierTable>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table of ejection rules")]
-struct OutlierTable {
-    consecutive_failures: Option<u32>,
-    ejection: Option<Period>,
-    longest_ejection: Option<Period>,
-    max_ejected: Option<u32>,
-}
-
-impl From<OutlierTable> for OutlierSpec {
-    fn from(table: OutlierTable) -> Self {
-        let mut spec = Self::new();
-        if let Some(failures) = table.consecutive_failures {
-            spec = spec.with_consecutive_failures(failures);
-        }
-        if let Some(Period(time)) = table.ejection {
-            spec = spec.with_ejection(time);
-        }
-        if let Some(Period(time)) = table.longest_ejection {
-            spec = spec.with_longest_ejection(time);
-        }
-        match table.max_ejected {
-            Some(percent) => spec.with_max_ejected_percent(percent),
-            None => spec,
-        }
-    }
+    cooldown: Option<Short<CooldownSpec>>,
 }
 
 #[derive(Deserialize)]
@@ -108,31 +119,36 @@ struct TenantTable {
     budget: Vec<Budget>,
     #[serde(default, deserialize_with = "short_or_table")]
     max_in_flight: Cap,
-    pools: Option<Vec<String>>,
+    pools: Option<Vec<Short<Grant>>>,
     parent: Option<String>,
     #[serde(default)]
     seats: Table<SeatsTable>,
+    shard: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for TenantSpec {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Table(table) = Table::<TenantTable>::deserialize(deserializer)?;
-        let TenantTable { weight, rate, budget, max_in_flight, pools, parent, seats: Table(seats) } = table;
+        let TenantTable { weight, rate, budget, max_in_flight, pools, parent, seats: Table(seats), shard } =
+            table;
         Ok(Self {
             weight: weight.unwrap_or(1),
             rates: rate,
             budgets: budget,
             max_in_flight: max_in_flight.enforced,
             shadow_in_flight: max_in_flight.shadow,
-            pools,
+            pools: pools.map(|pools| pools.into_iter().map(|Short(grant)| grant).collect()),
             parent,
             seats: seats.into(),
+            shard,
         })
     }
 }
 
 /// One of something, or a list of it.
-fn one_or_list<'de, D: Deserializer<'de>, T: ShortForm>(deserializer: D) -> Result<Vec<T>, D::Error> {
+pub(super) fn one_or_list<'de, D: Deserializer<'de>, T: ShortForm>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     struct List<T>(PhantomData<T>);
     impl<'de, T: ShortForm> Visitor<'de> for List<T> {
         type Value = Vec<T>;
@@ -162,50 +178,38 @@ fn one_or_list<'de, D: Deserializer<'de>, T: ShortForm>(deserializer: D) -> Resu
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EndpointTable {
-    address: String,
-    weight: Option<u32>,
-    max_in_flight: Option<u32>,
+pub(super) struct GrantTable {
+    pool: String,
+    from: Option<String>,
+    until: Option<String>,
 }
 
-impl ShortForm for EndpointSpec {
-    type Table = EndpointTable;
-    const EXPECTED: &'static str =
-        "an address, or a table { address = \"http://10.0.0.1:8080\", weight = 2 }";
+impl ShortForm for Grant {
+    type Table = GrantTable;
+    const EXPECTED: &'static str = "a pool's name, or a table { pool = \"gpu\", from = \"2026-12-01T00:00:00Z\", until = \"2027-01-01T00:00:00Z\" }";
 
-    fn from_table(table: EndpointTable) -> Result<Self, String> {
-        let spec = Self::new(table.address).with_weight(table.weight.unwrap_or(1));
-        Ok(match table.max_in_flight {
-            Some(requests) => spec.with_max_in_flight(requests),
-            None => spec,
+    fn from_table(table: GrantTable) -> Result<Self, String> {
+        let moment = |text: &str| {
+            let moment: Option<jiff::Timestamp> = text.parse().ok();
+            let unix = moment.and_then(|moment| {
+                Duration::try_from(moment.duration_since(jiff::Timestamp::UNIX_EPOCH)).ok()
+            });
+            unix.ok_or_else(|| {
+                format!("give a moment after 1970 such as \"2026-12-01T00:00:00Z\" instead of {text:?}")
+            })
+        };
+        let mut grant = Self::of(table.pool);
+        if let Some(text) = table.from {
+            grant = grant.from(moment(&text)?);
+        }
+        Ok(match table.until {
+            Some(text) => grant.until(moment(&text)?),
+            None => grant,
         })
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
-        Ok(Self::new(text))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KindTable {
-    kind: String,
-}
-
-impl ShortForm for StrategySpec {
-    type Table = KindTable;
-    const EXPECTED: &'static str = "\"p2c\" or \"round_robin\"";
-
-    fn from_table(table: KindTable) -> Result<Self, String> {
-        Self::from_text(&table.kind)
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "p2c" => Ok(Self::P2c),
-            "round_robin" => Ok(Self::RoundRobin),
-            _ => Err(format!("give {}", Self::EXPECTED)),
-        }
+        Ok(Self::of(text))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{
 use serde_json::{Map, Number, Value};
 use serde_path_to_error::Segment;
 
-use super::{Config, ConfigError, document::Document, error::key, short::Table};
+use super::{Config, ConfigError, TenantSpec, document::Document, error::key, short::Table};
 
 /// How a document is written. All formats have the same keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +43,11 @@ impl Format {
         let tree = match self {
             Self::Json => serde_json::from_str::<Tree>(text).map_err(|error| error.to_string()),
             #[cfg(feature = "toml")]
-            Self::Toml => toml::from_str::<Tree>(text).map_err(|error| error.to_string()),
+            Self::Toml => toml::from_str::<Tree>(text).map_err(|error| without_excerpt(text, &error)),
             #[cfg(feature = "yaml")]
-            Self::Yaml => serde_saphyr::from_str::<Tree>(text).map_err(|error| error.to_string()),
+            Self::Yaml => {
+                serde_saphyr::from_str::<Tree>(text).map_err(|error| error.without_snippet().to_string())
+            }
         };
         tree.map(|tree| tree.0)
     }
@@ -67,14 +69,50 @@ impl Config {
     /// The first thing that is wrong: text that is not of the format, an unknown key, a value of the wrong kind or outside its
     /// bounds, a name that names nothing.
     pub fn from_text(text: &str, format: Format) -> Result<Self, ConfigError> {
-        let tree = format.parse(text).map_err(|problem| {
-            ConfigError::new(".", "", format!("write valid {format:?}: {}", one_line(&problem)))
-        })?;
+        let tree = parse(text, format, ".")?;
         let Table(document) = read::<Table<Document>>(&tree, &[])?;
         let config = Self::from(document);
         config.validate()?;
         Ok(config)
     }
+}
+
+impl TenantSpec {
+    /// Reads one tenant's table, as it stands in the document beneath `tenants`: for [`Balancer::set_tenant`](crate::Balancer::set_tenant).
+    /// Paths in errors are the document's.
+    ///
+    /// ```
+    /// use tenantry::{Format, TenantSpec};
+    ///
+    /// let acme = TenantSpec::from_text("acme", r#"{ "weight": 3, "rate": "100/s" }"#, Format::Json)?;
+    /// assert_eq!(acme.weight(), 3);
+    /// let error = TenantSpec::from_text("acme", r#"{ "wieght": 3 }"#, Format::Json).expect_err("a key is misspelt");
+    /// assert_eq!(error.path(), "tenants.acme.wieght");
+    /// # Ok::<(), tenantry::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first thing that is wrong with its shape. What it names is looked up when a balancer takes it.
+    pub fn from_text(id: &str, text: &str, format: Format) -> Result<Self, ConfigError> {
+        parsed(text, format, &["tenants", &key(id)])
+    }
+}
+
+/// Reads text that is one part of a document, as it stands at `root`.
+pub(super) fn parsed<T: for<'de> Deserialize<'de>>(
+    text: &str,
+    format: Format,
+    root: &[&str],
+) -> Result<T, ConfigError> {
+    let tree = parse(text, format, &root.join("."))?;
+    read(&tree, root)
+}
+
+/// The tree of a text that stands at `path`.
+pub(super) fn parse(text: &str, format: Format, path: &str) -> Result<Value, ConfigError> {
+    format.parse(text).map_err(|problem| {
+        ConfigError::new(path, "", format!("write valid {format:?}: {}", one_line(&problem)))
+    })
 }
 
 /// Reads a typed part of a document's tree that stands at `root`; for sections that are not the core's.
@@ -97,6 +135,22 @@ impl ConfigError {
     pub fn read_section<T: for<'de> Deserialize<'de>>(name: &str, section: &Value) -> Result<T, Self> {
         read::<Table<T>>(section, &[name]).map(|table| table.0)
     }
+
+    /// The tree of a text that stands alone, in a file of its own. No key stands twice in it.
+    ///
+    /// ```
+    /// use tenantry::{ConfigError, Format};
+    ///
+    /// let tree = ConfigError::read_text(r#"{ "keys": [] }"#, Format::Json)?;
+    /// assert!(tree["keys"].is_array());
+    /// # Ok::<(), ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not of the format. The error shows no part of the text.
+    pub fn read_text(text: &str, format: Format) -> Result<Value, Self> {
+        parse(text, format, ".")
+    }
 }
 
 /// The path as users write it, and the value that stands there.
@@ -118,7 +172,10 @@ fn place(tree: &Value, root: &[&str], segments: &[Segment]) -> (String, String) 
         }
     }
     let path = if path.is_empty() { ".".to_owned() } else { path };
-    (path, value.map(Value::to_string).unwrap_or_default())
+    let value = value.map(Value::to_string).unwrap_or_default();
+    // The keys that sign sessions are secrets, the whole document may hold them, and errors are logged.
+    let secret = path == "." || path.split(['.', '[']).next() == Some(SECRET_SECTION);
+    (path, if secret && !value.is_empty() { "(not shown)".to_owned() } else { value })
 }
 
 /// What serde says is wrong, turned into what to do.
@@ -137,9 +194,10 @@ fn advice(problem: &str) -> String {
     if let Some(name) = problem.strip_prefix("missing field ") {
         return format!("add the key {name}");
     }
+    // The last comma: one before it is part of the value.
     for prefix in ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant "] {
         if problem.starts_with(prefix)
-            && let Some((_, expected)) = problem.split_once(", expected ")
+            && let Some((_, expected)) = problem.rsplit_once(", expected ")
         {
             let expected = expected.strip_prefix("struct ").unwrap_or(expected);
             return format!("give {expected}");
@@ -151,6 +209,20 @@ fn advice(problem: &str) -> String {
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+/// What is wrong and where, without the line itself: it may hold a secret, and errors are logged.
+#[cfg(feature = "toml")]
+fn without_excerpt(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map(|before| {
+        let (line, start) = (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |end| end + 1));
+        format!(" at line {line} column {}", before[start..].chars().count() + 1)
+    });
+    format!("{}{}", error.message(), place.unwrap_or_default())
+}
+
+/// The section whose values no error shows.
+const SECRET_SECTION: &str = "affinity";
 
 /// A document's tree, in which no key may stand twice.
 struct Tree(Value);

@@ -1,13 +1,12 @@
 //! The whole configuration.
 
-use std::{collections::BTreeMap, time::Duration};
-
-use super::{
-    ConfigError, PoolSpec, TenantSpec, dimensions,
-    error::{key, quoted},
-    tenant::Known,
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
 };
-use crate::id::LONGEST_ID;
+
+use super::{ConfigError, EndpointSpec, PoolSpec, TenantSpec, error::quoted};
+use crate::{affinity::Secret, id::LONGEST_ID};
 
 /// What happens to tenant ids that the configuration does not name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,6 +65,7 @@ pub struct Config {
     pub(super) templates: BTreeMap<String, TenantSpec>,
     pub(super) dimensions: Vec<String>,
     pub(super) seed: Option<u64>,
+    pub(super) affinity_keys: Vec<Secret>,
     #[cfg(feature = "config")]
     pub(super) sections: BTreeMap<String, serde_json::Value>,
 }
@@ -120,6 +120,19 @@ impl Config {
         self
     }
 
+    /// The secrets that session tokens are signed with: the first signs, the others are still accepted, so that secrets can be rotated. Instances
+    /// that shall understand each other's tokens share them. At most 8, each of 16 bytes or more. Default: one that is drawn by the balancer, and
+    /// with which its tokens end.
+    #[must_use]
+    pub fn with_affinity_keys<K: Into<Box<[u8]>>>(mut self, secrets: impl IntoIterator<Item = K>) -> Self {
+        self.affinity_keys = secrets.into_iter().map(Secret::new).collect();
+        self
+    }
+
+    pub(crate) fn affinity_keys(&self) -> &[Secret] {
+        &self.affinity_keys
+    }
+
     /// What happens to unknown ids.
     #[must_use]
     pub const fn unknown_tenants(&self) -> &UnknownTenants {
@@ -163,32 +176,13 @@ impl Config {
         self.sections.get(name)
     }
 
-    /// Checks everything that a setter cannot. Balancers do it themselves.
-    ///
-    /// # Errors
-    /// The first thing found wrong, with its path, value and fix.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let known =
-            Known { pools: self.pools.keys().map(String::as_str).collect(), dimensions: &self.dimensions };
-        dimensions::validate(&self.dimensions)?;
-        for (name, pool) in &self.pools {
-            validate_name("pools", name)?;
-            pool.validate(&format!("pools.{}", key(name)))?;
-        }
-        for (id, tenant) in &self.tenants {
-            validate_name("tenants", id)?;
-            tenant.validate(&format!("tenants.{}", key(id)), &known)?;
-        }
-        for (name, template) in &self.templates {
-            validate_name("templates", name)?;
-            template.validate(&format!("templates.{}", key(name)), &known)?;
-        }
-        if self.tenants.len() > MOST_TENANTS {
-            let fix = format!("configure at most {MOST_TENANTS}");
-            return Err(ConfigError::new("tenants", format!("{} tenants", self.tenants.len()), fix));
-        }
-        self.validate_parents()?;
-        self.validate_unknown_tenants()
+    /// Endpoints that a pool has beside those of the configuration. One that it names itself is as it says.
+    pub(crate) fn add_endpoints(&mut self, pool: &str, endpoints: &[&EndpointSpec]) {
+        let Some(spec) = self.pools.get_mut(pool) else { return };
+        let named: HashSet<String> =
+            spec.endpoints().iter().map(|named| named.address().to_owned()).collect();
+        let others = endpoints.iter().filter(|endpoint| !named.contains(endpoint.address()));
+        spec.endpoints.extend(others.map(|endpoint| (*endpoint).clone()));
     }
 
     /// The parents of a tenant or a template, the nearest first.
@@ -201,70 +195,6 @@ impl Config {
             Some((id, self.tenants.get(id)?))
         };
         std::iter::successors(up(spec), move |&(_, spec)| up(spec))
-    }
-
-    fn validate_parents(&self) -> Result<(), ConfigError> {
-        let tenants = self.tenants.iter().map(|(id, spec)| (format!("tenants.{}", key(id)), spec));
-        let templates = self.templates.iter().map(|(name, spec)| (format!("templates.{}", key(name)), spec));
-        for (path, spec) in tenants.chain(templates) {
-            let Some(parent) = spec.parent() else { continue };
-            if !self.tenants.contains_key(parent) {
-                let fix = format!("name one of the tenants, or add a table [tenants.{}]", key(parent));
-                return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
-            }
-            if self.parents_of(spec).take(DEEPEST).count() == DEEPEST {
-                let fix = format!("let the tree be at most {DEEPEST} tenants deep, without a circle");
-                return Err(ConfigError::new(format!("{path}.parent"), quoted(parent), fix));
-            }
-        }
-        self.validate_reservations()
-    }
-
-    /// Seats can be reserved for configured tenants only, and on one level of the tree only: nested reservations would count twice.
-    fn validate_reservations(&self) -> Result<(), ConfigError> {
-        for (name, template) in &self.templates {
-            if template.seats().reserves() {
-                let path = format!("templates.{}.seats.lendable", key(name));
-                return Err(ConfigError::new(
-                    path,
-                    "",
-                    "leave it out: only configured tenants keep seats to themselves",
-                ));
-            }
-        }
-        for (id, tenant) in &self.tenants {
-            let nested = self.parents_of(tenant).find(|(_, parent)| parent.seats().reserves());
-            if let Some((parent, _)) = nested.filter(|_| tenant.seats().reserves()) {
-                let fix = format!("leave it out here or in tenants.{}", key(parent));
-                return Err(ConfigError::new(format!("tenants.{}.seats.lendable", key(id)), "", fix));
-            }
-        }
-        Ok(())
-    }
-
-    fn validate_unknown_tenants(&self) -> Result<(), ConfigError> {
-        let UnknownTenants::Template { name, max, idle } = &self.unknown_tenants else { return Ok(()) };
-        if !self.templates.contains_key(name) {
-            let known: Vec<&str> = self.templates.keys().map(String::as_str).collect();
-            let fix = match known[..] {
-                [] => format!("add a table [templates.{}]", key(name)),
-                _ => format!("name one of the templates: {}", known.join(", ")),
-            };
-            return Err(ConfigError::new("unknown_tenants.template", quoted(name), fix));
-        }
-        if *max == 0 || *max > MOST_MADE {
-            let fix = format!("give a bound from 1 to {MOST_MADE}, or write \"reject\"");
-            return Err(ConfigError::new("unknown_tenants.max", max, fix));
-        }
-        if *idle < Duration::from_millis(1) || *idle > LONGEST_IDLE {
-            let fix = "give a time from 1ms to 24d";
-            return Err(ConfigError::new("unknown_tenants.idle", quoted(&format!("{idle:?}")), fix));
-        }
-        if self.tenants.len() + *max as usize > MOST_TENANTS {
-            let fix = format!("give a bound that leaves at most {MOST_TENANTS} tenants, made and configured");
-            return Err(ConfigError::new("unknown_tenants.max", max, fix));
-        }
-        Ok(())
     }
 }
 
@@ -284,9 +214,6 @@ pub(crate) const OTHER: &str = "(other)";
 pub(crate) const RESERVED: [&str; 2] = [OVERFLOW, OTHER];
 /// Tenants from the topmost parent down.
 pub(crate) const DEEPEST: usize = 8;
-const MOST_MADE: u32 = 10_000_000;
 const IDLE: Duration = Duration::from_secs(600);
-/// Within what 32 bits of milliseconds tell apart.
-const LONGEST_IDLE: Duration = Duration::from_secs(24 * 86_400);
 /// Well below the slots that there are, so that an update never runs out of them half-way.
 pub(crate) const MOST_TENANTS: usize = 12_000_000;

@@ -71,6 +71,10 @@ pub(super) trait ShortForm: Sized {
 
     fn from_text(text: &str) -> Result<Self, String>;
 
+    fn from_fraction(_number: f64) -> Result<Self, String> {
+        Err(format!("give {}", Self::EXPECTED))
+    }
+
     fn from_number(_number: u64) -> Result<Self, String> {
         Err(format!("give {}", Self::EXPECTED))
     }
@@ -99,6 +103,10 @@ impl<'de, T: ShortForm> Visitor<'de> for ShortVisitor<T> {
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<T, E> {
         T::from_number(number).map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<T, E> {
+        T::from_fraction(number).map_err(E::custom)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<T, A::Error> {

@@ -1,13 +1,6 @@
 //! Tenants as they are configured.
 
-use std::time::Duration;
-
-use super::{
-    Budget, ConfigError, Rate, RateUnit, SeatsSpec,
-    error::{key, quoted},
-    root::validate_name,
-};
-use crate::limit::{MAX_QUOTAS, Quota, Unit};
+use super::{Budget, Grant, Rate, SeatsSpec};
 
 /// What one tenant may: its weight in the fair queue, its rates, its cap, its pools.
 ///
@@ -24,9 +17,10 @@ pub struct TenantSpec {
     pub(super) budgets: Vec<Budget>,
     pub(super) max_in_flight: Option<u32>,
     pub(super) shadow_in_flight: Option<u32>,
-    pub(super) pools: Option<Vec<String>>,
+    pub(super) pools: Option<Vec<Grant>>,
     pub(super) parent: Option<String>,
     pub(super) seats: SeatsSpec,
+    pub(super) shard: Option<u32>,
 }
 
 impl TenantSpec {
@@ -42,6 +36,7 @@ impl TenantSpec {
             pools: None,
             parent: None,
             seats: SeatsSpec::none(),
+            shard: None,
         }
     }
 
@@ -83,10 +78,11 @@ impl TenantSpec {
         self
     }
 
-    /// The pools that it may use. Default: all.
+    /// The pools that it may use, by name or with a [`Grant`]. Default: all that [nobody owns](super::PoolSpec::with_owner), and those that it owns
+    /// itself.
     #[must_use]
-    pub fn with_pools<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
-        self.pools = Some(names.into_iter().map(Into::into).collect());
+    pub fn with_pools<G: Into<Grant>>(mut self, pools: impl IntoIterator<Item = G>) -> Self {
+        self.pools = Some(pools.into_iter().map(Into::into).collect());
         self
     }
 
@@ -95,6 +91,15 @@ impl TenantSpec {
     #[must_use]
     pub fn with_parent(mut self, id: impl Into<String>) -> Self {
         self.parent = Some(id.into());
+        self
+    }
+
+    /// How many endpoints of each pool, and there of each tier, it may use: always the same ones, spread over zones, drawn by the tenant's
+    /// id and the [seed](super::Config::with_seed), which instances that shall agree must share. Whatever it does then harms those who share some of
+    /// them, and next to nobody shares all. At least 1. Default: all.
+    #[must_use]
+    pub const fn with_shard(mut self, endpoints: u32) -> Self {
+        self.shard = Some(endpoints);
         self
     }
 
@@ -137,7 +142,7 @@ impl TenantSpec {
 
     /// Its pools.
     #[must_use]
-    pub fn pools(&self) -> Option<&[String]> {
+    pub fn pools(&self) -> Option<&[Grant]> {
         self.pools.as_deref()
     }
 
@@ -147,107 +152,16 @@ impl TenantSpec {
         self.parent.as_deref()
     }
 
+    /// How many endpoints of each tier of a pool it may use.
+    #[must_use]
+    pub const fn shard(&self) -> Option<u32> {
+        self.shard
+    }
+
     /// Its share of the seats.
     #[must_use]
     pub const fn seats(&self) -> SeatsSpec {
         self.seats
-    }
-
-    /// As a tenant that is set by itself.
-    pub(crate) fn validate_alone(&self, id: &str, known: &Known<'_>) -> Result<(), ConfigError> {
-        validate_name("tenants", id)?;
-        let path = format!("tenants.{}", key(id));
-        if !self.seats.is_none() {
-            let fix = "leave it out, or reconfigure: shares of the seats come with a whole configuration";
-            return Err(ConfigError::new(format!("{path}.seats"), "", fix));
-        }
-        self.validate(&path, known)
-    }
-
-    pub(super) fn validate(&self, path: &str, known: &Known<'_>) -> Result<(), ConfigError> {
-        if self.weight == 0 || self.weight > HEAVIEST {
-            let fix = format!("give a weight from 1 to {HEAVIEST}");
-            return Err(ConfigError::new(format!("{path}.weight"), self.weight, fix));
-        }
-        if self.max_in_flight == Some(0) {
-            let fix = "give at least 1; to keep a tenant out, leave it out";
-            return Err(ConfigError::new(format!("{path}.max_in_flight"), 0, fix));
-        }
-        if self.shadow_in_flight == Some(0) {
-            let fix = "give at least 1, or leave it out";
-            return Err(ConfigError::new(format!("{path}.max_in_flight.limit"), 0, fix));
-        }
-        if let Some(most) = self.max_in_flight.filter(|&most| most > MOST_INSIDE) {
-            let fix = format!("give at most {MOST_INSIDE}: no tenant may have more inside");
-            return Err(ConfigError::new(format!("{path}.max_in_flight"), most, fix));
-        }
-        self.validate_limits(path, known.dimensions)?;
-        self.seats.validate(&format!("{path}.seats"))?;
-        let unknown = |name: &&String| !known.pools.contains(&name.as_str());
-        let mut named = self.pools.iter().flatten().enumerate();
-        match named.find(|(_, name)| unknown(name)) {
-            Some((index, name)) => {
-                let fix = format!("name one of the pools: {}", known.pools.join(", "));
-                Err(ConfigError::new(format!("{path}.pools[{index}]"), quoted(name), fix))
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// What a tenant's limits may name.
-pub(crate) struct Known<'a> {
-    pub(crate) pools: Vec<&'a str>,
-    pub(crate) dimensions: &'a [String],
-}
-
-impl TenantSpec {
-    fn validate_limits(&self, path: &str, dimensions: &[String]) -> Result<(), ConfigError> {
-        let plain = self.rates.iter().filter(|rate| is_plain(rate)).count();
-        if plain > MAX_QUOTAS {
-            let fix = format!("give at most {MAX_QUOTAS} rates by requests or cost");
-            return Err(ConfigError::new(format!("{path}.rate"), format!("{plain} rates"), fix));
-        }
-        let others = self.rates.len() - plain + self.budgets.len();
-        if others > MOST_RULES {
-            let fix = format!(
-                "give at most {MOST_RULES} budgets, sliding windows, dimensions and shadow rates together"
-            );
-            return Err(ConfigError::new(format!("{path}.budget"), format!("{others} limits"), fix));
-        }
-        let place = |field: &str, index: usize, of: usize| {
-            if of == 1 { format!("{path}.{field}") } else { format!("{path}.{field}[{index}]") }
-        };
-        for (index, rate) in self.rates.iter().enumerate() {
-            let path = place("rate", index, self.rates.len());
-            validate_unit(rate.unit(), &path, dimensions)?;
-            validate_rate(rate, &path)?;
-        }
-        for (index, budget) in self.budgets.iter().enumerate() {
-            let path = place("budget", index, self.budgets.len());
-            validate_unit(budget.unit(), &path, dimensions)?;
-            budget.validate(&path, plain > 0)?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether a rate is a bucket by requests or cost that is enforced: what every tenant has room for beside its other state.
-pub(crate) const fn is_plain(rate: &Rate) -> bool {
-    !rate.is_sliding() && !rate.is_shadow() && !matches!(rate.unit(), RateUnit::Dimension(_))
-}
-
-fn validate_unit(unit: &RateUnit, path: &str, dimensions: &[String]) -> Result<(), ConfigError> {
-    match unit {
-        RateUnit::Dimension(name) if !dimensions.iter().any(|known| **known == **name) => {
-            let known = ["requests", "cost"].into_iter().chain(dimensions.iter().map(String::as_str));
-            let fix = format!(
-                "count one of {}, or add it to the dimensions at the top of the document",
-                known.collect::<Vec<_>>().join(", ")
-            );
-            Err(ConfigError::new(path, quoted(name), fix))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -256,41 +170,3 @@ impl Default for TenantSpec {
         Self::new()
     }
 }
-
-fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> {
-    let amount_key = rate.unit().key();
-    if rate.amount() == 0 {
-        let fix = "give at least 1; to keep a tenant out, leave it out";
-        return Err(ConfigError::new(format!("{path}.{amount_key}"), 0, fix));
-    }
-    if rate.period().is_zero() || rate.period() > LONGEST_PERIOD {
-        let value = quoted(&format!("{:?}", rate.period()));
-        return Err(ConfigError::new(format!("{path}.per"), value, "give a period from 1ns to 366d"));
-    }
-    if rate.is_sliding() {
-        if rate.has_burst() {
-            let fix = "leave it out: a sliding window has none";
-            return Err(ConfigError::new(format!("{path}.burst"), rate.burst(), fix));
-        }
-        return Ok(());
-    }
-    if rate.burst() == 0 {
-        return Err(ConfigError::new(
-            format!("{path}.burst"),
-            0,
-            "give at least 1, or leave it out for one period's worth",
-        ));
-    }
-    if Quota::new(Unit::Requests, rate.amount(), rate.period(), rate.burst()).is_none() {
-        let fix = "give a burst that the rate refills within 4 years";
-        return Err(ConfigError::new(format!("{path}.burst"), rate.burst(), fix));
-    }
-    Ok(())
-}
-
-/// The most limits that a tenant may have beside its plain rates.
-const MOST_RULES: usize = 8;
-const HEAVIEST: u32 = 1_000_000;
-/// The most requests that one tenant may have inside: what its state has bits for.
-pub(crate) const MOST_INSIDE: u32 = (1 << 20) - 1;
-const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 86_400);

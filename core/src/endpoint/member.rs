@@ -1,9 +1,15 @@
 //! An endpoint as one snapshot lists it: the shared state, and the settings of that snapshot.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use super::Endpoint;
-use crate::sync::Ordering;
+use super::{
+    Arrival, Endpoint, Labels,
+    usage::{Left, Spent, Ticket},
+};
+use crate::{limit::Quota, sync::Ordering, time::Time, upstream::UpstreamReport};
 
 /// One place in a pool's list.
 ///
@@ -16,13 +22,22 @@ pub(crate) struct Member {
     inverse_weight: f32,
     /// The most requests in flight; [`u32::MAX`] where there is no cap.
     cap: u32,
+    /// Its configured rates.
+    quotas: Box<[Quota]>,
+    labels: Option<Box<Labels>>,
     endpoint: Arc<Endpoint>,
 }
 
 impl Member {
-    /// Lists an endpoint that is new to its pool.
+    /// Lists an endpoint that is among the first of its pool.
+    #[cfg(test)]
     pub(crate) fn new(address: &str, weight: u32) -> Self {
-        Self::list(Arc::new(Endpoint::new(address)), weight)
+        Self::joining(address, weight, Time::ZERO)
+    }
+
+    /// Lists an endpoint that is new to its pool. One of the first joins at zero: it is warm from the beginning.
+    pub(crate) fn joining(address: &str, weight: u32, now: Time) -> Self {
+        Self::list(Arc::new(Endpoint::new(address, now)), weight)
     }
 
     /// Lists the same endpoint once more, with its state, under another weight.
@@ -51,13 +66,55 @@ impl Member {
         (self.cap != NO_CAP).then_some(self.cap)
     }
 
+    /// The same with rates of its own.
+    pub(crate) fn with_quotas(mut self, quotas: Box<[Quota]>) -> Self {
+        self.quotas = quotas;
+        self
+    }
+
+    /// The same with names that it shares with others.
+    pub(crate) fn with_labels(mut self, labels: Option<Box<Labels>>) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// The names that it shares with others.
+    pub(crate) fn labels(&self) -> Option<&Labels> {
+        self.labels.as_deref()
+    }
+
+    /// Whether it has rates of its own.
+    pub(crate) fn has_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
+    /// Puts its rates in force. What was used of earlier ones stays used.
+    pub(crate) fn adopt_quotas(&self, now: Time) {
+        if self.has_quotas() {
+            self.endpoint.usage_from(now, || [0, 0]);
+        }
+        if let Some(usage) = self.endpoint.usage() {
+            usage.adopt(&self.quotas, now);
+        }
+    }
+
+    /// Whether its own limits let a request of this cost in.
+    pub(crate) fn look(&self, cost: u64, now: Time) -> Result<(), Spent> {
+        self.endpoint.usage().map_or(Ok(()), |usage| usage.look(cost, now))
+    }
+
+    /// What is left of its own limits, if it has any.
+    pub(crate) fn left(&self, now: Time) -> Option<Left> {
+        self.endpoint.usage().map(|usage| usage.left(now))
+    }
+
     /// Whether the cap lets one request more in.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
         self.cap == NO_CAP || self.counted() < self.cap
     }
 
-    /// Requests in flight that were let in under a cap.
+    /// Requests in flight that were let in under a cap, or under a bound on the load.
     pub(crate) fn counted(&self) -> u32 {
         self.endpoint.counted()
     }
@@ -66,12 +123,39 @@ impl Member {
     #[inline]
     pub(crate) fn try_enter(&self) -> Option<InFlight> {
         let counted = self.cap != NO_CAP;
-        (!counted || self.try_count()).then(|| InFlight { endpoint: self.enter(), counted, trial: false })
+        (!counted || self.try_count(|_| true)).then(|| self.in_flight_here(counted))
+    }
+
+    /// The same, charged to its own limits.
+    pub(crate) fn try_enter_charged(&self, cost: u64, now: Time) -> Option<InFlight> {
+        self.charged(self.try_enter()?, cost, now)
+    }
+
+    /// The same, counted in any case, and unless `admits` says no to the requests that are.
+    pub(crate) fn try_enter_within(
+        &self,
+        admits: impl Fn(u32) -> bool,
+        cost: u64,
+        now: Time,
+    ) -> Option<InFlight> {
+        let entered = self.try_count(admits).then(|| self.in_flight_here(true))?;
+        self.charged(entered, cost, now)
+    }
+
+    fn in_flight_here(&self, counted: bool) -> InFlight {
+        InFlight { endpoint: self.enter(), counted, trial: false, ticket: None, arrival: None }
+    }
+
+    fn charged(&self, mut entered: InFlight, cost: u64, now: Time) -> Option<InFlight> {
+        if let Some(usage) = self.endpoint.usage() {
+            entered.ticket = Some(Box::new(usage.charge(cost, now)?));
+        }
+        Some(entered)
     }
 
     #[cold]
-    fn try_count(&self) -> bool {
-        let one_more = |counted| (counted < self.cap).then_some(counted + 1);
+    fn try_count(&self, admits: impl Fn(u32) -> bool) -> bool {
+        let one_more = |counted| (counted < self.cap && admits(counted)).then_some(counted + 1);
         // Acquire pairs with whoever left.
         self.endpoint.counted.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more).is_ok()
     }
@@ -80,7 +164,7 @@ impl Member {
         endpoint.listed.fetch_add(1, Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a weight is compared, not counted")]
         let inverse_weight = 1.0 / weight as f32;
-        Self { weight, inverse_weight, cap: NO_CAP, endpoint }
+        Self { weight, inverse_weight, cap: NO_CAP, quotas: Box::default(), labels: None, endpoint }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -118,6 +202,10 @@ pub(crate) struct InFlight {
     counted: bool,
     /// Whether it is the one that probation allows.
     trial: bool,
+    /// What it was charged, where the endpoint has limits of its own.
+    ticket: Option<Box<Ticket>>,
+    /// What counts it in its tier, where load is bounded.
+    arrival: Option<Arrival>,
 }
 
 impl InFlight {
@@ -130,8 +218,58 @@ impl InFlight {
         self.trial
     }
 
+    /// Keeps what counts it in its tier.
+    pub(crate) fn keep(&mut self, arrival: Arrival) {
+        self.arrival = Some(arrival);
+    }
+
     pub(crate) const fn set_trial(&mut self, trial: bool) {
         self.trial = trial;
+    }
+
+    /// The request really cost this.
+    #[inline]
+    pub(crate) fn settle(&self, actual: Option<u64>, now: Time) {
+        if let (Some(ticket), Some(actual)) = (&self.ticket, actual)
+            && let Some(usage) = self.endpoint.usage()
+        {
+            usage.settle(ticket, actual, now);
+        }
+    }
+
+    /// The request does not run: what it was charged is given back.
+    pub(crate) fn give_back(&mut self, now: Time) {
+        if let (Some(ticket), Some(usage)) = (self.ticket.take(), self.endpoint.usage()) {
+            usage.give_back(&ticket, now);
+        }
+    }
+
+    /// The same for one whom nobody has told that it was picked for.
+    pub(crate) fn abandon(mut self, now: Time) {
+        self.give_back(now);
+        if self.trial {
+            self.endpoint.outlier().abandon_trial();
+        }
+    }
+
+    /// Learns what the answer to a request of this cost says of the endpoint's limits; the moment until which it is spent now, where it
+    /// was not before.
+    pub(crate) fn learn_limits(
+        &self,
+        cost: u64,
+        report: &UpstreamReport,
+        now: Time,
+        unix: Duration,
+    ) -> Option<Time> {
+        let uncounted = || {
+            let references = u64::try_from(Arc::strong_count(&self.endpoint)).unwrap_or(u64::MAX);
+            let listed = u64::from(self.endpoint.listed.load(Ordering::Relaxed));
+            // Less this one. What the others cost is not known; this one's cost is a guess.
+            let others = references.saturating_sub(listed).saturating_sub(1);
+            [others, others.saturating_mul(cost)]
+        };
+        let usage = self.endpoint.usage_from(now, uncounted);
+        usage.learn(self.ticket.as_deref(), report, now, unix)
     }
 }
 
@@ -175,7 +313,9 @@ mod models {
                 })
                 .collect();
             drop(first);
-            threads.into_iter().for_each(|thread| drop(thread.join().expect("the thread does not panic")));
+            threads
+                .into_iter()
+                .for_each(|thread| assert!(thread.join().is_ok(), "the thread does not panic"));
             assert_eq!(member.counted(), 0);
             assert!(member.try_enter().is_some());
         });

@@ -1,7 +1,14 @@
 //! One address in a pool, and all that is learnt of it.
 
+mod arrivals;
+mod labels;
+mod learned;
 mod member;
 mod state;
+mod usage;
 
+pub(crate) use arrivals::{Arrival, Arrivals};
+pub(crate) use labels::Labels;
 pub(crate) use member::{InFlight, Member};
 pub use state::Endpoint;
+pub(crate) use usage::Spent;

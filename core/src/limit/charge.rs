@@ -68,6 +68,41 @@ pub(crate) fn look(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) ->
     look_before(buckets, quotas, cost, quota::ticks_at(now))
 }
 
+/// What has become of a [`spend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spending {
+    Spent,
+    /// Before `confirm` was asked.
+    Refused(Refusal),
+    Unconfirmed,
+    /// After `confirm` was asked: another has taken the last of it.
+    Outrun(Refusal),
+}
+
+/// As [`charge`] from one quota, never to be settled or taken back; if there is enough, `confirm` is asked before anything is taken.
+#[inline(always)]
+pub(crate) fn spend(
+    bucket: &Bucket,
+    quota: &Quota,
+    cost: u64,
+    now: Time,
+    confirm: impl FnOnce() -> bool,
+) -> Spending {
+    let Some(ticks) = quota.affordable(cost) else {
+        return Spending::Refused(Refusal::TooCostly(quota.burst()));
+    };
+    let (tolerance, now) = (quota.tolerance(), quota::ticks_at(now));
+    match bucket.peek(ticks, tolerance, now) {
+        Err(early) => Spending::Refused(wait(early)),
+        Ok(_) if !confirm() => Spending::Unconfirmed,
+        Ok((seen, next)) if bucket.moves(seen, next) => Spending::Spent,
+        Ok(_) => match bucket.spend(ticks, tolerance, now) {
+            Ok(_) => Spending::Spent,
+            Err(early) => Spending::Outrun(wait(early)),
+        },
+    }
+}
+
 /// Takes `cost` from every quota, or nothing from any.
 ///
 /// # Errors
@@ -103,12 +138,13 @@ fn charge_several(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> R
 
 #[inline]
 fn take(bucket: &Bucket, quota: &Quota, cost: u64, now: u64) -> Result<Reach, Refusal> {
-    let units = quota.units(cost);
-    if units > quota.burst() {
-        return Err(Refusal::TooCostly(quota.burst()));
-    }
-    let taken = bucket.take(quota.ticks(units), quota.tolerance(), now);
-    taken.map_err(|early| Refusal::Wait(quota::duration_of(early)))
+    let ticks = quota.affordable(cost).ok_or_else(|| Refusal::TooCostly(quota.burst()))?;
+    bucket.take(ticks, quota.tolerance(), now).map_err(wait)
+}
+
+#[cold]
+const fn wait(ticks: u64) -> Refusal {
+    Refusal::Wait(quota::duration_of(ticks))
 }
 
 /// Takes a whole reservation back: the request did not run.

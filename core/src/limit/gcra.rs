@@ -39,19 +39,40 @@ impl Bucket {
     pub(super) fn take(&self, ticks: u64, tolerance: u64, now: u64) -> Result<Reach, u64> {
         // Before the TAT is read: what is given back from here on counts against this reservation.
         let given_back = self.given_back.load(Ordering::Acquire);
+        let next = self.spend(ticks, tolerance, now)?;
+        Ok(Reach(next.wrapping_add(given_back)))
+    }
+
+    /// Whether [`take`](Self::take) would take now: what the TAT was seen to be, and what it would be.
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub(super) fn peek(&self, ticks: u64, tolerance: u64, now: u64) -> Result<(u64, u64), u64> {
+        let seen = self.tat.load(Ordering::Acquire);
+        after(seen, ticks, tolerance, now).map(|next| (seen, next))
+    }
+
+    /// Takes what was [peeked](Self::peek) at, never to be given back, unless others have been quicker.
+    #[inline]
+    pub(super) fn moves(&self, seen: u64, next: u64) -> bool {
+        self.tat.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes `ticks` without what giving them back needs, which [`take`](Self::take) adds; says what the TAT is now.
+    ///
+    /// # Errors
+    /// The same.
+    #[inline]
+    pub(super) fn spend(&self, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
         let mut seen = self.tat.load(Ordering::Acquire);
         loop {
             let next = after(seen, ticks, tolerance, now)?;
             match self.tat.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Ok(Reach(next.wrapping_add(given_back))),
+                Ok(_) => return Ok(next),
                 Err(newer) => seen = newer,
             }
         }
-    }
-
-    /// What [`Self::take`] would answer, without taking.
-    pub(super) fn peek(&self, ticks: u64, tolerance: u64, now: u64) -> Result<(), u64> {
-        after(self.tat.load(Ordering::Acquire), ticks, tolerance, now).map(drop)
     }
 
     /// Gives back up to `ticks` of a reservation; see the module's head for how many.
@@ -60,8 +81,8 @@ impl Bucket {
         loop {
             let seen = self.tat.load(Ordering::Acquire);
             let until = reach.wrapping_sub(self.given_back.load(Ordering::Acquire));
-            // Wrapped: more was given back since than the reservation reached.
-            let left = if until > FAR { 0 } else { until.saturating_sub(now) };
+            // Wrapped, so beyond what there is: more was given back since than the reservation reached.
+            let left = if until > seen { 0 } else { until.saturating_sub(now) };
             let back = ticks.min(left);
             if back == 0 || seen <= now {
                 return;
@@ -96,10 +117,19 @@ impl Bucket {
         self.tat.load(Ordering::Acquire)
     }
 
-    /// Full again at `tat`, and out of reach for every reservation from before.
-    pub(super) fn restart(&self, tat: u64) {
-        self.given_back.fetch_add(FAR / 2 + 1, Ordering::AcqRel);
-        self.tat.store(tat, Ordering::Release);
+    /// Full again at `tat`, where it was read at `from`; what others have charged since is added. Reservations from before give nothing
+    /// back any more.
+    pub(super) fn restart(&self, from: u64, tat: u64, now: u64) {
+        let mut seen = from;
+        loop {
+            // As if all that is missing had been given back: then no reservation from before reaches beyond now.
+            self.given_back.fetch_add(seen.saturating_sub(now), Ordering::AcqRel);
+            let next = tat.saturating_add(seen.saturating_sub(from));
+            match self.tat.compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(newer) => seen = newer,
+            }
+        }
     }
 
     /// Full again at `tat` at the soonest.
@@ -117,10 +147,12 @@ impl Bucket {
 
 #[inline]
 fn after(tat: u64, ticks: u64, tolerance: u64, now: u64) -> Result<u64, u64> {
-    let next = tat.max(now).saturating_add(ticks);
     // At the end of time (18 years of uptime) nothing passes any more, rather than everything.
     let latest = now.checked_add(tolerance).ok_or(ticks)?;
-    if next <= latest { Ok(next) } else { Err(next - latest) }
+    match tat.max(now).checked_add(ticks) {
+        Some(next) if next <= latest => Ok(next),
+        next => Err(next.unwrap_or(u64::MAX) - latest),
+    }
 }
 
 /// Beyond any real moment.

@@ -12,7 +12,9 @@ mod record;
 
 pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{Buckets, Cause, Charge, Refusal, charge, look, settle, slow_down, undo};
+pub(crate) use charge::{
+    Buckets, Cause, Charge, Refusal, Spending, charge, look, settle, slow_down, spend, undo,
+};
 pub(crate) use meter::{
     Actual, Demand, Holder, Kind, Measure, Meter, Metered, Mode, Moment, PARTS, Rule, Soft, Warnings,
 };

@@ -64,6 +64,17 @@ impl Quota {
         matches!(self.unit, Unit::Cost)
     }
 
+    /// Ticks that a request of `cost` takes to come back, if it may ever pass.
+    #[inline]
+    pub(crate) const fn affordable(&self, cost: u64) -> Option<u64> {
+        match self.unit {
+            Unit::Requests => Some(self.interval),
+            // It does not overflow: the whole burst does not.
+            Unit::Cost if cost <= self.burst => Some(self.interval * cost),
+            Unit::Cost => None,
+        }
+    }
+
     /// Ticks that `units` take to come back; saturates at what a debt may be.
     pub(crate) const fn ticks(&self, units: u64) -> u64 {
         match self.interval.checked_mul(units) {

@@ -25,7 +25,7 @@ pub(crate) fn restore(
 ) {
     let (then, old) = (Buckets::default(), records.iter().map(|&(quota, _)| quota).collect::<Vec<_>>());
     for (bucket, &(_, lacks)) in then.iter().zip(records) {
-        bucket.restart(lacking(lacks, nanos(ago), moment));
+        bucket.put_off(lacking(lacks, nanos(ago), moment));
     }
     carry_over(&then, &old, quotas, moment.uptime);
     for (bucket, then) in buckets.iter().zip(&then) {

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::penalty;
 use crate::{
     ewma::PeakEwma,
     outcome::{Outcome, OutcomeKind},
@@ -21,15 +22,15 @@ impl PeakLatency {
     /// Learns from one finished request that took `measured`.
     pub(crate) fn learn(&self, outcome: &Outcome, measured: Duration, decay: f32, now: Time) {
         let sample = match outcome.kind() {
-            OutcomeKind::Success => measured,
-            OutcomeKind::Failure => measured.max(FAILURE_COUNTS_AS),
-            OutcomeKind::Overload => {
-                let asked = outcome.retry_after().unwrap_or_default().min(RETRY_AFTER_AT_MOST);
-                measured.max(OVERLOAD_COUNTS_AS).max(asked)
-            }
             OutcomeKind::Cancelled => return,
+            _ => penalty(outcome).map_or(measured, |penalty| penalty.max(measured)),
         };
         self.0.record(sample, decay, now);
+    }
+
+    /// Begins anew.
+    pub(crate) fn forget(&self) {
+        self.0.forget();
     }
 
     /// Nanoseconds as of `now`; `None` before the first sample.
@@ -37,10 +38,6 @@ impl PeakLatency {
         self.0.read(decay, now)
     }
 }
-
-const FAILURE_COUNTS_AS: Duration = Duration::from_secs(1);
-const OVERLOAD_COUNTS_AS: Duration = Duration::from_secs(5);
-const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {

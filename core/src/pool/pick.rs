@@ -2,56 +2,144 @@
 
 use std::time::Duration;
 
+use super::{
+    ask::{Ask, Wants},
+    bounded::{Placing, enter_least},
+    enter::{enter, placed, try_enter},
+    tier::Tier,
+};
 use crate::{
-    endpoint::InFlight,
+    endpoint::{InFlight, Member},
+    health::Scrutiny,
+    load::LoadReport,
     outcome::Outcome,
     pool::Pool,
-    rejection::Rejection,
-    rng,
-    strategy::{Candidates, Turn},
+    strategy::{Candidates, REPORT_COUNTS_FOR, Strategy, Turn, Warming},
     sync::Ordering,
     time::Time,
 };
 
+/// Where a pick looks: in a tier, and there perhaps at a few endpoints only.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    tier: &'a Tier,
+    few: Option<&'a [u32]>,
+    scrutiny: Scrutiny,
+}
+
 impl Pool {
-    /// Picks for the `number`-th request of this pool. Takes no lock and allocates nothing.
+    /// Picks for one request. Takes no lock and allocates nothing.
     #[inline]
-    pub(crate) fn pick(&self, number: u32, saturated: bool, now: Time) -> Option<InFlight> {
-        let unhealthy = self.health.unhealthy() as usize;
-        if unhealthy > 0 || self.capped {
-            return self.pick_with_care(number, saturated, self.is_judged(unhealthy), now);
+    pub(crate) fn pick(&self, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        match &*self.tiers {
+            [only] if self.is_plain(ask, now) => {
+                let members = only.members(&self.members);
+                let candidates = Candidates::new(members, Scrutiny::Nothing, self.decay, now);
+                let index = only.strategy().pick(&candidates, &ask.turn(self.seed, 0))?;
+                members[index].try_enter()
+            }
+            tiers => self.pick_with_care(tiers, ask, now),
         }
-        let candidates = Candidates::new(&self.members, false, self.decay, now);
-        let draw = rng::draw(self.seed, u64::from(number));
-        let index = self.strategy.pick(&candidates, &Turn { number, draw, saturated })?;
-        self.members[index].try_enter()
     }
 
-    /// The pick where health or caps leave endpoints out.
-    #[cold]
-    fn pick_with_care(&self, number: u32, saturated: bool, judged: bool, now: Time) -> Option<InFlight> {
-        let candidates = Candidates::new(&self.members, judged, self.decay, now);
+    /// Whether nothing but the strategy decides.
+    #[inline]
+    fn is_plain(&self, ask: &Ask<'_>, now: Time) -> bool {
+        let Wants { shard, target, avoided, .. } = ask.wants;
+        let bound = shard.is_some() || target.is_some() || !avoided.is_nobody() || self.is_limited();
+        self.health.unhealthy() == 0 && !self.capped && !self.bounded && !bound && !self.is_warming(now)
+    }
+
+    /// The pick among several tiers, and where shards, sessions, earlier attempts, health, caps, endpoints' own limits or slow starts make a difference.
+    #[inline(never)]
+    fn pick_with_care(&self, tiers: &[Tier], ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        self.health.look_again(now);
+        let shard = ask.wants.shard.map(|key| self.shards.of(key, tiers));
+        let shard = shard.as_ref().and_then(|shard| shard.as_deref());
+        if let Some(picked) = self.return_to(&ask.wants, shard, now) {
+            return Some(picked);
+        }
+        let way = |(place, asked): (usize, Scrutiny)| {
+            let (tier, few) = (&tiers[place], shard.map(|shard| shard.places(place)));
+            let scrutiny = if tier.scrutiny().asks_health() { asked } else { tier.scrutiny() };
+            Way { tier, few, scrutiny }
+        };
+        let drawn = ask.tier(tiers, self.seed);
+        let first = (0..tiers.len()).filter(|&place| place == drawn.0);
+        let places = || first.clone().chain((0..tiers.len()).filter(|&place| place != drawn.0));
+        let other = |way: &(usize, Scrutiny)| *way != drawn;
+        let healthy = places().map(|place| (place, Scrutiny::Healthy)).filter(other);
+        let degraded = places().filter(|&place| tiers[place].has_degraded());
+        let degraded = degraded.map(|place| (place, Scrutiny::Degraded)).filter(other);
+        // Where it has been before it goes again only where nobody else is usable.
+        let asks = [*ask, ask.anywhere()];
+        let asks = &asks[..if ask.may_return() { 2 } else { 1 }];
+        // Where nobody in its tier can take it, the next one does, and the degraded ones before nobody does.
+        let drawn = first.clone().map(|_| drawn);
+        let ways = drawn.chain(healthy).chain(degraded).map(way);
+        let picked = asks.iter().find_map(|ask| ways.clone().find_map(|way| self.pick_in(way, ask, now)));
+        // It has a seat, so there is room somewhere: perhaps, since a moment ago, at an ejected endpoint only. And unless panics are
+        // ruled out, those that are cooling down serve before nobody does, and then those that are ejected, or have their trial out.
+        let last_resort = self.capped || self.tier_rules.panic > 0;
+        let last_resort = move |_: &usize| last_resort;
+        let judging = places().filter(last_resort).map(|place| (place, Scrutiny::Openness)).map(way);
+        let judging = judging.filter(|way| way.scrutiny == Scrutiny::Openness);
+        let anywhere = places().filter(last_resort).map(|place| (place, Scrutiny::Presence)).map(way);
+        let cooling = |ask| judging.clone().find_map(|way| self.pick_in(way, ask, now));
+        let anyone = |ask| anywhere.clone().find_map(|way| self.enter_anyone(way, ask, now));
+        picked.or_else(|| asks.iter().find_map(cooling)).or_else(|| asks.iter().find_map(anyone))
+    }
+
+    /// The pick within a tier.
+    fn pick_in(&self, Way { tier, few, scrutiny }: Way<'_>, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        let slow_start = self.slow_start.as_ref().filter(|_| self.is_warming(now));
+        let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
+        let cost = ask.wants.cost;
+        let everybody = candidates.warming(slow_start).among(few).charged(self.charged(cost));
+        let everybody = everybody.without(ask.wants.avoided);
+        let placing = tier.place();
+        let bound = placing.as_ref().map(Placing::bound);
+        let candidates = everybody.within(bound);
         for attempt in 0..ATTEMPTS {
-            let draw = rng::draw(self.seed ^ attempt, u64::from(number));
-            let Some(index) = self.strategy.pick(&candidates, &Turn { number, draw, saturated }) else {
-                break;
-            };
-            let member = &self.members[index];
-            // Another request may just have taken the last place. Again.
-            let Some(mut picked) = member.try_enter() else { continue };
-            let outlier = member.endpoint().outlier();
-            // Also in a panic: else nobody would ever return from one.
-            let trial = outlier.claim_trial(now);
-            // Usable when looked at, and neither healthy nor ours now: another request took the one trial. Again.
-            if !judged || trial || outlier.is_healthy() {
-                picked.set_trial(trial);
-                return Some(picked);
+            let turn = ask.turn(self.seed, attempt);
+            let Some(index) = tier.strategy().pick(&candidates, &turn) else { break };
+            if attempt + 1 < ATTEMPTS && is_passed_over(tier.strategy(), &candidates, index, &turn) {
+                continue;
+            }
+            if let Some(picked) = enter(candidates.member(index), bound, (scrutiny, cost), now) {
+                return Some(placed(picked, placing));
             }
         }
-        let usable = (0..self.members.len()).filter(|&index| candidates.is_usable(index));
-        // It has a seat, so there is room somewhere: perhaps, since a moment ago, at an ejected endpoint only.
-        let anybody = (0..self.members.len()).filter(|_| self.capped);
-        usable.chain(anybody).find_map(|index| self.members[index].try_enter())
+        let mut usable = (0..candidates.len()).filter(|&index| candidates.is_usable(index));
+        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, cost, now));
+        let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
+        entered.or_else(least).map(|picked| placed(picked, placing))
+    }
+
+    /// Whoever has room, whatever health says.
+    fn enter_anyone(&self, Way { tier, few, .. }: Way<'_>, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        let scrutiny = Scrutiny::Presence;
+        let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now).among(few);
+        let (count, Wants { avoided, cost, .. }) = (candidates.len(), ask.wants);
+        let first = ask.number as usize % count.max(1);
+        let mut anyone = (first..count)
+            .chain(0..first)
+            .filter(|&index| !avoided.has(candidates.address(index)))
+            .filter(|&index| candidates.endpoint(index).health().admits(scrutiny, now));
+        let placing = tier.place();
+        let entered = anyone.find_map(|index| enter(candidates.member(index), None, (scrutiny, cost), now));
+        entered.map(|picked| placed(picked, placing))
+    }
+
+    /// The cost that endpoints are asked about, where they have limits of their own.
+    pub(super) fn charged(&self, cost: u64) -> Option<u64> {
+        self.is_limited().then_some(cost)
+    }
+
+    /// Whether some endpoint is warming up.
+    #[inline]
+    fn is_warming(&self, now: Time) -> bool {
+        self.slow_start.is_some() && self.health.is_warming(now)
     }
 
     /// How many requests there may be in flight: what the endpoints' caps allow, and those at endpoints that are left out or removed, or
@@ -62,19 +150,21 @@ impl Pool {
         }
         // Where an endpoint without a cap ends the count, no return matters.
         self.next_return.store(u64::MAX, Ordering::Relaxed);
-        let judged = self.is_judged(self.health.unhealthy() as usize);
         let (mut room, mut elsewhere) = (0_u32, self.counted_at_removed());
         let mut next_return = u64::MAX;
-        for member in self.members.iter() {
-            let outlier = member.endpoint().outlier();
-            let usable = !judged || outlier.is_usable(now);
-            if !usable && let Some(at) = outlier.usable_from() {
+        for (member, scrutiny) in self.serving() {
+            let health = member.endpoint().health();
+            // One that is cooling down takes what the others have no room for.
+            let open = health.admits(scrutiny.but_cooling(), now);
+            if !open && let Some(at) = health.open_from(now) {
                 next_return = next_return.min(at.as_nanos());
             }
-            let cap = if usable { member.cap()? } else { 0 };
+            let cap = if open { member.cap()? } else { 0 };
             room = room.saturating_add(cap);
             elsewhere = elsewhere.saturating_add(member.counted().saturating_sub(cap));
         }
+        let resting = &self.members[self.resting_from()..];
+        elsewhere = resting.iter().fold(elsewhere, |sum, member| sum.saturating_add(member.counted()));
         self.elsewhere.store(elsewhere, Ordering::Relaxed);
         self.next_return.store(next_return, Ordering::Relaxed);
         Some(room.saturating_add(elsewhere))
@@ -85,39 +175,68 @@ impl Pool {
         self.capped && (self.health.unhealthy() > 0 || self.elsewhere.load(Ordering::Relaxed) > 0)
     }
 
+    /// Whether picks run a strategy of the caller's own.
+    pub(crate) fn runs_callers_code(&self) -> bool {
+        self.tiers.iter().any(|tier| matches!(tier.strategy(), Strategy::Custom(_)))
+    }
+
+    /// When the next ejection ends, as last seen, where endpoints have caps.
+    pub(crate) fn next_return(&self) -> Option<Time> {
+        let at = self.next_return.load(Ordering::Relaxed);
+        (self.capped && at != u64::MAX).then(|| Time::from_nanos(at))
+    }
+
     /// Whether an ejection has ended by time alone since the bound was last put in force.
     pub(crate) fn has_returned(&self, now: Time) -> bool {
         self.capped && now.as_nanos() >= self.next_return.load(Ordering::Relaxed)
-    }
-
-    /// Why a request with a seat got no endpoint: there is none, or, at the moment of an update or an ejection, all have what their caps
-    /// allow.
-    #[cold]
-    pub(crate) fn why_none(&self) -> Rejection {
-        if self.members.is_empty() { Rejection::NoEndpoint } else { Rejection::Saturated }
     }
 
     /// Learns from one finished request; without a latency where its first byte has told it.
     pub(crate) fn learn(&self, picked: &InFlight, outcome: &Outcome, measured: Option<Duration>, now: Time) {
         picked.endpoint().learn(outcome, measured, self.decay, now);
         self.judge(picked.endpoint(), picked.is_trial(), outcome, now);
+        self.compare(now);
+    }
+
+    /// Learns what the endpoint says of its own load.
+    pub(crate) fn learn_report(&self, picked: &InFlight, report: &LoadReport, now: Time) {
+        // Of one pool all tiers have the same rules.
+        let expiry = match self.tiers.first().map(Tier::strategy) {
+            Some(Strategy::Weighted(weighted)) => weighted.expiry(),
+            _ => REPORT_COUNTS_FOR,
+        };
+        picked.endpoint().learn_report(report, expiry, now);
     }
 
     /// Learns how long an answer took to begin.
-    pub(crate) fn learn_first_byte(&self, picked: &InFlight, latency: Duration, now: Time) {
+    pub(crate) fn learn_first_byte(&self, picked: &mut InFlight, latency: Duration, now: Time) {
         picked.endpoint().learn_latency(&Outcome::success(), latency, self.decay, now);
+        self.judge_first_byte(picked, now);
     }
 
-    /// Whether health decides: not in a panic, when so few are healthy that the others, ejected or not, are better than
-    /// nothing.
-    fn is_judged(&self, unhealthy: usize) -> bool {
-        let count = self.members.len();
-        (count - unhealthy.min(count)) * 100 >= count * PANIC_PERCENT
+    /// Those that serve, each with how far health decides in its tier.
+    pub(super) fn serving(&self) -> impl Iterator<Item = (&Member, Scrutiny)> {
+        self.tiers.iter().flat_map(|tier| {
+            let scrutiny = tier.scrutiny();
+            tier.members(&self.members).iter().map(move |member| (member, scrutiny))
+        })
+    }
+
+    /// The first place of those to which nothing new goes.
+    fn resting_from(&self) -> usize {
+        self.tiers.last().map_or(0, |tier| tier.places().end)
     }
 }
 
-/// How often a pick starts again because another thread took the trial that it had chosen.
-const ATTEMPTS: u64 = 3;
+/// Whether an endpoint that is warming up is passed over by a strategy that does not look at its load.
+fn is_passed_over(strategy: &Strategy, candidates: &Candidates<'_>, index: usize, turn: &Turn<'_>) -> bool {
+    if strategy.warming() == Warming::Seen {
+        return false;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a draw between 0 and 1")]
+    let draw = (turn.draw >> 40) as f32 / (1_u64 << 24) as f32;
+    draw >= candidates.warmth(index)
+}
 
-/// Envoy's and HAProxy's convention: under half healthy, health is ignored.
-const PANIC_PERCENT: usize = 50;
+/// How often a pick starts again because another thread took the trial that it had chosen.
+const ATTEMPTS: u32 = 3;

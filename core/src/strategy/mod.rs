@@ -2,31 +2,49 @@
 //!
 //! Each strategy is one file; each passes the one contract suite in [`contract`].
 
+mod alias;
+mod avoided;
+mod bound;
+mod build;
 mod candidates;
+mod circle;
 #[cfg(all(test, not(loom)))]
 mod contract;
+mod custom;
+mod few;
+#[cfg(all(test, not(loom)))]
+mod hashing_tests;
+mod ketama;
+mod kinds;
+mod least_loaded;
+mod maglev;
+mod name;
 mod p2c;
+mod prequal;
+mod random;
+mod rendezvous;
+mod ring;
 mod round_robin;
+mod stride;
+#[cfg(all(test, not(loom)))]
+mod supermarket;
+mod weighted;
 
-pub(crate) use candidates::{Candidates, Turn};
+pub(crate) use alias::Alias;
+pub(crate) use avoided::{Avoided, KeptAvoided, Otherwise};
+pub(crate) use bound::LoadBound;
+pub(crate) use build::{Base, Built};
+pub(crate) use candidates::{Candidates, REPORT_COUNTS_FOR, Turn};
+pub(crate) use custom::Custom;
+pub(crate) use ketama::Ketama;
+pub(crate) use kinds::{Strategy, Warming};
+pub(crate) use least_loaded::LeastLoaded;
+pub(crate) use maglev::Maglev;
 pub(crate) use p2c::P2c;
+pub use prequal::Probe;
+pub(crate) use prequal::{Bell, Prequal};
+pub(crate) use random::Random;
+pub(crate) use rendezvous::Rendezvous;
+pub(crate) use ring::Ring;
 pub(crate) use round_robin::RoundRobin;
-
-/// A pool's strategy, as built for one snapshot.
-#[derive(Debug)]
-pub(crate) enum Strategy {
-    /// Power of two choices.
-    P2c(P2c),
-    /// Smooth weighted round robin.
-    RoundRobin(RoundRobin),
-}
-
-impl Strategy {
-    /// The index of the chosen candidate; `None` iff none is usable.
-    pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn) -> Option<usize> {
-        match self {
-            Self::P2c(p2c) => p2c.pick(candidates, turn),
-            Self::RoundRobin(round_robin) => round_robin.pick(candidates, turn),
-        }
-    }
-}
+pub(crate) use weighted::Weighted;

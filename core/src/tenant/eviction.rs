@@ -1,13 +1,13 @@
 //! Evicting made tenants that have gone idle, without timers: newcomers move a clock hand over the made tenants, a few of them each.
 //!
-//! Evicted is who has asked for nothing for a while, has nothing inside, and whose quotas are full again: so coming back as a newcomer
+//! Evicted is who has asked for nothing for a while, has nothing inside, and whose quotas and retry budgets are full again: so coming back as a newcomer
 //! gains nobody anything, and debt is kept until it has drained. Source of the hand: Corbató's CLOCK (1968). *Where we differ*: instead of a bit that
 //! every request sets, the hand compares the tenant's counts with those it saw the last time round, which costs the request nothing.
 
 use std::{collections::HashSet, time::Duration};
 
 use super::{
-    Directory, Registry, Slab, Tenant,
+    Directory, Entry, Registry, Slab, Tenant,
     directory::{MOST_SLOTS, Unknown},
 };
 use crate::{
@@ -142,12 +142,18 @@ impl Directory {
             let slot = hand.made[hand.at].slot();
             let (generation, activity) = (slab.get(slot).generation(), hand.made[hand.at].activity);
             let unmetered =
-                || registry.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
+                || registry.kept.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
+            let attempts = &registry.kept.attempts;
+            let unpaid = |tenant: &Tenant| {
+                !tenant.retries() || attempts.release(Entry { slot, generation }.key(), now)
+            };
             let lap = if !hand.is_current(&hand.made[hand.at], slab) {
                 hand.made.swap_remove(hand.at);
                 hand.wrap()
             } else if hand.is_idle(idle, slab, now)
-                && slab.get(slot).vacate_if(|tenant| tenant.is_as_new(activity, quotas, now) && unmetered())
+                && slab.get(slot).vacate_if(&registry.kept.visits, |tenant| {
+                    tenant.is_as_new(activity, quotas, now) && unmetered() && unpaid(tenant)
+                })
             {
                 hand.made.swap_remove(hand.at);
                 hand.dismiss(slot);

@@ -2,21 +2,30 @@
 
 mod build;
 mod directory;
+mod entry;
 mod eviction;
 mod lineage;
+mod lookup;
 mod newcomers;
+mod permits;
+mod quota_lists;
 mod registry;
 mod revise;
 mod slab;
 mod state;
 mod terms;
 mod terms_list;
+mod visits;
 
 pub(crate) use build::{Listed, Listing, MadeSpec};
-pub(crate) use directory::{Directory, Found, Lookup};
+pub(crate) use directory::Directory;
+pub(crate) use entry::{Entry, EntryError};
 pub(crate) use lineage::Lineages;
-pub(crate) use registry::Registry;
+pub(crate) use lookup::{Found, Lookup};
+pub(crate) use quota_lists::QuotaLists;
+pub(crate) use registry::{Kept, Registry};
 pub(crate) use revise::{Revised, Revision};
 pub(crate) use slab::Slab;
-pub(crate) use state::{Entry, EntryError, Tenant};
-pub(crate) use terms::{Ancestor, Limits, QuotaLists, Terms};
+pub(crate) use state::Tenant;
+pub(crate) use terms::{Ancestor, Limits, Terms};
+pub(crate) use visits::{Mark, Visits};

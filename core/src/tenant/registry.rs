@@ -5,8 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Slab, directory::MOST_SLOTS, eviction::Hand, terms_list::TermsNumbers};
+use super::{Slab, Visits, directory::MOST_SLOTS, eviction::Hand, terms_list::TermsNumbers};
 use crate::{
+    admission::Attempts,
     id::{IdHasher, IdWords},
     limit::Meter,
 };
@@ -30,11 +31,20 @@ pub(crate) struct Registry {
     /// How many each parent has directly beneath it, by its slot.
     children: HashMap<u32, u32>,
     /// What eviction must know of, too.
-    pub(super) meters: Arc<Slab<Meter>>,
+    pub(super) kept: Kept,
+}
+
+/// What lives beside the slots.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) meters: Arc<Slab<Meter>>,
+    pub(crate) attempts: Arc<Attempts>,
+    /// Who must be out of a slot before it is vacant.
+    pub(crate) visits: Arc<Visits>,
 }
 
 impl Registry {
-    pub(crate) fn new(hasher: IdHasher, meters: Arc<Slab<Meter>>) -> Self {
+    pub(crate) fn new(hasher: IdHasher, kept: Kept) -> Self {
         Self {
             hasher,
             fresh: 0,
@@ -45,7 +55,7 @@ impl Registry {
             terms: TermsNumbers::default(),
             configured: 0,
             children: HashMap::new(),
-            meters,
+            kept,
         }
     }
 
@@ -87,7 +97,7 @@ impl Registry {
 
     /// One such slot.
     pub(super) fn retire_one(&mut self, slot: u32, slab: &Slab) {
-        if slab.get(slot).vacate() {
+        if slab.get(slot).vacate(&self.kept.visits) {
             self.release(slot);
         } else {
             self.retired.push_back(slot);

@@ -143,7 +143,8 @@ impl Directory {
         tenants: usize,
         terms_now: impl Fn(&Terms) -> Terms,
     ) -> Self {
-        let (mut next, mut numbers) = (Self::sized(tenants), TermsNumbers::default());
+        // With room to grow, so that the next one is far away.
+        let (mut next, mut numbers) = (Self::sized(tenants + tenants / 4 + 8), TermsNumbers::default());
         let mut moved: HashMap<u32, u32> = HashMap::new();
         let mut number = |old: u32, next: &Self| {
             *moved.entry(old).or_insert_with(|| numbers.number(terms_now(self.terms.get(old)), &next.terms))

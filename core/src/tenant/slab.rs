@@ -4,7 +4,8 @@ use std::sync::OnceLock;
 
 use super::Tenant;
 
-/// One `T` per slot number. Segment 0 has 64, each later one as many as all before it together.
+/// One `T` per slot number. The first eight segments have 8 slots each, the next eight 16, and so on: never more than an eighth is empty, from the
+/// ninth segment on.
 #[derive(Debug)]
 pub(crate) struct Slab<T = Tenant> {
     segments: [OnceLock<Box<[T]>>; SEGMENTS],
@@ -41,16 +42,25 @@ impl<T: Default> Slab<T> {
 /// Segment, place in it, and the segment's length.
 #[inline]
 const fn locate(slot: u32) -> (usize, usize, u32) {
-    if slot < FIRST {
-        return (0, slot as usize, FIRST);
-    }
-    let power = slot.ilog2();
-    ((power - FIRST.ilog2() + 1) as usize, (slot - (1 << power)) as usize, 1 << power)
+    // So that even the first slots have an octave with as many segments as any.
+    let shifted = slot + FIRST_OCTAVE;
+    // Shifted further until its highest bit is the word's: the four highest are then the segment within the octave, and one bit.
+    let zeros = (shifted | 1).leading_zeros();
+    let segment = (shifted << zeros >> (u32::BITS - SEGMENT_BITS)) + LAST_OCTAVE - SEGMENTS_OF_OCTAVE * zeros;
+    let rest = u32::MAX >> SEGMENT_BITS >> zeros;
+    (segment as usize, (shifted & rest) as usize, rest + 1)
 }
 
-const FIRST: u32 = 64;
+const SEGMENTS_OF_OCTAVE: u32 = 8;
+const SEGMENT_BITS: u32 = SEGMENTS_OF_OCTAVE.ilog2() + 1;
+/// A segment of the first octave has this many slots, as a power of two.
+const FIRST_POWER: u32 = 3;
+const FIRST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE << FIRST_POWER;
+const FIRST_SEGMENT: u32 = SEGMENTS_OF_OCTAVE * FIRST_OCTAVE.ilog2() + SEGMENTS_OF_OCTAVE;
+/// What the segments of the word's highest octave count from.
+const LAST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE * (u32::BITS - 1) - FIRST_SEGMENT;
 /// Enough for [`super::directory::MOST_SLOTS`].
-const SEGMENTS: usize = 19;
+const SEGMENTS: usize = 145;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Everything about one tenant that changes with traffic: two cache lines, of which the common case touches the first.
 
+use super::{EntryError, Visits};
 use crate::{
     config::MOST_INSIDE,
     id::{IdWords, WORDS},
@@ -11,43 +12,16 @@ use crate::{
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
 pub(crate) struct Tenant {
-    /// `vacant << 63 | generation << 40 | requests of tenants beneath it << 20 | own requests inside (waiting or in flight)`. A slot
-    /// with requests inside is never given to another, and into a vacant one nobody comes.
+    /// `completed requests modulo 2¹⁹ << 45 | retries << 44 | vacant << 43 | generation << 20 | requests inside (waiting or in flight), its
+    /// own and those of tenants beneath it`. A slot with requests inside is never given to another, and into a vacant one nobody comes.
     occupancy: AtomicU64,
     id: [AtomicU64; WORDS],
     /// Of which the first shares the first cache line.
     buckets: Buckets,
-    completed: AtomicU64,
+    /// `completed requests / 2¹⁹ << 20 | requests inside of tenants beneath it`.
+    counts: AtomicU64,
     /// `waiting << 40 | rejected`.
     tallies: AtomicU64,
-}
-
-/// A request that is inside: it keeps its tenant's slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Entry {
-    pub(crate) slot: u32,
-    pub(crate) generation: u32,
-}
-
-/// Why a request cannot come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EntryError {
-    /// The slot has become another tenant's since it was found.
-    Stale,
-    /// The tenant has as many requests inside as it may.
-    Full,
-}
-
-impl Entry {
-    /// Unique over the last eight million occupants of each slot: what the fair queue tells flows apart by.
-    pub(crate) const fn key(&self) -> u64 {
-        (self.generation as u64) << 32 | self.slot as u64
-    }
-
-    /// The slot in a key, unless it is no tenant's.
-    pub(crate) fn slot_of_key(key: u64) -> Option<u32> {
-        (key >> 63 == 0).then_some((key & 0xffff_ffff) as u32)
-    }
 }
 
 impl Tenant {
@@ -59,8 +33,9 @@ impl Tenant {
         if occupancy & VACANT != 0 {
             return None;
         }
-        let same = self.id.iter().zip(words.0).all(|(mine, word)| mine.load(Ordering::Relaxed) == word);
-        same.then_some((occupancy >> GENERATION) as u32)
+        let mine = self.id.iter().map(|word| word.load(Ordering::Relaxed));
+        let different = mine.zip(words.0).fold(0, |different, (mine, word)| different | (mine ^ word));
+        (different == 0).then_some(generation(occupancy))
     }
 
     /// One more request inside, unless there are `most` already, its own and those beneath it together.
@@ -69,7 +44,7 @@ impl Tenant {
     /// [`EntryError`]; then nothing has changed.
     #[inline]
     pub(crate) fn enter(&self, generation: u32, most: u32) -> Result<(), EntryError> {
-        self.enter_as(OWN, generation, most)
+        self.step(ONE_INSIDE, generation, most).map(drop)
     }
 
     /// One more request of a tenant beneath it, by the same bound.
@@ -77,24 +52,56 @@ impl Tenant {
     /// # Errors
     /// [`EntryError`]; then nothing has changed.
     pub(crate) fn enter_beneath(&self, generation: u32, most: u32) -> Result<(), EntryError> {
-        self.enter_as(BENEATH, generation, most)
+        self.step(ONE_INSIDE, generation, most)?;
+        self.counts.fetch_add(ONE_BENEATH, Ordering::Relaxed);
+        Ok(())
     }
 
+    /// Counts a finished request that did not enter, if one more might have. Only during a visit: until that ends, the slot stays the tenant's.
+    ///
+    /// # Errors
+    /// [`EntryError`]; then nothing has changed.
     #[inline]
-    fn enter_as(&self, one: u64, generation: u32, most: u32) -> Result<(), EntryError> {
+    pub(crate) fn pass(&self, generation: u32, most: u32) -> Result<(), EntryError> {
+        let before = self.step(ONE_COMPLETED, generation, most)?;
+        self.carry(before);
+        Ok(())
+    }
+
+    /// Takes a [`pass`](Self::pass) back, during the same visit.
+    #[cold]
+    pub(crate) fn take_back(&self) {
+        let before = self.occupancy.fetch_sub(ONE_COMPLETED, Ordering::Relaxed);
+        if before >> COMPLETED == 0 {
+            self.counts.fetch_sub(ONE_CARRIED, Ordering::Relaxed);
+        }
+    }
+
+    /// As [`pass`](Self::pass), counting nothing: whether the slot is still the tenant's, until the visit ends.
+    ///
+    /// # Errors
+    /// [`EntryError`].
+    pub(crate) fn confirm(&self, generation: u32, most: u32) -> Result<(), EntryError> {
+        self.step(0, generation, most).map(drop)
+    }
+
+    /// Adds to the occupancy if it is still this generation's and has less than `most` inside; says what it was before.
+    #[inline]
+    fn step(&self, more: u64, generation: u32, most: u32) -> Result<u64, EntryError> {
         let mut occupancy = self.occupancy.load(Ordering::Relaxed);
         loop {
-            if (occupancy >> GENERATION) as u32 != generation {
+            // Of a vacant slot it is more than any generation.
+            if (occupancy >> GENERATION & VACANT_OR_GENERATION) as u32 != generation {
                 return Err(EntryError::Stale);
             }
-            if own(occupancy) + beneath(occupancy) >= most {
+            if inside(occupancy) >= most {
                 return Err(EntryError::Full);
             }
-            // Acquire pairs with `vacate`: whoever comes in sees the slot as its occupant left it.
-            let next = occupancy + one;
-            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Acquire, Ordering::Relaxed)
-            {
-                Ok(_) => return Ok(()),
+            // What is completed wraps out of the word's top. Acquire pairs with `occupy`: whoever comes in sees the slot as it was set up. Release, for `vacate`: who
+            // ends an occupant's time sees the marks of those who are still visiting it.
+            let next = occupancy.wrapping_add(more);
+            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(before) => return Ok(before),
                 Err(newer) => occupancy = newer,
             }
         }
@@ -104,22 +111,43 @@ impl Tenant {
     #[inline]
     pub(crate) fn leave(&self) {
         // Release: all that the request did to this state comes before the slot can be given away.
-        self.occupancy.fetch_sub(OWN, Ordering::Release);
+        self.occupancy.fetch_sub(ONE_INSIDE, Ordering::Release);
     }
 
     /// One request less of a tenant beneath it.
     pub(crate) fn leave_beneath(&self) {
-        self.occupancy.fetch_sub(BENEATH, Ordering::Release);
+        self.counts.fetch_sub(ONE_BENEATH, Ordering::Relaxed);
+        self.leave();
+    }
+
+    /// A request that is inside is finished: counts it and lets it go.
+    #[inline]
+    pub(crate) fn complete(&self) {
+        let mut occupancy = self.occupancy.load(Ordering::Relaxed);
+        while occupancy >> COMPLETED != MOST_COMPLETED {
+            let next = occupancy + ONE_COMPLETED - ONE_INSIDE;
+            // As in `leave`.
+            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return,
+                Err(newer) => occupancy = newer,
+            }
+        }
+        // What is carried must be there before the slot can be given away.
+        self.carry(self.occupancy.fetch_add(ONE_COMPLETED, Ordering::Relaxed));
+        self.leave();
+    }
+
+    /// What was completed before one more was counted: whether the count has wrapped.
+    #[inline]
+    fn carry(&self, before: u64) {
+        if before >> COMPLETED == MOST_COMPLETED {
+            self.counts.fetch_add(ONE_CARRIED, Ordering::Relaxed);
+        }
     }
 
     pub(crate) const fn buckets(&self) -> &Buckets {
         &self.buckets
-    }
-
-    /// Counts a finished request.
-    #[inline]
-    pub(crate) fn complete(&self) {
-        self.completed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a refused request.
@@ -137,27 +165,51 @@ impl Tenant {
         self.tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
     }
 
+    /// Whether it has asked for retries or hedges lately, so that its requests are counted for their budgets. On the word that
+    /// every request has just written.
+    #[inline]
+    pub(crate) fn retries(&self) -> bool {
+        self.occupancy.load(Ordering::Relaxed) & RETRIES != 0
+    }
+
+    /// From now on it does. By a request that is inside: the slot is not given away meanwhile.
+    pub(crate) fn start_retrying(&self) {
+        self.occupancy.fetch_or(RETRIES, Ordering::Relaxed);
+    }
+
+    /// From now on it does not. By a request that is inside.
+    pub(crate) fn stop_retrying(&self) {
+        self.occupancy.fetch_and(!RETRIES, Ordering::Relaxed);
+    }
+
     /// Its own requests inside: waiting or in flight.
     pub(crate) fn inside(&self) -> u32 {
-        own(self.occupancy.load(Ordering::Relaxed))
+        self.all_inside().saturating_sub(self.beneath())
     }
 
     /// Requests inside of tenants beneath it, as far as it limits them.
     pub(crate) fn beneath(&self) -> u32 {
-        beneath(self.occupancy.load(Ordering::Relaxed))
+        (self.counts.load(Ordering::Relaxed) % ONE_CARRIED) as u32
+    }
+
+    /// Both together: what its bound is for.
+    pub(crate) fn all_inside(&self) -> u32 {
+        inside(self.occupancy.load(Ordering::Relaxed))
     }
 
     /// Which of its slot's occupants it is.
     pub(crate) fn generation(&self) -> u32 {
-        (self.occupancy.load(Ordering::Relaxed) >> GENERATION) as u32
+        (self.occupancy.load(Ordering::Relaxed) >> GENERATION & VACANT_OR_GENERATION) as u32
     }
 
     pub(crate) fn waiting(&self) -> u32 {
         (self.tallies.load(Ordering::Relaxed) >> 40) as u32
     }
 
+    /// Finished requests. Another thread may be about to carry: then 2¹⁹ are missing for some nanoseconds.
     pub(crate) fn completed(&self) -> u64 {
-        self.completed.load(Ordering::Relaxed)
+        let carried = self.counts.load(Ordering::Acquire) / ONE_CARRIED;
+        (carried << COMPLETED_BITS) + (self.occupancy.load(Ordering::Relaxed) >> COMPLETED)
     }
 
     pub(crate) fn rejected(&self) -> u64 {
@@ -170,27 +222,27 @@ impl Tenant {
 
     /// Whether it has requests inside, its own or beneath it.
     pub(super) fn is_occupied(&self) -> bool {
-        let occupancy = self.occupancy.load(Ordering::Relaxed);
-        own(occupancy) + beneath(occupancy) > 0
+        self.all_inside() > 0
     }
 
     /// Ends an occupant's time, unless it has requests inside.
-    pub(super) fn vacate(&self) -> bool {
-        self.vacate_if(|_| true)
+    pub(super) fn vacate(&self, visits: &Visits) -> bool {
+        self.vacate_if(visits, |_| true)
     }
 
-    /// Ends an occupant's time if that is right: asked when nobody can come in any more.
-    pub(super) fn vacate_if(&self, is_right: impl FnOnce(&Self) -> bool) -> bool {
+    /// Ends an occupant's time if that is right: asked when nobody can come in any more, and nobody is visiting.
+    pub(super) fn vacate_if(&self, visits: &Visits, is_right: impl FnOnce(&Self) -> bool) -> bool {
         let occupancy = self.occupancy.load(Ordering::Relaxed);
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
-        let vacated = own(occupancy) + beneath(occupancy) == 0
+        let vacated = inside(occupancy) == 0
             && self
                 .occupancy
                 .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok();
-        let right = vacated && is_right(self);
+        let right = vacated && visits.are_over() && is_right(self);
         if vacated && !right {
-            self.occupancy.store(occupancy, Ordering::Release);
+            // Somebody who is visiting may take back meanwhile what it has counted.
+            self.occupancy.fetch_and(!VACANT, Ordering::AcqRel);
         }
         right
     }
@@ -203,29 +255,38 @@ impl Tenant {
         for bucket in &self.buckets {
             bucket.reset();
         }
-        self.completed.store(0, Ordering::Relaxed);
+        self.counts.store(0, Ordering::Relaxed);
         self.tallies.store(0, Ordering::Relaxed);
-        let generation = (self.occupancy.load(Ordering::Relaxed) & !VACANT) >> GENERATION;
+        let generation = u64::from(generation(self.occupancy.load(Ordering::Relaxed)));
         // Release: who sees the new generation sees all of the above.
-        self.occupancy.store(((generation + 1) << GENERATION) & !VACANT, Ordering::Release);
+        self.occupancy.store(((generation + 1) << GENERATION) & (VACANT - 1), Ordering::Release);
     }
 }
 
 const ONE_WAITING: u64 = 1 << 40;
-const OWN: u64 = 1;
-const BENEATH: u64 = 1 << 20;
-const GENERATION: u32 = 40;
-const VACANT: u64 = 1 << 63;
-const _: () = assert!(MOST_INSIDE as u64 == BENEATH - 1, "what each of the two counts has bits for");
+const ONE_INSIDE: u64 = 1;
+const INSIDE_BITS: u32 = 20;
+const GENERATION: u32 = INSIDE_BITS;
+const VACANT_OR_GENERATION: u64 = (1 << 24) - 1;
+const VACANT: u64 = 1 << 43;
+const RETRIES: u64 = 1 << 44;
+const COMPLETED: u32 = 45;
+const COMPLETED_BITS: u32 = 19;
+const MOST_COMPLETED: u64 = (1 << COMPLETED_BITS) - 1;
+const ONE_COMPLETED: u64 = 1 << COMPLETED;
+const ONE_BENEATH: u64 = 1;
+/// So many completed requests as the occupancy has bits for, in the counts.
+const ONE_CARRIED: u64 = 1 << 20;
+const _: () = assert!(MOST_INSIDE as u64 == (1 << INSIDE_BITS) - 1, "what requests inside have bits for");
 
 #[inline]
-const fn own(occupancy: u64) -> u32 {
+const fn inside(occupancy: u64) -> u32 {
     (occupancy & 0xf_ffff) as u32
 }
 
 #[inline]
-const fn beneath(occupancy: u64) -> u32 {
-    ((occupancy >> 20) & 0xf_ffff) as u32
+const fn generation(occupancy: u64) -> u32 {
+    ((occupancy % VACANT) >> GENERATION) as u32
 }
 
 #[cfg(all(test, not(loom)))]
@@ -240,12 +301,13 @@ mod tests {
     #[test]
     fn a_slot_with_requests_inside_is_not_given_away() {
         let (tenant, old, new) = (Tenant::default(), IdWords([1; WORDS]), IdWords([2; WORDS]));
+        let visits = Visits::default();
         tenant.occupy(&old);
         let generation = tenant.matches(&old).expect("it is there");
         assert_eq!(tenant.enter(generation, 2), Ok(()));
-        assert!(!tenant.vacate());
+        assert!(!tenant.vacate(&visits));
         tenant.leave();
-        assert!(tenant.vacate());
+        assert!(tenant.vacate(&visits));
         assert_eq!(tenant.matches(&old), None, "nobody finds a vacant slot");
         assert_eq!(tenant.enter(generation, 2), Err(EntryError::Stale));
         tenant.occupy(&new);
@@ -256,8 +318,29 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_is_the_occupants_and_no_count() {
+        let (tenant, visits, id) = (Tenant::default(), Visits::default(), IdWords([1; WORDS]));
+        tenant.occupy(&id);
+        let generation = tenant.matches(&id).expect("it is there");
+        assert_eq!(tenant.enter(generation, 2), Ok(()));
+        assert!(!tenant.retries());
+        tenant.start_retrying();
+        assert!(tenant.retries());
+        assert_eq!((tenant.inside(), tenant.beneath(), tenant.generation()), (1, 0, generation));
+        assert_eq!(tenant.enter(generation, 2), Ok(()));
+        tenant.stop_retrying();
+        assert!(!tenant.retries());
+        tenant.start_retrying();
+        tenant.leave();
+        tenant.leave();
+        assert!(tenant.vacate(&visits));
+        tenant.occupy(&id);
+        assert!(!tenant.retries() && tenant.generation() != generation);
+    }
+
+    #[test]
     fn those_beneath_count_under_the_bound_and_keep_the_slot() {
-        let (tenant, id) = (Tenant::default(), IdWords([1; WORDS]));
+        let (tenant, visits, id) = (Tenant::default(), Visits::default(), IdWords([1; WORDS]));
         tenant.occupy(&id);
         let generation = tenant.matches(&id).expect("it is there");
         assert_eq!(tenant.enter(generation, 2), Ok(()));
@@ -266,18 +349,58 @@ mod tests {
         assert_eq!(tenant.enter(generation, 2), Err(EntryError::Full));
         assert_eq!(tenant.enter_beneath(generation, 2), Err(EntryError::Full));
         tenant.leave();
-        assert!(!tenant.vacate(), "somebody beneath is inside");
+        assert!(!tenant.vacate(&visits), "somebody beneath is inside");
         tenant.leave_beneath();
-        assert!(tenant.vacate());
+        assert!(tenant.vacate(&visits));
         assert_eq!(tenant.enter_beneath(generation, 2), Err(EntryError::Stale));
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod counts {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Completed requests wrap in the occupancy and are carried, whichever way they are counted and taken back, and disturb nothing beside them.
+        #[test]
+        fn nothing_is_lost_where_the_count_wraps(short in 1..9_u64, steps in proptest::collection::vec(0..4_u8, 30)) {
+            let (tenant, id) = (Tenant::default(), IdWords([1; WORDS]));
+            tenant.occupy(&id);
+            let generation = tenant.matches(&id).expect("it is there");
+            let mut expected = MOST_COMPLETED + 1 - short;
+            tenant.occupancy.fetch_add(expected << COMPLETED, Ordering::Relaxed);
+            for step in steps {
+                let done = match step {
+                    0 => tenant.enter(generation, 9).map(|()| tenant.complete()),
+                    1 => tenant.pass(generation, 9),
+                    2 => tenant.pass(generation, 9).map(|()| tenant.take_back()),
+                    _ => tenant.enter_beneath(generation, 9).map(|()| tenant.leave_beneath()),
+                };
+                prop_assert_eq!(done, Ok(()));
+                expected += u64::from(step < 2);
+                prop_assert_eq!(tenant.completed(), expected);
+                prop_assert_eq!((tenant.all_inside(), tenant.beneath()), (0, 0));
+                prop_assert_eq!(tenant.generation(), generation);
+            }
+            prop_assert!(tenant.vacate(&Visits::default()));
+        }
     }
 }
 
 #[cfg(all(test, loom))]
 mod models {
+    use std::time::Duration;
+
     use loom::{sync::Arc, thread};
 
     use super::*;
+    use crate::{
+        limit::{Quota, Spending, Unit, spend},
+        tenant::Mark,
+        time::Time,
+    };
 
     /// A slot that is given to another id while someone looks it up never lets the old id's request in as the new one's.
     #[test]
@@ -298,10 +421,69 @@ mod models {
                     }
                 })
             };
-            if tenant.vacate() {
+            if tenant.vacate(&Visits::default()) {
                 tenant.occupy(&new);
             }
             visitor.join().expect("the thread does not panic");
+        });
+    }
+
+    /// One check of `old`, as `Balancer::check` makes it; says whether it was let pass.
+    fn check(tenant: &Tenant, mark: &Mark, old: &IdWords) -> bool {
+        let Some(generation) = tenant.matches(old) else { return false };
+        let _visit = mark.visit();
+        let pass = || tenant.pass(generation, 9).is_ok();
+        spend(&tenant.buckets()[0], &quota(), 1, now(), pass) == Spending::Spent
+    }
+
+    fn quota() -> Quota {
+        Quota::new(Unit::Requests, 1, Duration::from_secs(1), 1).expect("usable")
+    }
+
+    const fn now() -> Time {
+        Time::from_nanos(1)
+    }
+
+    /// A check counts for whose slot it was, or does not pass: the next occupant begins as new.
+    #[test]
+    fn nobody_checks_as_somebody_else() {
+        loom::model(|| {
+            let (tenant, visits) = (Arc::new(Tenant::default()), Visits::default());
+            let (old, new) = (IdWords([1; WORDS]), IdWords([2; WORDS]));
+            tenant.occupy(&old);
+            let mark = visits.join();
+            let visitor = {
+                let tenant = Arc::clone(&tenant);
+                thread::spawn(move || check(&tenant, &mark, &old))
+            };
+            let given = tenant.vacate(&visits);
+            if given {
+                tenant.occupy(&new);
+            }
+            let passed = visitor.join().expect("the thread does not panic");
+            let counted = (tenant.completed(), tenant.buckets()[0].is_full(now()));
+            assert_eq!(counted, if given || !passed { (0, true) } else { (1, false) });
+        });
+    }
+
+    /// What a check has used keeps its tenant from being evicted as one that is as new.
+    #[test]
+    fn an_eviction_forgets_no_check() {
+        loom::model(|| {
+            let (tenant, visits, id) = (Arc::new(Tenant::default()), Visits::default(), IdWords([1; WORDS]));
+            tenant.occupy(&id);
+            let mark = visits.join();
+            let visitor = {
+                let tenant = Arc::clone(&tenant);
+                thread::spawn(move || check(&tenant, &mark, &id))
+            };
+            // Counts are looked at before, as the hand does, quotas when nobody can come in any more.
+            let before = tenant.completed();
+            let evicted = tenant.vacate_if(&visits, |tenant| {
+                tenant.completed() == before && tenant.buckets()[0].is_full(now())
+            });
+            let passed = visitor.join().expect("the thread does not panic");
+            assert!(!(evicted && passed));
         });
     }
 }

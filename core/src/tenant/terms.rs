@@ -1,8 +1,8 @@
 //! What a tenant may: its specification in the form that decisions read. Tenants with equal terms share them.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use super::{lineage::Lineage, state::Entry};
+use super::{Entry, QuotaLists, lineage::Lineage, permits::Permits};
 use crate::{
     admission::Level,
     config::{BudgetPeriod, MOST_INSIDE, Rate, RateUnit, SeatsSpec, TenantSpec, is_plain},
@@ -22,8 +22,11 @@ pub(crate) struct Terms {
     parent: Option<Entry>,
     /// The parents that have limits, the nearest first.
     ancestors: Arc<[Ancestor]>,
-    /// `None`: every pool.
-    pools: Option<Box<[PoolId]>>,
+    pools: Permits,
+    /// How many endpoints of each tier it may use; `None`: all.
+    shard: Option<u32>,
+    /// Its only rate, where nothing else limits how much it may ask for but its cap.
+    only_rate: Option<Quota>,
 }
 
 /// How much somebody may ask for.
@@ -56,26 +59,34 @@ impl Terms {
     ) -> Self {
         let plain = spec.rates().iter().filter(|rate| is_plain(rate));
         let (quotas, quotas_number) = known.intern(plain.map(quota).collect());
+        let limits = Limits {
+            max_in_flight: spec.max_in_flight().unwrap_or(MOST_INSIDE),
+            quotas,
+            quotas_number,
+            rules: rules(spec),
+            shadow_in_flight: spec.shadow_max_in_flight(),
+        };
         Self {
             weight: lineage.weight,
             seats: lineage.seats,
             above: lineage.above,
-            limits: Limits {
-                max_in_flight: spec.max_in_flight().unwrap_or(MOST_INSIDE),
-                quotas,
-                quotas_number,
-                rules: rules(spec),
-                shadow_in_flight: spec.shadow_max_in_flight(),
-            },
+            only_rate: limits.only_rate(),
+            limits,
             parent: None,
             ancestors: [].into(),
-            pools: spec.pools().map(|names| names.iter().filter_map(|name| pool_id(name)).collect()),
+            pools: Permits::new(spec.pools(), pool_id),
+            shard: spec.shard(),
         }
     }
 
     /// The tenant's own place in the tree of shares, by its key.
     pub(crate) const fn level(&self, key: u64) -> Level {
         Level { key, weight: self.weight, seats: self.seats }
+    }
+
+    /// Its weight among those beside it.
+    pub(crate) const fn weight(&self) -> u32 {
+        self.weight
     }
 
     /// The places above it, the topmost first.
@@ -87,6 +98,12 @@ impl Terms {
     #[inline]
     pub(crate) const fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// Its only rate, where that and its cap are all that counts for it: no meter, no limited parents.
+    #[inline]
+    pub(crate) const fn only_rate(&self) -> Option<&Quota> {
+        self.only_rate.as_ref()
     }
 
     /// The parents that have limits, the nearest first.
@@ -102,6 +119,7 @@ impl Terms {
 
     /// Puts it beneath a parent, whose limits and whose own parents' are these.
     pub(super) fn put_beneath(&mut self, parent: Entry, ancestors: Arc<[Ancestor]>) {
+        self.only_rate = self.limits.only_rate().filter(|_| ancestors.is_empty());
         (self.parent, self.ancestors) = (Some(parent), ancestors);
     }
 
@@ -140,9 +158,16 @@ impl Terms {
         self
     }
 
+    /// How many endpoints of each tier it may use, where not all.
     #[inline]
-    pub(crate) fn may_use(&self, pool: PoolId) -> bool {
-        self.pools.as_ref().is_none_or(|pools| pools.contains(&pool))
+    pub(crate) const fn shard(&self) -> Option<u32> {
+        self.shard
+    }
+
+    /// The pools that it may use.
+    #[inline]
+    pub(crate) const fn pools(&self) -> &Permits {
+        &self.pools
     }
 }
 
@@ -181,7 +206,15 @@ impl Limits {
         self.shadow_in_flight.is_some() || !self.rules.is_empty()
     }
 
-    fn is_none(&self) -> bool {
+    /// Its only rate, where it has no other limit but a cap.
+    fn only_rate(&self) -> Option<Quota> {
+        match &*self.quotas {
+            [only] if !self.is_metered() => Some(*only),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
         self.max_in_flight == MOST_INSIDE && self.quotas.is_empty() && !self.is_metered()
     }
 }
@@ -241,42 +274,13 @@ fn part(period: Duration) -> u64 {
 }
 
 impl Ancestor {
+    /// Who, and the limits.
+    pub(crate) const fn limited(&self) -> (Entry, &Limits) {
+        (self.entry, &self.limits)
+    }
+
     /// A parent, if it has limits.
     pub(super) fn of(entry: Entry, terms: &Terms) -> Option<Self> {
         (!terms.limits.is_none()).then(|| Self { entry, limits: terms.limits.clone() })
     }
 }
-
-/// The lists of quotas that are in use, each once and with a number that is never given to another.
-#[derive(Debug, Default)]
-pub(crate) struct QuotaLists {
-    numbers: HashMap<Arc<[Quota]>, u32>,
-    next: u32,
-    /// How many were in use when they were last counted.
-    kept: usize,
-}
-
-impl QuotaLists {
-    fn intern(&mut self, quotas: Arc<[Quota]>) -> (Arc<[Quota]>, u32) {
-        if let Some((known, &number)) = self.numbers.get_key_value(&quotas) {
-            return (Arc::clone(known), number);
-        }
-        self.next = self.next.wrapping_add(1);
-        self.numbers.insert(Arc::clone(&quotas), self.next);
-        (quotas, self.next)
-    }
-
-    /// Whether many lists may have gone out of use since they were last counted.
-    pub(crate) fn is_bloated(&self) -> bool {
-        self.numbers.len() > 2 * self.kept + BLOATED
-    }
-
-    /// Forgets the lists that nobody has any more.
-    pub(crate) fn forget_unused(&mut self) {
-        self.numbers.retain(|quotas, _| Arc::strong_count(quotas) > 1);
-        self.kept = self.numbers.len();
-    }
-}
-
-/// So many lists more than there may be are not worth looking through.
-const BLOATED: usize = 1_024;

@@ -9,6 +9,9 @@ use super::{Slab, Terms};
 /// Terms by number.
 #[derive(Debug, Default)]
 pub(super) struct TermsList {
+    /// Most configurations have no more: found without a look at the segments.
+    first: [OnceLock<Terms>; FEW as usize],
+    /// From number [`FEW`] on.
     list: Slab<OnceLock<Terms>>,
 }
 
@@ -24,9 +27,21 @@ pub(super) struct TermsNumbers {
 impl TermsList {
     #[inline]
     pub(super) fn get(&self, number: u32) -> &Terms {
-        self.list.get(number).get().expect("numbers are given to terms that are there")
+        let place = self.first.get(number as usize).unwrap_or_else(|| self.further(number));
+        place.get().expect("numbers are given to terms that are there")
+    }
+
+    #[inline(never)]
+    fn further(&self, number: u32) -> &OnceLock<Terms> {
+        self.list.get(number - FEW)
+    }
+
+    fn allocate(&self, number: u32) -> &OnceLock<Terms> {
+        self.first.get(number as usize).unwrap_or_else(|| self.list.allocate(number - FEW))
     }
 }
+
+const FEW: u32 = 8;
 
 impl TermsNumbers {
     /// The number of these terms.
@@ -38,7 +53,7 @@ impl TermsNumbers {
             return number;
         }
         let number = self.next;
-        list.list.allocate(number).get_or_init(|| terms);
+        list.allocate(number).get_or_init(|| terms);
         self.numbers.insert(hash, number);
         self.next += 1;
         number

@@ -5,9 +5,9 @@ use std::{
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tenantry::{Lease, Outcome, OutcomeKind};
+use tenantry::{FailureCause, Lease, Outcome, OutcomeKind};
 
-use super::PickedEndpoint;
+use super::{PickedEndpoint, report};
 
 pin_project! {
     /// A response body that holds the lease until its last byte: a request is in flight as long as its response flows.
@@ -53,7 +53,10 @@ impl<B: Body> Body for LeaseBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(cx));
+        let mut frame = ready!(this.inner.as_mut().poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame {
+            this.held.read_trailers(frame);
+        }
         let verdict = this.held.verdict;
         match &frame {
             // A body whose length is known tells its end with its last frame, and is then not polled again.
@@ -74,6 +77,14 @@ impl<B: Body> Body for LeaseBody<B> {
 }
 
 impl Held {
+    /// Trailers may bring a load report, as gRPC's do.
+    fn read_trailers<D>(&self, frame: &mut Frame<D>) {
+        let Some(report) = frame.trailers_mut().and_then(report::take) else { return };
+        if let Some(lease) = &self.lease {
+            lease.report_load(&report);
+        }
+    }
+
     /// Ends the lease, once.
     fn end(&mut self, outcome: Outcome) {
         let Some(lease) = self.lease.take() else { return };
@@ -97,7 +108,7 @@ impl Drop for Held {
 /// A body that broke off is a failure, unless the head already said worse.
 fn broken(verdict: Outcome) -> Outcome {
     match verdict.kind() {
-        OutcomeKind::Success => Outcome::failure(),
+        OutcomeKind::Success => Outcome::failure().with_cause(FailureCause::Connection),
         _ => verdict,
     }
 }

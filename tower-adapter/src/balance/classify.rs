@@ -1,11 +1,13 @@
 //! What an answer says about the endpoint that gave it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use http::{HeaderMap, Response, StatusCode, header::RETRY_AFTER};
-use tenantry::Outcome;
+use http::{Response, StatusCode};
+use tenantry::{FailureCause, Outcome};
 
-/// 429 and 503 are overload, with the answer's own word on when to come back; what else starts with 5 is a failure; the
+use crate::upstream::retry_after;
+
+/// 429 and 503 are overload, with the answer's own word on when to come back; what else starts with 5 is a failure, 502 and 504 a gateway's; the
 /// rest is success, the client's own mistakes (4xx) included.
 pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
     match response.status() {
@@ -15,23 +17,19 @@ pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
                 None => Outcome::overload(),
             }
         }
+        StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+            Outcome::failure().with_cause(FailureCause::Gateway)
+        }
         status if status.is_server_error() => Outcome::failure(),
         _ => Outcome::success(),
     }
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is then measured from `now`.
-fn retry_after(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now()).unwrap_or(Duration::ZERO))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::{HeaderMap, header::RETRY_AFTER};
     use tenantry::OutcomeKind;
 
     use super::*;
@@ -53,6 +51,8 @@ mod tests {
         }
         for failure in [500, 502, 504, 599] {
             assert_eq!(kind(failure), OutcomeKind::Failure, "{failure}");
+            let cause = outcome(&Response::builder().status(failure).body(()).unwrap()).cause();
+            assert_eq!(cause.is_gateway(), matches!(failure, 502 | 504), "{failure}");
         }
         for overload in [429, 503] {
             assert_eq!(kind(overload), OutcomeKind::Overload, "{overload}");

@@ -7,11 +7,15 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tenantry::{Acquire, Balancer, Lease, Outcome, OutcomeKind};
+use tenantry::{Acquire, Balancer, FailureCause, Lease, Outcome, OutcomeKind, Time};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Service, util::Oneshot};
 
-use super::{Error, LeaseBody, PickedEndpoint, classify};
+use super::{
+    Error, LeaseBody, PickedEndpoint, Try, classify, report,
+    settings::{Landing, UpstreamLimits},
+};
+use crate::upstream;
 
 pin_project! {
     /// The future of [`Balance`](super::Balance). Dropped while it waits, it leaves the queue; dropped while the inner
@@ -44,24 +48,34 @@ pin_project! {
 /// A request in the queue.
 struct Waiting<S, B> {
     acquire: Acquire,
-    timer: Option<Pin<Box<Sleep>>>,
+    /// For a moment of the balancer's clock.
+    timer: Option<(Time, Pin<Box<Sleep>>)>,
     balancer: Balancer,
+    landing: Landing,
     inner: S,
     request: Request<B>,
 }
 
 /// A request that the inner service works on.
 pub(super) struct Flight {
-    pub(super) lease: Lease,
+    /// Until it lands.
+    pub(super) lease: Option<Lease>,
     pub(super) picked: PickedEndpoint,
+    pub(super) landing: Landing,
 }
 
 impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) const fn waiting(acquire: Acquire, balancer: Balancer, inner: S, request: Request<B>) -> Self {
-        let waiting = Some(Waiting { acquire, timer: None, balancer, inner, request });
+    pub(super) const fn waiting(
+        acquire: Acquire,
+        balancer: Balancer,
+        landing: Landing,
+        inner: S,
+        request: Request<B>,
+    ) -> Self {
+        let waiting = Some(Waiting { acquire, timer: None, balancer, landing, inner, request });
         Self { state: State::Waiting { waiting } }
     }
 
@@ -85,9 +99,10 @@ where
                 StateProjection::Waiting { waiting } => {
                     let queued = waiting.as_mut().expect("a future is not polled after it was ready");
                     let admitted = ready!(queued.poll(cx));
-                    let Waiting { inner, request, .. } = waiting.take().expect("it was there just now");
+                    let Waiting { landing, inner, request, .. } =
+                        waiting.take().expect("it was there just now");
                     let lease = admitted.map_err(Error::Rejected)?;
-                    state.set(State::calling(lease, inner, request));
+                    state.set(State::calling(lease, landing, inner, request));
                 }
                 StateProjection::Calling { call, flight } => {
                     let result = ready!(call.poll(cx));
@@ -103,26 +118,31 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
-    fn calling(lease: Lease, inner: S, mut request: Request<B>) -> Self {
-        let picked = PickedEndpoint::new(lease.endpoint().address());
+    fn calling(lease: Lease, landing: Landing, inner: S, mut request: Request<B>) -> Self {
+        let picked = PickedEndpoint::of_pool(lease.pool().unwrap_or_default(), lease.endpoint().address());
         request.extensions_mut().insert(picked.clone());
-        Self::Calling { call: Oneshot::new(inner, request), flight: Some(Flight { lease, picked }) }
+        if let Some(this_try) = &landing.this_try {
+            this_try.send_to(&picked);
+        }
+        let flight = Some(Flight { lease: Some(lease), picked, landing });
+        Self::Calling { call: Oneshot::new(inner, request), flight }
     }
 }
 
 impl<S, B> Waiting<S, B> {
-    /// Waits for the lease, and wakes at the deadline: the core has no timers.
+    /// Waits for the lease, and wakes when it is to look again, at its deadline at the latest: the core has no timers.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, tenantry::Rejection>> {
         loop {
             if let Poll::Ready(result) = Pin::new(&mut self.acquire).poll(cx) {
                 return Poll::Ready(result);
             }
             let Some(deadline) = self.acquire.deadline() else { return Poll::Pending };
-            let timer = match &mut self.timer {
-                Some(timer) => timer,
-                none => {
+            let (_, timer) = match &mut self.timer {
+                Some(timer) if timer.0 == deadline => timer,
+                // There was none, or it has been asked to look at another time.
+                other => {
                     let wake_at = Instant::now() + deadline.since(self.balancer.now());
-                    none.insert(Box::pin(sleep_until(wake_at)))
+                    other.insert((deadline, Box::pin(sleep_until(wake_at))))
                 }
             };
             ready!(timer.as_mut().poll(cx));
@@ -138,20 +158,42 @@ impl Flight {
         mut self,
         result: Result<Response<R>, E>,
     ) -> Result<Response<LeaseBody<R>>, Error<E>> {
+        let mut lease = self.lease.take().expect("a flight lands once");
         match result {
-            Ok(response) => {
-                let verdict = classify::outcome(&response);
-                if verdict.kind() == OutcomeKind::Success {
-                    self.lease.first_byte();
+            Ok(mut response) => {
+                if let Some(report) = report::take(response.headers_mut()) {
+                    lease.report_load(&report);
                 }
-                Ok(response.map(|body| LeaseBody::new(body, self.lease, self.picked, verdict)))
+                let verdict = classify::outcome(&response);
+                if matches!(self.landing.limits, UpstreamLimits::Learnt) {
+                    lease.report_upstream(&upstream::read(response.status(), response.headers()));
+                }
+                if let Some(session) = &self.landing.session {
+                    session.tell(&lease, response.headers_mut());
+                }
+                if verdict.kind() == OutcomeKind::Success {
+                    lease.first_byte();
+                }
+                let picked = self.picked.clone();
+                Ok(response.map(|body| LeaseBody::new(body, lease, picked, verdict)))
             }
             Err(error) => {
                 if !self.picked.is_excused() {
-                    self.lease.finish(Outcome::failure());
+                    lease.finish(Outcome::failure().with_cause(FailureCause::Connection));
                 }
                 Err(Error::Service(error))
             }
+        }
+    }
+}
+
+impl Drop for Flight {
+    /// Given up before an answer: cancelled, unless whoever gave it up says whose fault it is.
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else { return };
+        let failed = self.landing.this_try.as_ref().is_some_and(Try::has_failed);
+        if failed && !self.picked.is_excused() {
+            lease.finish(Outcome::failure().with_cause(FailureCause::Timeout));
         }
     }
 }

@@ -4,7 +4,11 @@ use http::request::Parts;
 use tenantry::Balancer;
 use tower::Layer;
 
-use super::{Balance, settings::Settings};
+use super::{
+    Balance,
+    settings::{Settings, UpstreamLimits},
+};
+use crate::affinity::Affinity;
 
 /// Admits each request in its tenant's turn and picks the endpoint that serves it.
 ///
@@ -93,6 +97,22 @@ impl BalanceLayer {
     #[must_use]
     pub fn seats(mut self, seats: impl Fn(&Parts) -> u32 + Send + Sync + 'static) -> Self {
         self.settings.seats = Some(Arc::new(seats));
+        self
+    }
+
+    /// Learns from every answer what its endpoint [says of its limits](crate::upstream): an endpoint where nothing is left, or that asks to be left
+    /// alone, gets no requests until its own word. Default: not, because what it says to one tenant then stops all of them: turn it on where
+    /// the limits are those of an account that they share.
+    #[must_use]
+    pub const fn learn_upstream_limits(mut self) -> Self {
+        self.settings.limits = UpstreamLimits::Learnt;
+        self
+    }
+
+    /// Lets a tenant's clients [return](crate::affinity) to the endpoint that served them. Default: not.
+    #[must_use]
+    pub fn affinity(mut self, affinity: Affinity) -> Self {
+        self.settings.affinity = Some(affinity);
         self
     }
 

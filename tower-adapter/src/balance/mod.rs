@@ -7,10 +7,14 @@
 //! |---|---|
 //! | an answer below 500 (but 429), and its body to the end | success, with the time to the headers as its latency |
 //! | 429 or 503 | overload, with the answer's `Retry-After` (seconds or a date) |
-//! | any other status from 500 up | failure |
-//! | the inner service's error, or a body that breaks off | failure |
+//! | any other status from 500 up | failure; a gateway's where it is 502 or 504 |
+//! | the inner service's error, or a body that breaks off | failure of the connection |
 //! | the caller went away: the future or an unfinished body was dropped | cancelled (after a status that tells: that) |
+//! | the same, and somebody called [`Try::fail`] | failure |
 //! | somebody called [`PickedEndpoint::excuse`] | cancelled, whatever else happened |
+//!
+//! A load report (ORCA) in the response's headers or trailers, `endpoint-load-metrics` or `endpoint-load-metrics-bin`, is handed to the balancer for the
+//! strategies that go by it, and does not reach the tenant. One that cannot be read counts as not sent.
 
 mod body;
 mod classify;
@@ -18,8 +22,10 @@ mod error;
 mod future;
 mod layer;
 mod picked;
+mod report;
 mod service;
 mod settings;
+mod tries;
 
 pub use body::LeaseBody;
 pub use error::Error;
@@ -27,3 +33,4 @@ pub use future::ResponseFuture;
 pub use layer::BalanceLayer;
 pub use picked::PickedEndpoint;
 pub use service::Balance;
+pub use tries::{Progress, Try};

@@ -26,15 +26,27 @@ pub struct PickedEndpoint {
 }
 
 struct Shared {
+    pool: Box<str>,
     address: Box<str>,
     excused: AtomicBool,
 }
 
 impl PickedEndpoint {
-    /// The endpoint of this address.
+    /// The endpoint of this address, of no pool: for tests of what stands within.
     #[must_use]
     pub fn new(address: &str) -> Self {
-        Self { shared: Arc::new(Shared { address: address.into(), excused: AtomicBool::new(false) }) }
+        Self::of_pool(String::new(), address)
+    }
+
+    pub(super) fn of_pool(pool: String, address: &str) -> Self {
+        let (pool, address) = (pool.into_boxed_str(), address.into());
+        Self { shared: Arc::new(Shared { pool, address, excused: AtomicBool::new(false) }) }
+    }
+
+    /// The pool that serves it, which may be a fallback of the one that was asked.
+    #[must_use]
+    pub fn pool(&self) -> &str {
+        &self.shared.pool
     }
 
     /// The address as it stands in the pool.

@@ -44,9 +44,10 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (parts, body) = request.into_parts();
         match self.settings.acquire(&self.balancer, &parts) {
-            Some(acquire) => {
+            Some((acquire, landing)) => {
                 let request = Request::from_parts(parts, body);
-                ResponseFuture::waiting(acquire, self.balancer.clone(), self.inner.clone(), request)
+                let (balancer, inner) = (self.balancer.clone(), self.inner.clone());
+                ResponseFuture::waiting(acquire, balancer, landing, inner, request)
             }
             None => ResponseFuture::missing_tenant(),
         }

@@ -72,11 +72,9 @@ impl LedgerStore for LedgerFile {
             move |source| LedgerFileError::Io { action, path, source }
         };
         Self::write(&new, &ledger.to_bytes()).map_err(failed("write", &new))?;
-        match fs::rename(&self.path, &previous) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("rename", &self.path)(error));
-            }
-            _ => {}
+        // A damaged one must not take the place of the good one before it.
+        if let Some(Ok(_)) = read(&self.path)? {
+            fs::rename(&self.path, &previous).map_err(failed("rename", &self.path))?;
         }
         fs::rename(&new, &self.path).map_err(failed("rename", &new))?;
         self.sync_folder().map_err(failed("sync the folder of", &self.path))
@@ -89,7 +87,8 @@ impl LedgerStore for LedgerFile {
         // Between the two renames of a save, the newest is the one that is not renamed yet.
         let candidates = match ours {
             Some(_) => vec![ours, read(&previous)?],
-            None => vec![read(&new)?, read(&previous)?],
+            // Torn alone, it is what a first save left that never ended: there is no ledger yet.
+            None => vec![read(&new)?.filter(Result::is_ok), read(&previous)?],
         };
         for candidate in candidates.into_iter().flatten() {
             match candidate {

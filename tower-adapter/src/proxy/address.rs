@@ -8,7 +8,7 @@ use http::{
 use super::Error;
 
 /// `http://host:port` or `host:port`: the part that is dialled.
-pub(super) fn authority(address: &str) -> Result<Authority, Error> {
+pub(crate) fn authority(address: &str) -> Result<Authority, Error> {
     let rest = address.strip_prefix("http://").unwrap_or(address);
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     match authority.parse::<Authority>() {
@@ -17,10 +17,19 @@ pub(super) fn authority(address: &str) -> Result<Authority, Error> {
     }
 }
 
+/// The same, or `https://host:port`.
+pub(crate) fn endpoint(address: &str) -> Result<(Scheme, Authority), Error> {
+    match address.strip_prefix("https://") {
+        // Not `https://http://`.
+        Some(rest) if !rest.contains("://") => Ok((Scheme::HTTPS, authority(rest)?)),
+        _ => Ok((Scheme::HTTP, authority(address)?)),
+    }
+}
+
 /// The same path and query, at the endpoint.
-pub(super) fn target(uri: Uri, endpoint: Authority) -> Uri {
+pub(crate) fn target(uri: Uri, (scheme, endpoint): (Scheme, Authority)) -> Uri {
     let mut parts = uri.into_parts();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     parts.authority = Some(endpoint);
     parts.path_and_query.get_or_insert_with(|| PathAndQuery::from_static("/"));
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
@@ -36,6 +45,17 @@ mod tests {
             assert_eq!(authority(address).unwrap(), "10.0.0.1:8080", "{address}");
         }
         assert_eq!(authority("http://[::1]:80").unwrap(), "[::1]:80");
+    }
+
+    #[test]
+    fn https_is_told_apart() {
+        let (scheme, authority) = endpoint("https://10.0.0.1:8443/").unwrap();
+        assert_eq!((scheme, authority.as_str()), (Scheme::HTTPS, "10.0.0.1:8443"));
+        assert_eq!(endpoint("10.0.0.1:80").unwrap().0, Scheme::HTTP);
+        for address in ["https://", "https://http://a:1", "https://a:1/base", "https://u:p@a:1", "ftp://a:1"]
+        {
+            assert!(matches!(endpoint(address), Err(Error::Address { .. })), "{address}");
+        }
     }
 
     #[test]
@@ -55,7 +75,7 @@ mod tests {
             ("http://other.test", "/"),
             ("*", "*"),
         ] {
-            let target = target(uri.parse().unwrap(), "e:1".parse().unwrap());
+            let target = target(uri.parse().unwrap(), endpoint("e:1").unwrap());
             assert_eq!(target.authority().unwrap(), "e:1", "{uri}");
             assert_eq!(target.path_and_query().unwrap(), expected, "{uri}");
         }

@@ -19,8 +19,10 @@ pub enum Error {
     Host,
     /// The request asks for a tunnel (`CONNECT`).
     Tunnel,
-    /// The client stopped sending its request's body.
+    /// The client stopped sending its request's body, or its body broke off with an [`io::ErrorKind::TimedOut`](std::io::ErrorKind::TimedOut).
     ClientStalled,
+    /// The request's body is too long: it broke off with a [`LengthLimitError`](http_body_util::LengthLimitError).
+    BodyTooLarge(legacy::Error),
     /// The client broke off while it sent its request's body.
     ClientGone(legacy::Error),
     /// No connection to the endpoint.
@@ -42,6 +44,7 @@ impl Error {
             Self::Host | Self::ClientGone(_) => StatusCode::BAD_REQUEST,
             Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
             Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Connect(_) | Self::Endpoint(_) | Self::Switched => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -56,6 +59,7 @@ impl Error {
             Self::Host => "BAD_HOST",
             Self::Tunnel => "NO_TUNNELS",
             Self::ClientStalled => "CLIENT_STALLED",
+            Self::BodyTooLarge(_) => "BODY_TOO_LARGE",
             Self::ClientGone(_) => "CLIENT_GONE",
             Self::Connect(_) => "CONNECT_FAILED",
             Self::Endpoint(_) => "ENDPOINT_FAILED",
@@ -72,6 +76,7 @@ impl Error {
             Self::Host => "The request must name exactly one host",
             Self::Tunnel => "The proxy opens no tunnels",
             Self::ClientStalled => "The request stopped coming",
+            Self::BodyTooLarge(_) => "The request's body is too large",
             Self::ClientGone(_) => "The request broke off",
             Self::Connect(_) => "No connection to the endpoint",
             Self::Endpoint(_) => "The endpoint broke off, or its answer is not HTTP",
@@ -94,7 +99,10 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Self::ClientGone(error) | Self::Connect(error) | Self::Endpoint(error) => Some(error),
+            Self::BodyTooLarge(error)
+            | Self::ClientGone(error)
+            | Self::Connect(error)
+            | Self::Endpoint(error) => Some(error),
             _ => None,
         }
     }

@@ -1,11 +1,13 @@
 use std::{
-    fmt,
+    error, fmt, io,
+    iter::successors,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use http::{Response, StatusCode, Version};
+use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
@@ -107,10 +109,23 @@ impl Vigil {
         if error.is_connect() {
             Error::Connect(error)
         } else if self.picked.is_excused() {
-            Error::ClientGone(error)
+            client_error(error)
         } else {
             Error::Endpoint(error)
         }
+    }
+}
+
+/// What became of the request's body, which its error tells.
+fn client_error(error: legacy::Error) -> Error {
+    let causes = || successors(Some(&error as &(dyn error::Error + 'static)), |cause| cause.source());
+    let is_late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
+    if causes().any(<dyn error::Error>::is::<LengthLimitError>) {
+        Error::BodyTooLarge(error)
+    } else if causes().filter_map(<dyn error::Error>::downcast_ref).any(is_late) {
+        Error::ClientStalled
+    } else {
+        Error::ClientGone(error)
     }
 }
 

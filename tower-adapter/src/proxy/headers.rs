@@ -3,7 +3,8 @@
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
-        CONNECTION, CONTENT_LENGTH, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING,
+        UPGRADE,
     },
 };
 
@@ -21,6 +22,12 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
 /// Takes out of a response what belongs to its endpoint's connection.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
     remove_hop_by_hop(headers);
+}
+
+/// HTTP/2 has no `Connection` (RFC 9113 §8.2.2), and says the host in `:authority`, which a `Host` must not contradict (§8.3.1).
+pub(super) fn clean_for_http2(headers: &mut HeaderMap) {
+    headers.remove(CONNECTION);
+    headers.remove(HOST);
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {

@@ -1,10 +1,10 @@
-//! Sends a request to the endpoint that was picked for it: [`ReverseProxy`], HTTP/1.1 towards the endpoints.
+//! Sends a request to the endpoint that was picked for it: [`ReverseProxy`], HTTP/1.1 towards the endpoints, with the feature `tls` also TLS and HTTP/2.
 //!
 //! - **Streaming** both ways: a frame goes on as it comes, nothing is collected. Backpressure passes through.
 //! - **Connections** to endpoints are kept and used again (hyper-util's pool). A request that meets a kept connection
 //!   which the endpoint has just closed goes over another, as long as none of it was sent.
 //! - **Where to** is the [`PickedEndpoint`](crate::balance::PickedEndpoint) among the request's extensions:
-//!   `http://host:port` or `host:port`. Path and query stay byte for byte as they came.
+//!   `http://host:port` or `host:port`, with a `Transport` (feature `tls`) also `https://host:port`. Path and query stay byte for byte as they came.
 //! - **Host** stays as the client sent it ([`HostPolicy`] changes that): what Envoy, HAProxy, Traefik and Caddy do, and
 //!   what an application needs for its links and cookies. (nginx sends the endpoint's name unless told otherwise.)
 //! - **Hop-by-hop** fields go no further, in either direction: `Connection` and all that it names, `Keep-Alive`,
@@ -22,15 +22,23 @@
 //! blame, the endpoint is [excused](crate::balance::PickedEndpoint::excuse).
 
 mod address;
+#[cfg_attr(not(feature = "tls"), path = "plain_connector.rs")]
+mod connector;
 mod error;
 mod forwarded;
 mod future;
 mod headers;
 mod peer;
 mod service;
+#[cfg(feature = "tls")]
+mod transport;
 mod upload;
+mod wire;
 
+pub(crate) use address::{endpoint, target};
 pub use error::Error;
 pub use future::ResponseFuture;
 pub use peer::Peer;
 pub use service::{HostPolicy, ReverseProxy};
+#[cfg(feature = "tls")]
+pub use transport::Transport;

@@ -1,5 +1,7 @@
 use std::{
+    collections::BTreeMap,
     error, fmt,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -8,17 +10,13 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Version,
     header::{HOST, TRANSFER_ENCODING},
     request::Parts,
-    uri::Authority,
+    uri::{Authority, Scheme},
 };
 use http_body::Body;
 use hyper::body::Incoming;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use tower::Service;
 
-use super::{Error, Peer, ResponseFuture, address, forwarded, headers, upload::Upload};
+use super::{Error, Peer, ResponseFuture, address, forwarded, headers, upload::Upload, wire::Wire};
 use crate::balance::PickedEndpoint;
 
 /// Forwards each request to the endpoint that was picked for it. Clones share their connections.
@@ -42,7 +40,9 @@ use crate::balance::PickedEndpoint;
 /// # }
 /// ```
 pub struct ReverseProxy<B> {
-    client: Client<HttpConnector, Upload<B>>,
+    wire: Wire<B>,
+    /// Where a pool has its own.
+    wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
     patience: Option<Duration>,
     host: HostPolicy,
 }
@@ -67,15 +67,12 @@ where
     /// A proxy that gives up connecting after 5 s, and waiting for an answer to begin after 60 s without a sign of life.
     #[must_use]
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .set_host(false)
-            .build(connector);
-        Self { client, patience: Some(RESPONSE_TIMEOUT), host: HostPolicy::default() }
+        Self {
+            wire: Wire::plain(),
+            wires: Arc::default(),
+            patience: Some(RESPONSE_TIMEOUT),
+            host: HostPolicy::default(),
+        }
     }
 
     /// How long the endpoint may show no sign of life (take nothing of the request, begin no answer) before it counts as
@@ -97,14 +94,24 @@ where
     /// Whether the proxy can dial an endpoint's address: for those who want to know before the first request.
     ///
     /// # Errors
-    /// [`Error::Address`] where it is not `http://host:port` or `host:port`.
+    /// [`Error::Address`] where it is not `http://host:port`, `host:port`, or `https://host:port`. The last one takes a transport for its pool.
     pub fn check_address(address: &str) -> Result<(), Error> {
-        address::authority(address).map(drop)
+        address::endpoint(address).map(drop)
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn insert(&mut self, pool: Box<str>, wire: Wire<B>) {
+        let mut wires = BTreeMap::clone(&self.wires);
+        wires.insert(pool, wire);
+        self.wires = Arc::new(wires);
     }
 
     /// Makes the request the endpoint's.
-    fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint) -> Result<(), Error> {
-        let endpoint = address::authority(picked.address())?;
+    fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint, wire: &Wire<B>) -> Result<(), Error> {
+        let endpoint = address::endpoint(picked.address())?;
+        if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
+            return Err(Error::Address { address: picked.address().into() });
+        }
         let client_error = |error| {
             picked.excuse();
             error
@@ -115,13 +122,12 @@ where
         let host = host(parts).ok_or(Error::Host).map_err(client_error)?;
         headers::clean_request(&mut parts.headers);
         forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
-        parts.headers.insert(
-            HOST,
-            match self.host {
-                HostPolicy::Preserve => host,
-                HostPolicy::Endpoint => host_of(&endpoint),
-            },
-        );
+        if wire.is_http2 {
+            headers::clean_for_http2(&mut parts.headers);
+        } else {
+            let own = || host_of(&endpoint.1);
+            parts.headers.insert(HOST, if self.host == HostPolicy::Preserve { host } else { own() });
+        }
         parts.uri = address::target(std::mem::take(&mut parts.uri), endpoint);
         parts.version = Version::HTTP_11;
         Ok(())
@@ -130,11 +136,14 @@ where
     fn send(&self, request: Request<B>) -> Result<ResponseFuture, Error> {
         let (mut parts, body) = request.into_parts();
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
-        self.readdress(&mut parts, &picked)?;
-        frame(&mut parts.headers, &body);
+        let wire = self.wires.get(picked.pool()).unwrap_or(&self.wire);
+        self.readdress(&mut parts, &picked, wire)?;
+        if !wire.is_http2 {
+            frame(&mut parts.headers, &body);
+        }
         let upload = Upload::new(body, picked.clone());
         let watch = upload.watch();
-        let call = self.client.request(Request::from_parts(parts, upload));
+        let call = wire.client.request(Request::from_parts(parts, upload));
         Ok(ResponseFuture::sent(call, picked, watch, self.patience))
     }
 }
@@ -224,7 +233,8 @@ where
 
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), patience: self.patience, host: self.host }
+        let (wire, wires) = (self.wire.clone(), Arc::clone(&self.wires));
+        Self { wire, wires, patience: self.patience, host: self.host }
     }
 }
 
@@ -236,10 +246,5 @@ impl<B> fmt::Debug for ReverseProxy<B> {
             .finish_non_exhaustive()
     }
 }
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Below the 75 s after which nginx closes an idle connection, so that we close first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);

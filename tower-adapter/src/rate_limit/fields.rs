@@ -154,6 +154,31 @@ mod tests {
         );
     }
 
+    /// The rules in `vectors/ratelimit-headers.json`.
+    #[test]
+    fn what_is_told_keeps_to_the_drafts_rules_and_is_read_back() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../vectors/ratelimit-headers.json")).unwrap();
+        let rules = &vectors["rules"];
+        assert_eq!(rules["q"], "required non-negative integer");
+        assert_eq!(rules["r"], "required non-negative integer");
+        let rates = [Rate::per_second(3), Rate::cost(600, Duration::from_secs(60))];
+        let mut headers = HeaderMap::new();
+        put_on(&mut headers, &limits(&rates, 5), None);
+        for (field, required) in [("ratelimit-policy", "q"), ("ratelimit", "r")] {
+            for (name, figures) in parse(headers[field].to_str().unwrap()) {
+                let figure =
+                    |key: &str| figures.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
+                assert!(figure(required).is_some_and(|value| value >= 0), "{name}");
+                assert!(figure("w").is_none_or(|seconds| seconds > 0), "{name}");
+                assert!(figure("t").is_none_or(|seconds| seconds >= 0), "{name}");
+            }
+        }
+        let report = crate::upstream::read(http::StatusCode::OK, &headers);
+        assert_eq!(report.requests().map(|limit| limit.remaining()), Some(2));
+        assert_eq!(report.cost().map(|limit| (limit.remaining(), limit.limit())), Some((595, Some(600))));
+    }
+
     #[test]
     fn figures_that_no_structured_field_can_hold_are_cut_to_the_largest() {
         let (policies, _) =

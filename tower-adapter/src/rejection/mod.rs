@@ -24,6 +24,7 @@ mod body;
 mod future;
 mod layer;
 mod problem;
+mod refused;
 mod service;
 
 pub use body::RejectionBody;
@@ -31,3 +32,4 @@ pub use future::ResponseFuture;
 pub use layer::RejectionLayer;
 pub use problem::Problem;
 pub use service::Respond;
+pub(crate) use service::is_grpc;

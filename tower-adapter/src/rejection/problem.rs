@@ -2,12 +2,13 @@ use std::{convert::Infallible, fmt::Write as _, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Response, StatusCode,
+    Extensions, HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
 };
 use tenantry::Rejection;
 
-use crate::{balance, proxy};
+use super::refused::Refused;
+use crate::{balance, identity, proxy, retry, route};
 
 /// A refusal or a failure as an HTTP answer: a status, a stable code, a sentence, and when to come back.
 ///
@@ -40,6 +41,7 @@ pub struct Problem {
     /// From here on a wait is for a person to plan, not for a client to sleep through.
     long_wait: Duration,
     rejection: Option<Rejection>,
+    refused: Option<Refused>,
 }
 
 /// What to say about trying again.
@@ -63,7 +65,15 @@ impl Problem {
     pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
         let plain = |text: &str| !text.contains(|c: char| c == '"' || c == '\\' || c.is_control());
         assert!(plain(code) && plain(title), "a problem's code and title need no escapes");
-        Self { status, code, title, retry: Retry::Unsaid, long_wait: LONG_WAIT, rejection: None }
+        Self {
+            status,
+            code,
+            title,
+            retry: Retry::Unsaid,
+            long_wait: LONG_WAIT,
+            rejection: None,
+            refused: None,
+        }
     }
 
     /// Says when to come back.
@@ -92,10 +102,11 @@ impl Problem {
         self.code
     }
 
-    /// The answer itself.
+    /// The answer itself; a [`Rejection`] is also among its extensions.
     pub fn into_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(Bytes::from(self.json())));
         *response.status_mut() = self.status;
+        response.extensions_mut().extend(self.extensions());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Retry::After(wait) = self.retry {
@@ -107,6 +118,10 @@ impl Problem {
         if self.is_hopeless() {
             headers.insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
         }
+        if let Some(refused) = self.refused {
+            refused.head(&mut response);
+            refused.mark(&mut response);
+        }
         response
     }
 
@@ -116,6 +131,7 @@ impl Problem {
     /// the wait, -1 where trying again is useless or the wait is long.
     pub fn into_grpc_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(Bytes::new()));
+        response.extensions_mut().extend(self.extensions());
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_status()));
@@ -129,7 +145,19 @@ impl Problem {
             }
             _ => {}
         }
+        if let Some(refused) = self.refused {
+            refused.mark(&mut response);
+        }
         response
+    }
+
+    /// The refusal as such, for layers around.
+    fn extensions(self) -> Extensions {
+        let mut extensions = Extensions::new();
+        if let Some(rejection) = self.rejection {
+            extensions.insert(rejection);
+        }
+        extensions
     }
 
     /// By the canonical codes; `UNKNOWN` where no status fits.
@@ -140,8 +168,10 @@ impl Problem {
             StatusCode::NOT_FOUND => 5,              // NOT_FOUND
             StatusCode::FORBIDDEN => 7,              // PERMISSION_DENIED
             StatusCode::TOO_MANY_REQUESTS => 8,      // RESOURCE_EXHAUSTED
+            StatusCode::METHOD_NOT_ALLOWED => 12,    // UNIMPLEMENTED
             StatusCode::INTERNAL_SERVER_ERROR => 13, // INTERNAL
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => 14, // UNAVAILABLE
+            StatusCode::UNAUTHORIZED => 16,          // UNAUTHENTICATED
             _ => 2,                                  // UNKNOWN
         }
     }
@@ -171,7 +201,17 @@ impl Problem {
     fn is_hopeless(self) -> bool {
         match self.retry {
             // However short the wait is: official clients would sleep through it, and come back to a budget just as spent.
-            _ if matches!(self.rejection, Some(Rejection::BudgetExhausted { .. })) => true,
+            _ if matches!(
+                self.rejection,
+                Some(
+                    Rejection::BudgetExhausted { .. }
+                        | Rejection::RetryBudgetExhausted { .. }
+                        | Rejection::HedgeBudgetExhausted { .. }
+                )
+            ) =>
+            {
+                true
+            }
             Retry::Unsaid => false,
             Retry::Never => true,
             Retry::After(wait) => wait > self.long_wait,
@@ -179,17 +219,27 @@ impl Problem {
     }
 
     const fn never(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { retry: Retry::Never, long_wait: LONG_WAIT, rejection: None, status, code, title }
+        Self {
+            retry: Retry::Never,
+            long_wait: LONG_WAIT,
+            rejection: None,
+            refused: None,
+            status,
+            code,
+            title,
+        }
     }
 }
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let (status, title) = describe(rejection);
-        let retry = if rejection.is_permanent() {
-            Retry::Never
-        } else {
-            Retry::After(rejection.retry_after().unwrap_or(SOON))
+        let retry = match rejection {
+            _ if rejection.is_permanent() => Retry::Never,
+            // Time alone makes no room.
+            Rejection::RetryBudgetExhausted { retry_after: None }
+            | Rejection::HedgeBudgetExhausted { retry_after: None } => Retry::Never,
+            _ => Retry::After(rejection.retry_after().unwrap_or(SOON)),
         };
         Self {
             status,
@@ -198,6 +248,7 @@ impl From<Rejection> for Problem {
             retry,
             long_wait: LONG_WAIT,
             rejection: Some(rejection),
+            refused: None,
         }
     }
 }
@@ -210,6 +261,55 @@ impl<E: Into<Self>> From<balance::Error<E>> for Problem {
             }
             balance::Error::Rejected(rejection) => rejection.into(),
             balance::Error::Service(error) => error.into(),
+        }
+    }
+}
+
+impl<E: Into<Self>> From<retry::Error<E>> for Problem {
+    fn from(error: retry::Error<E>) -> Self {
+        let too_slow = |code, title| Self::new(StatusCode::GATEWAY_TIMEOUT, code, title);
+        match error {
+            retry::Error::Service(error) => error.into(),
+            retry::Error::TryTimedOut => too_slow("ENDPOINT_TIMED_OUT", "The endpoint took too long"),
+            retry::Error::TimedOut => too_slow("REQUEST_TIMED_OUT", "The request took too long"),
+        }
+    }
+}
+
+impl From<identity::Refusal> for Problem {
+    fn from(refusal: identity::Refusal) -> Self {
+        let problem = match refusal {
+            identity::Refusal::Unavailable => {
+                Self::new(refusal.status(), refusal.code(), refusal.title()).with_retry_after(SOON)
+            }
+            _ => Self::never(refusal.status(), refusal.code(), refusal.title()),
+        };
+        Self { refused: Some(Refused::Identity(refusal)), ..problem }
+    }
+}
+
+impl<E: Into<Self>> From<identity::Error<E>> for Problem {
+    fn from(error: identity::Error<E>) -> Self {
+        match error {
+            identity::Error::Refused(refusal) => refusal.into(),
+            identity::Error::Service(error) => error.into(),
+        }
+    }
+}
+
+impl From<route::Refusal> for Problem {
+    fn from(refusal: route::Refusal) -> Self {
+        let problem = Self::never(refusal.status(), refusal.code(), refusal.title());
+        Self { refused: Some(Refused::Route(refusal)), ..problem }
+    }
+}
+
+impl<E: Into<Self>> From<route::Error<E>> for Problem {
+    fn from(error: route::Error<E>) -> Self {
+        match error {
+            route::Error::Refused(refusal) => refusal.into(),
+            route::Error::Limited(rejection) => rejection.into(),
+            route::Error::Service(error) => error.into(),
         }
     }
 }
@@ -229,6 +329,7 @@ impl From<&proxy::Error> for Problem {
             retry: Retry::Unsaid,
             long_wait: LONG_WAIT,
             rejection: None,
+            refused: None,
         }
     }
 }
@@ -246,6 +347,12 @@ fn describe(rejection: Rejection) -> (StatusCode, &'static str) {
         Rejection::UnknownPool => (StatusCode::NOT_FOUND, "No such pool"),
         Rejection::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "The tenant's rate is spent"),
         Rejection::BudgetExhausted { .. } => (StatusCode::TOO_MANY_REQUESTS, "The tenant's budget is spent"),
+        Rejection::RetryBudgetExhausted { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "The tenant has made too many retries")
+        }
+        Rejection::HedgeBudgetExhausted { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "The tenant has made too many hedges")
+        }
         Rejection::UnknownDimension => (StatusCode::BAD_REQUEST, "The request counts something unknown"),
         Rejection::CostTooHigh { .. } => {
             (StatusCode::TOO_MANY_REQUESTS, "The request costs more than the tenant may spend")
@@ -257,6 +364,9 @@ fn describe(rejection: Rejection) -> (StatusCode, &'static str) {
         Rejection::TimedOut => (StatusCode::SERVICE_UNAVAILABLE, "No capacity came free in time"),
         Rejection::WouldTimeOut { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, "No capacity would come free in time")
+        }
+        Rejection::UpstreamLimited { .. } => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The limits of all endpoints are spent for now")
         }
         Rejection::NoEndpoint => (StatusCode::SERVICE_UNAVAILABLE, "No endpoint can serve this now"),
         // `Saturated`, and whatever a later version adds: not now.
@@ -280,6 +390,7 @@ const fn registered_type(rejection: Rejection) -> Option<&'static str> {
         Rejection::Saturated
         | Rejection::QueueFull
         | Rejection::TimedOut
+        | Rejection::UpstreamLimited { .. }
         | Rejection::WouldTimeOut { .. } => Some("temporary-reduced-capacity"),
         _ => None,
     }
@@ -326,6 +437,21 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_beyond_its_budget_asks_for_no_other() {
+        for retry_after in [None, Some(Duration::from_millis(30))] {
+            for rejection in [
+                Rejection::RetryBudgetExhausted { retry_after },
+                Rejection::HedgeBudgetExhausted { retry_after },
+            ] {
+                let response = answer(rejection);
+                assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+                assert_eq!(header(&response, "x-should-retry"), Some("false"));
+                assert_eq!(header(&response, "retry-after"), retry_after.map(|_| "1"));
+            }
+        }
+    }
+
+    #[test]
     fn a_spent_budget_asks_for_no_retry_however_soon_it_returns() {
         let response = answer(Rejection::BudgetExhausted { retry_after: Duration::from_millis(30) });
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
@@ -350,6 +476,7 @@ mod tests {
             (Rejection::QueueFull, 503, Some("1")),
             (Rejection::TimedOut, 503, Some("1")),
             (Rejection::WouldTimeOut { retry_after: Duration::from_millis(2_500) }, 503, Some("3")),
+            (Rejection::UpstreamLimited { retry_after: Duration::from_millis(1_500) }, 503, Some("2")),
             (Rejection::NoEndpoint, 503, Some("1")),
         ];
         for (rejection, status, retry_after) in table {

@@ -47,7 +47,8 @@ where
     }
 }
 
-fn is_grpc<B>(request: &Request<B>) -> bool {
+/// Whether the client wants its answer in gRPC's form.
+pub(crate) fn is_grpc<B>(request: &Request<B>) -> bool {
     let kind = request.headers().get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
     // `application/grpc`, `application/grpc+proto`, …; not gRPC-Web, whose trailers are in the body.
     kind.strip_prefix(b"application/grpc")

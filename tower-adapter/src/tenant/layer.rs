@@ -48,8 +48,9 @@ impl TenantLayer<Header> {
     /// Reads the tenant's id from a header. For a name that is known only at run time: [`TenantLayer::new`] with
     /// [`Header::new`].
     ///
-    /// The header is believed. Put the layer behind something that authenticates and sets it, or take the id from what
-    /// that something puts into the extensions ([`TenantLayer::extension`]).
+    /// The header is believed, whoever sends it. Put the layer behind something that authenticates and sets it, or take the id from what
+    /// that something puts into the extensions ([`TenantLayer::extension`]). To believe it from some peers only:
+    /// [`TrustedHeader`](crate::identity::TrustedHeader).
     ///
     /// # Panics
     ///

@@ -6,7 +6,7 @@ use super::{
     queue::{FairQueue, QueueLimits},
     waiters::{Newcomer, WaiterId, Wakers},
 };
-use crate::{config::QueueOrder, rejection::Rejection, time::Time};
+use crate::{config::QueueOrder, pool::Wants, rejection::Rejection, time::Time};
 
 /// Who wants to wait.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub(crate) struct Joining<'a> {
     /// The parents, the topmost first.
     pub(crate) above: &'a [Level],
     pub(crate) tenant: &'a Level,
-    pub(crate) cost: u64,
+    pub(crate) wants: Wants<'a>,
     pub(crate) width: u32,
     pub(crate) class: u8,
     pub(crate) deadline: Time,
@@ -128,9 +128,10 @@ impl FairQueue {
             joined: now,
             deadline: joining.deadline,
             class,
+            wants: joining.wants.kept(),
         };
         let list = self.tree.node_mut(line).line_mut();
-        let id = self.waiters.append(list.class_mut(class), &newcomer);
+        let id = self.waiters.append(list.class_mut(class), newcomer);
         list.note(class);
         self.note_head(line);
         self.tree.arrive(line, cost);
@@ -141,7 +142,7 @@ impl FairQueue {
 impl Joining<'_> {
     /// A request of no cost counts 1, so that it can neither overtake for ever nor crowd the queue for nothing.
     fn charge(&self) -> u64 {
-        self.cost.max(1).saturating_mul(u64::from(self.width.max(1)))
+        self.wants.cost.max(1).saturating_mul(u64::from(self.width.max(1)))
     }
 
     fn class(&self) -> u8 {

@@ -21,13 +21,14 @@ mod tags;
 mod tournament;
 mod tree;
 mod waiters;
+mod watch;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub(crate) use door::Joining;
 pub(crate) use node::Level;
-pub(super) use queue::FairQueue;
 pub(crate) use queue::QueueLimits;
+pub(super) use queue::{FairQueue, Next};
 pub(crate) use waiters::WaiterId;
 pub(super) use waiters::{Standing, Wakers};

@@ -9,10 +9,13 @@ use super::{
     node::{Head, Level},
     tree::{ROOT, Tree},
     waiters::{Standing, WaiterId, Waiters, Wakers},
+    watch::Watch,
 };
 use crate::{
     admission::{seat::Seat, seats::Taken},
     config::{CodelSpec, QueueOrder},
+    endpoint::InFlight,
+    pool::Wants,
     rejection::Rejection,
     time::Time,
 };
@@ -50,11 +53,13 @@ pub(in crate::admission) struct FairQueue {
     pinned: Vec<u32>,
     /// Set when the pool is gone: what everyone who still comes is told.
     pub(super) closed: Option<Rejection>,
+    /// Who watches the time.
+    pub(super) watch: Option<Watch>,
 }
 
 impl FairQueue {
     pub(in crate::admission) fn new() -> Self {
-        Self { tree: Tree::new(), waiters: Waiters::default(), pinned: vec![], closed: None }
+        Self { tree: Tree::new(), waiters: Waiters::default(), pinned: vec![], closed: None, watch: None }
     }
 
     /// How many wait.
@@ -113,6 +118,21 @@ impl FairQueue {
         self.note_head(line);
         self.tree.dispatch(line, cost, width, now);
         waker
+    }
+
+    /// What the next one wants of an endpoint.
+    pub(in crate::admission) fn wants(&self, next: &Next) -> Wants<'_> {
+        self.waiters.get(next.id).wants.shown()
+    }
+
+    /// The endpoint that was picked for the one who has just got its seats.
+    pub(in crate::admission) fn keep(&mut self, next: Next, picked: Option<InFlight>) {
+        self.waiters.keep(next.id, picked);
+    }
+
+    /// Turns the next one away.
+    pub(in crate::admission) fn turn_away(&mut self, next: Next, rejection: Rejection) -> Option<Waker> {
+        self.reject(next.id, rejection)
     }
 
     /// Seats come back that were given here, with what the request was charged and what it really cost.

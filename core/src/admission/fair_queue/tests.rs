@@ -13,6 +13,7 @@ use super::{
 use crate::{
     admission::{seat::Seat, seats::Taken},
     config::{CodelSpec, QueueOrder, SeatsSpec},
+    pool::Wants,
     rejection::Rejection,
     time::Time,
 };
@@ -66,7 +67,8 @@ impl Bench {
     fn try_join(&mut self, ask: Ask, above: &[Level]) -> Result<WaiterId, Rejection> {
         let Ask { tenant, weight, cost, class, deadline } = ask;
         let tenant = &level(tenant, weight);
-        let joining = Joining { above, tenant, cost, width: 1, class, deadline };
+        let wants = Wants { cost, ..Wants::default() };
+        let joining = Joining { above, tenant, wants, width: 1, class, deadline };
         let id = self.queue.join(&joining, &self.limits, self.now, &mut Wakers::new())?;
         self.waiting.push((id, ask.tenant));
         Ok(id)

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem, task::Waker};
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::{admission::seat::Seat, rejection::Rejection, time::Time};
+use crate::{admission::seat::Seat, endpoint::InFlight, pool::KeptWants, rejection::Rejection, time::Time};
 
 /// Names a waiter to the queue that it waits in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ pub(super) struct Waiter {
     /// Its priority class: 0 is the most urgent.
     pub(super) class: u8,
     pub(super) standing: Standing,
+    /// What it wants of an endpoint, for those that have limits of their own.
+    pub(super) wants: KeptWants,
+    /// The endpoint that was picked with its seat, where endpoints have such limits, until it asks.
+    pub(super) picked: Option<InFlight>,
     pub(super) waker: Option<Waker>,
     pub(super) in_line: Links,
     in_tick: Links,
@@ -65,7 +69,7 @@ enum Of {
 }
 
 /// What a new waiter brings.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Newcomer {
     pub(super) node: u32,
     pub(super) width: u32,
@@ -73,6 +77,7 @@ pub(super) struct Newcomer {
     pub(super) joined: Time,
     pub(super) deadline: Time,
     pub(super) class: u8,
+    pub(super) wants: KeptWants,
 }
 
 /// All waiters of one queue.
@@ -97,8 +102,8 @@ impl Waiters {
     }
 
     /// A new waiter at the end of a line.
-    pub(super) fn append(&mut self, line: &mut List, newcomer: &Newcomer) -> u32 {
-        let Newcomer { node, width, cost, joined, deadline, class } = *newcomer;
+    pub(super) fn append(&mut self, line: &mut List, newcomer: Newcomer) -> u32 {
+        let Newcomer { node, width, cost, joined, deadline, class, wants } = newcomer;
         self.arrivals += 1;
         let waiter = Waiter {
             node,
@@ -109,6 +114,8 @@ impl Waiters {
             deadline,
             class,
             standing: Standing::Waiting,
+            wants,
+            picked: None,
             waker: None,
             in_line: Links::ALONE,
             in_tick: Links::ALONE,
@@ -142,6 +149,34 @@ impl Waiters {
     /// Forgets one who no longer waits.
     pub(super) fn remove(&mut self, id: u32) {
         self.slots.remove(id as usize);
+    }
+
+    /// Keeps the endpoint that was picked for one who has just got its seat.
+    pub(super) fn keep(&mut self, id: u32, picked: Option<InFlight>) {
+        self.slots[id as usize].picked = picked;
+    }
+
+    /// The endpoint that was picked for somebody.
+    pub(super) fn take_picked(&mut self, id: u32) -> Option<InFlight> {
+        self.slots[id as usize].picked.take()
+    }
+
+    /// Anybody who has left a waker.
+    pub(super) fn any_with_waker(&self) -> Option<u32> {
+        let mut slots = self.slots.iter();
+        let (id, _) =
+            slots.find(|(_, waiter)| waiter.standing == Standing::Waiting && waiter.waker.is_some())?;
+        u32::try_from(id).ok()
+    }
+
+    /// Whether one of this number waits.
+    pub(super) fn waits(&self, id: u32) -> bool {
+        self.slots.get(id as usize).is_some_and(|waiter| waiter.standing == Standing::Waiting)
+    }
+
+    /// The waker that somebody has left: it must ask again.
+    pub(super) fn take_waker(&mut self, id: u32) -> Option<Waker> {
+        self.slots[id as usize].waker.take()
     }
 
     /// Leaves another waker; the one before comes back in its place.

@@ -57,6 +57,7 @@ impl Gauge {
         match (self, &rule.kind) {
             (Self::Bucket(bucket), Kind::Bucket(quota)) => bucket
                 .peek(quota.ticks(units), quota.tolerance(), ticks_at(moment.uptime))
+                .map(drop)
                 .map_err(duration_of),
             (Self::Sliding(sliding), Kind::Sliding { amount, part }) => {
                 let wait = |at: u64| Duration::from_nanos(at.saturating_sub(moment.uptime.as_nanos()));

@@ -113,7 +113,7 @@ impl LimitRecord {
         let gauge = match (&self.rule.kind, &self.used) {
             (Kind::Bucket(_), Used::Bucket { lacks }) => {
                 let bucket = Bucket::default();
-                bucket.restart(lacking(*lacks, ago, moment));
+                bucket.put_off(lacking(*lacks, ago, moment));
                 Gauge::Bucket(bucket)
             }
             (Kind::Sliding { amount, part }, Used::Sliding { parts, owed }) => {

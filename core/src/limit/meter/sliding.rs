@@ -82,9 +82,15 @@ impl Sliding {
         if part + KEPT <= self.newest {
             return;
         }
-        let back = units.min(self.parts[place(part)]);
-        self.parts[place(part)] -= back;
-        self.total -= back;
+        let mut left = units;
+        // Where a smaller amount has made a debt of some of it, it is in later parts by now, or still owed.
+        for part in part..=self.newest {
+            let back = left.min(self.parts[place(part)]);
+            self.parts[place(part)] -= back;
+            self.total -= back;
+            left -= back;
+        }
+        self.owed = self.owed.saturating_sub(left);
         self.admit_owed(shape.amount);
     }
 
@@ -271,6 +277,26 @@ mod tests {
         assert_eq!((sliding.used(), sliding.fits(Shape { amount: 4, part: 1 }, 1).is_ok()), (10, false));
         sliding.resize(20);
         assert_eq!((sliding.used(), sliding.fits(Shape { amount: 20, part: 1 }, 10)), (10, Ok(())));
+    }
+
+    #[test]
+    fn what_a_smaller_amount_has_made_a_debt_of_is_given_back_all_the_same() {
+        let (shape, smaller) = (Shape { amount: 10, part: 1 }, Shape { amount: 4, part: 1 });
+        for (wait, owed_later) in [(0, 0), (5, 0), (5, 3)] {
+            let mut sliding = Sliding::new();
+            let part = sliding.take(10);
+            sliding.resize(smaller.amount);
+            sliding.owe(smaller, owed_later);
+            sliding.advance(smaller, wait);
+            sliding.give_back(smaller, 10, part);
+            assert_eq!(sliding.used(), owed_later);
+        }
+        let mut sliding = Sliding::new();
+        let part = sliding.take(10);
+        sliding.resize(smaller.amount);
+        sliding.resize(shape.amount);
+        sliding.give_back(shape, 10, part);
+        assert_eq!((sliding.used(), sliding.fits(shape, 10)), (0, Ok(())));
     }
 
     #[test]

@@ -1,0 +1,85 @@
+"""Strategies that are functions, and load reports."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from support import ADDRESSES, at_rest, config
+
+import tenantry
+
+
+def with_strategy(strategy: Any) -> dict[str, Any]:
+    document = config()
+    document["pools"]["api"]["strategy"] = strategy
+    return document
+
+
+def test_a_function_picks_and_sees_the_candidates() -> None:
+    seen: list[tuple[list[str], bytes | None]] = []
+
+    def last(candidates: list[tenantry.Candidate], key: bytes | None) -> int:
+        seen.append(([one.address for one in candidates], key))
+        assert all(one.usable and one.weight == 1 and one.in_flight == 0 for one in candidates)
+        return len(candidates) - 1
+
+    lb = tenantry.Balancer(with_strategy(last))
+    with lb.try_acquire("acme", key="user-7") as lease:
+        assert lease.address == ADDRESSES[-1]
+    assert seen == [(list(ADDRESSES), b"user-7")]
+    at_rest(lb)
+
+
+def test_an_exception_is_reported_and_the_request_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: reported.append(unraisable.exc_value))
+
+    def broken(candidates: list[tenantry.Candidate], key: bytes | None) -> int:
+        raise LookupError("nobody")
+
+    lb = tenantry.Balancer(with_strategy(broken))
+    with lb.try_acquire("acme") as lease:
+        assert lease.address in ADDRESSES
+    assert [str(error) for error in reported] == ["nobody"]
+    at_rest(lb)
+
+
+@pytest.mark.parametrize("answer", [None, 7, -1])
+def test_an_answer_that_is_no_candidate_falls_back(answer: int | None) -> None:
+    lb = tenantry.Balancer(with_strategy(lambda candidates, key: answer))
+    with lb.try_acquire("acme") as lease:
+        assert lease.address in ADDRESSES
+    at_rest(lb)
+
+
+def test_a_function_may_ask_the_balancer_that_asks_it() -> None:
+    balancers: list[tenantry.Balancer] = []
+
+    def nested(candidates: list[tenantry.Candidate], key: bytes | None) -> int:
+        if key is None:
+            balancers[0].try_acquire("globex", key=b"inner").finish()
+            balancers[0].stats()
+        return 0
+
+    balancers.append(tenantry.Balancer(with_strategy(nested)))
+    with balancers[0].try_acquire("acme") as lease:
+        assert lease.address == ADDRESSES[0]
+    at_rest(balancers[0])
+    balancers[0].reconfigure(config())
+
+
+def test_a_load_report_is_read_and_a_bad_one_refused() -> None:
+    lb = tenantry.Balancer(with_strategy({"kind": "least_loaded", "load": "reported"}))
+    picks = []
+    for _ in range(20):
+        lease = lb.try_acquire("acme")
+        picks.append(lease.address)
+        busy = 0.9 if lease.address == ADDRESSES[0] else 0.3
+        assert lease.report_load(f"TEXT cpu_utilization:{busy}")
+        with pytest.raises(ValueError, match="number"):
+            lease.report_load(b"TEXT cpu_utilization:nan")
+        lease.finish()
+        assert not lease.report_load("TEXT cpu_utilization:0.1")
+    assert picks.count(ADDRESSES[1]) >= 18

@@ -1,0 +1,239 @@
+//! Steps three and four of a request whose tenant's limits have let it pass.
+
+use std::sync::Arc;
+
+use super::{
+    acquire::{Pending, Stage},
+    charged::Charged,
+    hope::check_hope,
+    lease::Held,
+    snapshot::{Service, Snapshot},
+    state::State,
+};
+use crate::{
+    admission::{Joining, Paid, Place, Seat, Seated, Spent, WaiterId},
+    affinity::Session,
+    attempt::Attempt,
+    config::OVERFLOW,
+    endpoint::InFlight,
+    pool::{Ask, Pool, PoolId, ShardKey, Wants},
+    rejection::Rejection,
+    request::{Request, Wish},
+    strategy::{Avoided, Otherwise},
+    tenant::{Tenant, Terms},
+    time::Time,
+};
+
+/// A request that has passed its tenant's limits and is charged to them.
+pub(super) struct Visit<'a> {
+    pub(super) state: &'a State,
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) tenant: &'a Tenant,
+    pub(super) terms: &'a Terms,
+    /// Now, as quotas count it.
+    pub(super) uptime: Time,
+    pub(super) charged: Charged,
+}
+
+impl Visit<'_> {
+    /// Steps three and four of a request that does not wait.
+    #[inline(always)]
+    pub(super) fn run(
+        self,
+        service: &Service,
+        request: &Request<'_>,
+        now: Time,
+        held: &mut Option<Held>,
+    ) -> Result<(), Rejection> {
+        let wants = self.wants(service, request);
+        let seated = match self.try_admit(service, (request, wants), now) {
+            Some(seated) => seated,
+            None => self.try_again(service, (request, wants), now)?,
+        };
+        let seat = seated.seat;
+        let picked = self.pick(service, wants, seated, now)?;
+        *held = Some(self.held(picked, seat, service.pool.id(), now));
+        Ok(())
+    }
+
+    /// Steps three and four of a request that may wait.
+    pub(super) fn join(
+        self,
+        service: &Service,
+        request: &Request<'_>,
+        now: Time,
+        paid: Option<Paid>,
+    ) -> Result<Stage, Rejection> {
+        let deadline = request.deadline_at(now, service.limits.timeout);
+        let wants = self.wants(service, request);
+        match self.admit(service, (request, wants), deadline, now) {
+            Ok(Place::Seated(seated)) => {
+                let seat = seated.seat;
+                let picked = self.pick(service, wants, seated, now)?;
+                Ok(Stage::Ready(Ok(self.held(picked, seat, service.pool.id(), now))))
+            }
+            Ok(Place::Waiting(waiter)) => {
+                service.look_again(now);
+                Ok(Stage::Waiting(self.wait(service, wants, (waiter, deadline), paid)))
+            }
+            Err(rejection) => Err(self.turn_away(service, rejection)),
+        }
+    }
+
+    /// Step three of a request that may wait.
+    fn admit(
+        &self,
+        service: &Service,
+        (request, wants): (&Request<'_>, Wants<'_>),
+        deadline: Time,
+        now: Time,
+    ) -> Result<Place, Rejection> {
+        let limited = service.pool.is_limited();
+        if limited {
+            check_hope(service, &wants, deadline, now)?;
+        }
+        let admit = |joining: &Joining<'_>| service.admission.admit(joining, now);
+        let place = self.joining((request, wants), deadline, admit)?;
+        if limited {
+            self.find_endpoint(service, (request, wants), (place, deadline), now)
+        } else {
+            Ok(place)
+        }
+    }
+
+    /// Step three of a request that does not wait.
+    #[inline(always)]
+    fn try_admit(&self, service: &Service, asking: (&Request<'_>, Wants<'_>), now: Time) -> Option<Seated> {
+        let admission = &service.admission;
+        admission.try_admit(asking.0.width()).map(|seat| Seated { seat, picked: None }).or_else(|| {
+            let guarded = service.limits.guarded;
+            guarded.then(|| self.joining(asking, now, |joining| admission.try_admit_guarded(joining, now)))?
+        })
+    }
+
+    /// Step three again for a request that was refused a seat, if a look at the endpoints finds it another.
+    #[cold]
+    #[inline(never)]
+    fn try_again(
+        &self,
+        service: &Service,
+        asking: (&Request<'_>, Wants<'_>),
+        now: Time,
+    ) -> Result<Seated, Rejection> {
+        if service.pool.is_limited() {
+            // Who waits for an endpoint may have let its return pass.
+            service.admission.hand_out_if_queued(now);
+        }
+        let again = service.look_again(now) || service.pool.is_limited();
+        let seated = again.then(|| self.try_admit(service, asking, now)).flatten();
+        seated.ok_or_else(|| self.turn_away(service, service.why_full(asking.0.width(), &asking.1, now)))
+    }
+
+    /// The request as the queue sees it.
+    pub(super) fn joining<R>(
+        &self,
+        (request, wants): (&Request<'_>, Wants<'_>),
+        deadline: Time,
+        join: impl FnOnce(&Joining<'_>) -> R,
+    ) -> R {
+        join(&Joining {
+            above: self.terms.above(),
+            tenant: &self.terms.level(self.charged.found.entry().key()),
+            wants,
+            width: request.width(),
+            class: request.class(),
+            deadline,
+        })
+    }
+
+    /// What it wants of the pool.
+    #[inline(always)]
+    fn wants<'r>(&self, service: &Service, request: &Request<'r>) -> Wants<'r> {
+        let (shard, target) = (self.shard(service, request), self.target(service, request));
+        let otherwise = if request.which() == Attempt::Hedge { Otherwise::Refuse } else { Otherwise::Serve };
+        let avoided = Avoided::new(request.avoided(), otherwise);
+        Wants { key: request.key_bytes(), shard, target, avoided, cost: request.units() }
+    }
+
+    /// Step four.
+    #[inline(always)]
+    fn pick(
+        &self,
+        service: &Service,
+        wants: Wants<'_>,
+        Seated { seat, picked }: Seated,
+        now: Time,
+    ) -> Result<InFlight, Rejection> {
+        let ask = Ask { number: seat.turn, saturated: false, wants };
+        picked.or_else(|| service.pool.pick(&ask, now)).ok_or_else(|| {
+            service.admission.release(seat, Spent::NOTHING, now);
+            self.turn_away(service, service.pool.why_none(&wants, now))
+        })
+    }
+
+    #[inline(always)]
+    fn held(self, picked: InFlight, seat: Seat, pool: PoolId, now: Time) -> Held {
+        Held {
+            picked: Some(picked),
+            seat,
+            charged: self.charged,
+            started: now,
+            pool,
+            open: true,
+            answered: false,
+        }
+    }
+
+    fn wait(
+        self,
+        service: &Service,
+        wants: Wants<'_>,
+        (waiter, deadline): (WaiterId, Time),
+        paid: Option<Paid>,
+    ) -> Pending {
+        self.tenant.start_waiting();
+        Pending {
+            waiter,
+            deadline,
+            admission: Arc::clone(&service.admission),
+            charged: self.charged,
+            pool: service.pool.id(),
+            wants: wants.kept(),
+            paid,
+        }
+    }
+
+    /// Which endpoints its tenant may use, where not all.
+    #[inline]
+    fn shard(&self, service: &Service, request: &Request<'_>) -> Option<ShardKey> {
+        self.terms.shard().map(|size| service.pool.shard_key(self.known_as(request), size))
+    }
+
+    /// The endpoint that its session is bound to.
+    #[inline]
+    fn target(&self, service: &Service, request: &Request<'_>) -> Option<u64> {
+        let session = || Session { tenant: self.known_as(request), pool: service.pool.name() };
+        match request.wish() {
+            Wish::None => None,
+            Wish::Token(token) => self.snapshot.token_keys.verify(session(), token),
+            Wish::Address(address) => Some(Pool::target_of(address)),
+        }
+    }
+
+    /// Its tenant's id; that of all who share one where it is the overflow tenant's.
+    fn known_as<'r>(&self, request: &Request<'r>) -> &'r str {
+        let shared = self.snapshot.directory.is_overflow(self.charged.found.slot);
+        if shared { OVERFLOW } else { request.tenant() }
+    }
+
+    /// Takes the charge back: a refused request consumes nothing. Where another pool comes next, it is not refused yet.
+    #[cold]
+    pub(super) fn turn_away(&self, service: &Service, rejection: Rejection) -> Rejection {
+        self.state.undo(self.snapshot, &self.charged, self.uptime);
+        if service.spec.fallback().is_none() || !rejection.is_of_the_pool() {
+            self.tenant.reject();
+        }
+        self.state.leave(self.tenant, &self.charged);
+        rejection
+    }
+}

@@ -1,0 +1,58 @@
+//! Sessions: a request goes where its token says, if that endpoint can take it.
+
+use super::{
+    ask::Wants,
+    bounded::Placing,
+    enter::{enter, placed},
+    shard::Shard,
+};
+use crate::{
+    endpoint::{Endpoint, InFlight, Member},
+    health::Scrutiny,
+    pool::Pool,
+    rng,
+    strategy::Candidates,
+    time::Time,
+};
+
+impl Pool {
+    /// What tells an endpoint's address apart without showing it.
+    pub(crate) fn target_of(address: &str) -> u64 {
+        rng::hash(address.as_bytes())
+    }
+
+    /// The endpoint that a session is bound to, unless it is gone, draining, ejected, at its bound, or not the tenant's any more.
+    pub(super) fn return_to(&self, wants: &Wants<'_>, shard: Option<&Shard>, now: Time) -> Option<InFlight> {
+        let place = *self.places().get(&wants.target?)?;
+        if place >= self.draining_from {
+            return None;
+        }
+        let tier = self.tiers.iter().position(|tier| tier.places().contains(&place));
+        let scrutiny = tier.map_or(Scrutiny::Health, |tier| self.tiers[tier].scrutiny());
+        let cost = wants.cost;
+        let placing = tier.and_then(|tier| self.tiers[tier].place());
+        let bound = placing.as_ref().map(Placing::bound);
+        let candidates =
+            Candidates::new(&self.members, scrutiny, self.decay, now).charged(self.charged(cost));
+        let candidates = candidates.within(bound).without(wants.avoided);
+        let allowed = shard.is_none_or(|shard| shard.has(place, &self.tiers)) && candidates.is_usable(place);
+        let entered = allowed.then(|| enter(&self.members[place], bound, (scrutiny, cost), now)).flatten();
+        entered.map(|picked| placed(picked, placing))
+    }
+
+    /// The endpoint of this address.
+    pub(crate) fn endpoint(&self, address: &str) -> Option<&Endpoint> {
+        self.member(address).map(Member::endpoint)
+    }
+
+    pub(super) fn member(&self, address: &str) -> Option<&Member> {
+        let place = *self.places().get(&Self::target_of(address))?;
+        self.members.get(place).filter(|member| member.endpoint().address() == address)
+    }
+
+    fn places(&self) -> &std::collections::HashMap<u64, usize> {
+        let target =
+            |(place, member): (usize, &Member)| (Self::target_of(member.endpoint().address()), place);
+        self.by_address.get_or_init(|| self.members.iter().enumerate().map(target).collect())
+    }
+}

@@ -1,0 +1,67 @@
+//! Requests that leave at a steady pace, whatever becomes of those before, and a book of how each of them went.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+/// How one request went.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// When it left, after the beginning.
+    pub(crate) at: Duration,
+    pub(crate) took: Duration,
+    /// Which upstream served it; `None`: the client saw an error.
+    pub(crate) served_by: Option<u8>,
+}
+
+/// So many requests per second for so long, to `target`.
+pub(crate) async fn run(target: SocketAddr, per_second: u32, time: Duration) -> io::Result<Vec<Entry>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+    let client: Arc<Client<HttpConnector, Empty<Bytes>>> = Arc::new(client);
+    let (begin, mut requests) = (Instant::now(), JoinSet::new());
+    let mut ticks = interval(Duration::from_secs(1) / per_second);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    while begin.elapsed() < time {
+        ticks.tick().await;
+        let (client, at) = (Arc::clone(&client), begin.elapsed());
+        requests.spawn(async move {
+            let sent = Instant::now();
+            let served_by = timeout(PATIENCE, ask(&client, target)).await.ok().flatten();
+            Entry { at, took: sent.elapsed(), served_by }
+        });
+    }
+    let mut entries = requests.join_all().await;
+    entries.sort_by_key(|entry| entry.at);
+    Ok(entries)
+}
+
+/// Who has answered 200, to the last byte.
+async fn ask(client: &Client<HttpConnector, Empty<Bytes>>, target: SocketAddr) -> Option<u8> {
+    let request = Request::get(format!("http://{target}/")).header("x-tenant", "acme");
+    let answer: Response<Incoming> = client.request(request.body(Empty::new()).ok()?).await.ok()?;
+    let (head, body) = answer.into_parts();
+    body.collect().await.ok()?;
+    let name = head.headers.get("x-upstream")?.to_str().ok()?;
+    name.parse().ok().filter(|_| head.status == StatusCode::OK)
+}
+
+/// After this a client sees an error.
+const PATIENCE: Duration = Duration::from_secs(5);

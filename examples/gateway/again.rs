@@ -1,0 +1,86 @@
+//! A route's `retry` and `hedge`: when its requests are sent again.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::Deserialize;
+use tenantry_tower::{
+    hedge::{HedgePolicy, Percentile},
+    retry::{HttpClassifier, RetryPolicy},
+};
+
+use crate::values::Span;
+
+/// `retry = { attempts = 3, try_timeout = "2s", timeout = "10s", longest_wait = "5s", body_limit = 65536, internal_errors = true }`; each key may be left out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retry {
+    attempts: Option<NonZeroU32>,
+    try_timeout: Option<Span>,
+    timeout: Option<Span>,
+    longest_wait: Option<Span>,
+    body_limit: Option<usize>,
+    /// Whether a 500 has failed, too.
+    internal_errors: bool,
+}
+
+/// `hedge = "p95"` (or `"p90"`, `"p99"`), or a fixed delay, as `"50ms"`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Hedge(After);
+
+#[derive(Clone, Copy, Debug)]
+enum After {
+    Percentile(Percentile),
+    Delay(Duration),
+}
+
+impl Retry {
+    /// What is not said is as the library has it.
+    #[must_use]
+    pub fn policy(&self) -> RetryPolicy {
+        let set = |policy, value: Option<Span>, set: fn(RetryPolicy, Duration) -> RetryPolicy| match value {
+            Some(Span(value)) => set(policy, value),
+            None => policy,
+        };
+        let policy = set(RetryPolicy::new(), self.try_timeout, RetryPolicy::with_try_timeout);
+        let policy = set(policy, self.timeout, RetryPolicy::with_timeout);
+        let policy = set(policy, self.longest_wait, RetryPolicy::with_longest_wait);
+        let policy = self.attempts.into_iter().fold(policy, RetryPolicy::with_attempts);
+        self.body_limit.into_iter().fold(policy, RetryPolicy::with_body_limit)
+    }
+
+    /// What has failed.
+    #[must_use]
+    pub fn classifier(&self) -> HttpClassifier {
+        let classifier = HttpClassifier::default();
+        if self.internal_errors { classifier.with_internal_errors() } else { classifier }
+    }
+}
+
+impl Hedge {
+    /// As the library has it.
+    #[must_use]
+    pub fn policy(self) -> HedgePolicy {
+        match self.0 {
+            After::Percentile(percentile) => HedgePolicy::at(percentile),
+            After::Delay(delay) => HedgePolicy::after(delay),
+        }
+    }
+}
+
+impl TryFrom<String> for Hedge {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let after = match &*text {
+            "p90" => After::Percentile(Percentile::P90),
+            "p95" => After::Percentile(Percentile::P95),
+            "p99" => After::Percentile(Percentile::P99),
+            _ => {
+                let fix = "write \"p90\", \"p95\" or \"p99\", or a delay, as \"50ms\"";
+                After::Delay(Span::try_from(text).map_err(|_| fix)?.0)
+            }
+        };
+        Ok(Self(after))
+    }
+}

@@ -1,0 +1,201 @@
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Version;
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use super::{Limits, patience::Patience};
+
+/// What one connection is doing, as those see it who serve it.
+#[derive(Clone, Debug)]
+pub(super) struct Activity {
+    shared: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    /// How long it may take to read what was written.
+    writing: Option<Patience>,
+    is_multiplexed: bool,
+    /// Whether there is a part of a request that nobody will read.
+    has_unread: bool,
+    header_timeout: Duration,
+    keep_alive_timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// A request's head is coming.
+    Head { since: Instant },
+    /// So many requests are being served.
+    Busy { requests: usize },
+    /// None is.
+    Idle { since: Instant },
+    /// It is at its end, and what the client still sends is thrown away.
+    Lingering { since: Instant },
+}
+
+/// What is to become of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing, before then at least.
+    Fine(Option<Instant>),
+    /// It has been idle for long.
+    Close,
+    /// It is too slow.
+    Abort,
+}
+
+/// One request in flight, from its head until its answer's end.
+#[derive(Clone, Debug)]
+pub(super) struct InFlight {
+    request: Arc<Request>,
+}
+
+#[derive(Debug)]
+struct Request {
+    activity: Activity,
+}
+
+impl Activity {
+    /// A connection that has just been accepted.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let state = State {
+            phase: Phase::Head { since: Instant::now() },
+            writing: limits.patience(),
+            is_multiplexed: false,
+            has_unread: false,
+            header_timeout: limits.header_timeout(),
+            keep_alive_timeout: limits.keep_alive_timeout(),
+        };
+        Self { shared: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Something was read.
+    pub(super) fn read(&self) {
+        let mut state = self.lock();
+        // Over HTTP/2 it may be a ping, and the next request begins when all of its head is there.
+        if matches!(state.phase, Phase::Idle { .. }) && !state.is_multiplexed {
+            state.phase = Phase::Head { since: Instant::now() };
+        }
+    }
+
+    /// Something shall be written, and the client has to read first.
+    pub(super) fn blocked(&self) {
+        if let Some(patience) = &mut self.lock().writing {
+            patience.wait(Instant::now());
+        }
+    }
+
+    /// So much was written.
+    pub(super) fn wrote(&self, bytes: usize) {
+        if let Some(patience) = &mut self.lock().writing {
+            patience.moved(bytes, Instant::now());
+        }
+    }
+
+    /// A request's head is there.
+    pub(super) fn begin(&self, version: Version) -> InFlight {
+        let mut state = self.lock();
+        state.is_multiplexed = version == Version::HTTP_2;
+        let before = if let Phase::Busy { requests } = state.phase { requests } else { 0 };
+        state.phase = Phase::Busy { requests: before + 1 };
+        InFlight { request: Arc::new(Request { activity: self.clone() }) }
+    }
+
+    /// The connection ends. Whether to wait until the client has heard it: where bytes of it stay unread, the system would answer them with a reset,
+    /// which can overtake the last answer.
+    pub(super) fn linger(&self) -> bool {
+        let mut state = self.lock();
+        let lingers = state.has_unread || !matches!(state.phase, Phase::Idle { .. });
+        if lingers && !matches!(state.phase, Phase::Lingering { .. }) {
+            state.phase = Phase::Lingering { since: Instant::now() };
+        }
+        lingers
+    }
+
+    pub(super) fn verdict(&self, now: Instant) -> Verdict {
+        let state = self.lock();
+        let (deadline, otherwise) = match state.phase {
+            Phase::Head { since } => (Some(since + state.header_timeout), Verdict::Abort),
+            Phase::Idle { since } => (Some(since + state.keep_alive_timeout), Verdict::Close),
+            Phase::Lingering { since } => (Some(since + LINGER), Verdict::Abort),
+            Phase::Busy { .. } => (None, Verdict::Abort),
+        };
+        let written = state.writing.as_ref().and_then(Patience::end);
+        if written.is_some_and(|end| end <= now) {
+            return Verdict::Abort;
+        }
+        match deadline {
+            Some(deadline) if deadline <= now => otherwise,
+            deadline => Verdict::Fine([deadline, written].into_iter().flatten().min()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InFlight {
+    /// The rest of its body is read by nobody.
+    pub(super) fn leave_unread(&self) {
+        self.request.activity.lock().has_unread = true;
+    }
+
+    /// An answer's body that keeps it in flight.
+    pub(super) const fn until_end_of<B>(self, inner: B) -> Answering<B> {
+        Answering { inner, _seat: self }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let mut state = self.activity.lock();
+        state.phase = match state.phase {
+            Phase::Busy { requests } if requests > 1 => Phase::Busy { requests: requests - 1 },
+            Phase::Lingering { since } => Phase::Lingering { since },
+            _ => Phase::Idle { since: Instant::now() },
+        };
+    }
+}
+
+pin_project! {
+    /// An answer's body; while it is there, its request is in flight.
+    #[derive(Debug)]
+    pub(super) struct Answering<B> {
+        #[pin]
+        inner: B,
+        _seat: InFlight,
+    }
+}
+
+impl<B: Body> Body for Answering<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().inner.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// nginx's `lingering_timeout` is 5 s; a client that reads at all has read an answer by then.
+const LINGER: Duration = Duration::from_secs(2);

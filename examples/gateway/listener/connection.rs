@@ -1,0 +1,151 @@
+use std::{convert::Infallible, error, pin::Pin, time::Duration};
+
+use http::{HeaderValue, Request, Response, Version, header::CONNECTION, uri::Scheme};
+use http_body::Body as HttpBody;
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write, bounds::Http2ServerConnExec},
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::{Builder, UpgradeableConnection},
+};
+use tenantry_tower::{identity::certificate::PeerCertificate, proxy::Peer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::watch,
+    time::timeout,
+};
+use tokio_rustls::server::TlsStream;
+
+use super::{
+    InboundBody, Limits, Live,
+    activity::{Activity, Answering},
+    screen,
+    stream::WatchedStream,
+    supervise::{Endable, supervise},
+};
+use crate::{route::Body, tls::Secure};
+
+/// One connection's.
+#[derive(Clone)]
+struct Visit {
+    live: Live,
+    peer: Peer,
+    certificate: Option<PeerCertificate>,
+    activity: Activity,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(live: Live, stream: TcpStream, peer: Peer, stopped: watch::Receiver<()>) {
+    // Small frames (events, the last bytes of a body) shall not wait for an acknowledgement. A socket that cannot do
+    // this still works.
+    stream.set_nodelay(true).ok();
+    let now = live.now();
+    let (limits, acceptor) = (now.limits, now.secure.as_ref().map(Secure::acceptor));
+    drop(now);
+    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits) };
+    let Some(acceptor) = acceptor else { return visit.http(stream, limits, stopped).await };
+    let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
+    // Who does not get through the handshake is told so by TLS itself.
+    let Ok(Ok(stream)) = shaking.await else { return };
+    let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
+    let visit = Visit { peer, certificate: certificate(&stream), ..visit };
+    visit.http(stream, limits, stopped).await;
+}
+
+/// HTTP/1.1 or HTTP/2: the first bytes tell, whether ALPN agreed on it or a client knew.
+fn builder(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    // Times are watched over by `supervise`, which knows of all of them.
+    // So much of a head is kept at most, whatever is read at once.
+    let kept = limits.max_header_bytes().saturating_add(READ_AT_ONCE);
+    builder.http1().header_read_timeout(None).max_headers(limits.max_headers()).max_buf_size(kept);
+    let header_bytes = u32::try_from(limits.max_header_bytes()).unwrap_or(u32::MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_concurrent_streams())
+        .max_header_list_size(header_bytes)
+        // Rapid reset (CVE-2023-44487): streams that clients reset before they were served, and that were reset for what clients did wrong.
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    builder
+}
+
+impl Visit {
+    async fn http<S>(self, stream: S, limits: Limits, stopped: watch::Receiver<()>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let activity = self.activity.clone();
+        let service = service_fn(move |request| self.clone().answer(request));
+        let stream = TokioIo::new(WatchedStream::new(stream, activity.clone()));
+        let builder = builder(&limits);
+        let connection = builder.serve_connection_with_upgrades(stream, service);
+        supervise(connection, &activity, &limits, stopped).await;
+    }
+
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answering<Body>>, Infallible> {
+        let (limits, router) = {
+            let now = self.live.now();
+            (now.limits, now.router.clone())
+        };
+        let seat = self.activity.begin(request.version());
+        let refusal = screen::refusal(&request, &limits);
+        let is_http1 = request.version() != Version::HTTP_2;
+        let (limit, patience) = (limits.max_body_bytes(), limits.patience());
+        // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
+        let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
+        let mut request = request.map(|body| InboundBody::new(body, limit, patience, seat.clone()));
+        if let Some(problem) = refusal {
+            let mut response = problem.into_response();
+            if is_http1 {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            return Ok(response.map(|body| seat.until_end_of(body)));
+        }
+        screen::end_hop(request.headers_mut());
+        request.extensions_mut().insert(self.peer);
+        if let Some(certificate) = self.certificate {
+            request.extensions_mut().insert(certificate);
+        }
+        let response = router.answer(request).await?;
+        Ok(response.map(|body| seat.until_end_of(body)))
+    }
+}
+
+/// What the client has shown; rustls has verified it.
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
+    let shown = stream.get_ref().1.peer_certificates()?.first()?;
+    // One that rustls can read and we cannot names nobody.
+    PeerCertificate::from_der(shown).ok()
+}
+
+impl<I, S, E, B> Endable for UpgradeableConnection<'_, I, S, E>
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    S::Future: 'static,
+    I: Read + Write + Unpin + Send + 'static,
+    B: HttpBody + 'static,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    E: Http2ServerConnExec<S::Future, B>,
+{
+    fn end_soon(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// h2's own defaults, written down because an attack is held off by them.
+/// Bytes of a body, or of the next request, that a read may bring with a head's last ones.
+const READ_AT_ONCE: usize = 8 * 1_024;
+const RESETS: usize = 20;
+const LOCAL_RESETS: usize = 1_024;
+
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);

@@ -1,0 +1,100 @@
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::patience::Patience;
+use crate::values::Span;
+
+/// `[gateway.limits]`: what one client may ask for at most.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    max_connections: NonZeroUsize,
+    max_header_bytes: NonZeroUsize,
+    max_headers: NonZeroUsize,
+    header_timeout: Span,
+    keep_alive_timeout: Span,
+    max_body_bytes: usize,
+    min_body_rate: u32,
+    body_grace: Span,
+    max_concurrent_streams: NonZeroU32,
+}
+
+impl Limits {
+    /// How many connections are open at once; further ones wait to be accepted. Default 10,000.
+    #[must_use]
+    pub const fn max_connections(&self) -> usize {
+        self.max_connections.get()
+    }
+
+    /// How many bytes a request's line and fields may have (431 beyond). Default 32 KiB, as nginx's four buffers of 8 KiB.
+    #[must_use]
+    pub const fn max_header_bytes(&self) -> usize {
+        self.max_header_bytes.get()
+    }
+
+    /// How many fields it may have (431 beyond). Default 100, as hyper.
+    #[must_use]
+    pub const fn max_headers(&self) -> usize {
+        self.max_headers.get()
+    }
+
+    /// How long a request's head may take from its first byte, and the first one from the connection on. Default 10 s.
+    #[must_use]
+    pub const fn header_timeout(&self) -> Duration {
+        self.header_timeout.0
+    }
+
+    /// How long a connection may be without a request. Default 75 s, as nginx's `keepalive_timeout`.
+    #[must_use]
+    pub const fn keep_alive_timeout(&self) -> Duration {
+        self.keep_alive_timeout.0
+    }
+
+    /// How many bytes a request's body may have (413 beyond). Default 1 GiB.
+    #[must_use]
+    pub const fn max_body_bytes(&self) -> usize {
+        self.max_body_bytes
+    }
+
+    /// How long a client may be waited for, at this rate: default 240 bytes a second after a grace of 10 s, which are Kestrel's
+    /// (`MinRequestBodyDataRate`, `MinResponseDataRate`; its grace is 5 s). `None` where the rate is 0: for ever.
+    pub(super) fn patience(&self) -> Option<Patience> {
+        NonZeroU32::new(self.min_body_rate).map(|rate| Patience::new(rate, self.body_grace.0))
+    }
+
+    /// How many requests may be open at once on one HTTP/2 connection. Default 128, as nginx.
+    #[must_use]
+    pub const fn max_concurrent_streams(&self) -> u32 {
+        self.max_concurrent_streams.get()
+    }
+
+    /// How often a connection is looked at: as often as the shortest of its times needs.
+    pub(super) fn shortest(&self) -> Duration {
+        let grace = if self.min_body_rate == 0 { Duration::MAX } else { self.body_grace.0 };
+        self.header_timeout().min(self.keep_alive_timeout()).min(grace).max(Duration::from_millis(10))
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: size(10_000),
+            max_header_bytes: size(32 << 10),
+            max_headers: size(100),
+            header_timeout: Span(Duration::from_secs(10)),
+            keep_alive_timeout: Span(Duration::from_secs(75)),
+            max_body_bytes: 1 << 30,
+            min_body_rate: 240,
+            body_grace: Span(Duration::from_secs(10)),
+            max_concurrent_streams: NonZeroU32::new(128).expect("it is not zero"),
+        }
+    }
+}
+
+fn size(number: usize) -> NonZeroUsize {
+    NonZeroUsize::new(number).expect("it is not zero")
+}

@@ -1,0 +1,57 @@
+use std::{fmt, sync::Arc};
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::Limits;
+use crate::{config::Settings, route::Router, tls::Secure};
+
+/// What is in force, exchanged as a whole: new connections see its limits and certificates, and new requests its routes. Clones are the same.
+#[derive(Clone)]
+pub struct Live {
+    now: Arc<ArcSwap<InForce>>,
+}
+
+/// The parts of a configuration that clients see.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) limits: Limits,
+    pub(super) secure: Option<Secure>,
+    pub(super) router: Router,
+}
+
+impl Live {
+    /// As these settings say, with a router made of them.
+    #[must_use]
+    pub fn new(settings: &Settings, router: Router) -> Self {
+        Self { now: Arc::new(ArcSwap::from_pointee(InForce::new(settings, router))) }
+    }
+
+    /// Puts others in force.
+    pub fn replace(&self, settings: &Settings, router: Router) {
+        self.now.store(Arc::new(InForce::new(settings, router)));
+    }
+
+    pub(super) fn now(&self) -> Guard<Arc<InForce>> {
+        self.now.load()
+    }
+}
+
+impl From<Router> for Live {
+    /// Within the default limits, without TLS.
+    fn from(router: Router) -> Self {
+        let now = InForce { limits: Limits::default(), secure: None, router };
+        Self { now: Arc::new(ArcSwap::from_pointee(now)) }
+    }
+}
+
+impl InForce {
+    fn new(settings: &Settings, router: Router) -> Self {
+        Self { limits: settings.limits(), secure: settings.secure().cloned(), router }
+    }
+}
+
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Live").field("now", &self.now()).finish()
+    }
+}

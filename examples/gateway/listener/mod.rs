@@ -1,0 +1,85 @@
+//! The side that clients see: connections are accepted, kept within [`Limits`], and served.
+//!
+//! ```text
+//! accept ─► (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
+//!              │ reads, writes          what no route should see
+//!              ▼
+//!           Activity ◄── supervise: who idles, trickles a head or, over HTTP/1.1, reads too slowly is shown the door
+//! ```
+
+mod activity;
+mod connection;
+mod inbound;
+mod limits;
+mod live;
+mod patience;
+mod screen;
+mod stream;
+mod supervise;
+
+use std::{sync::Arc, time::Duration};
+
+use tenantry_tower::proxy::Peer;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    pin,
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+pub use inbound::InboundBody;
+pub use limits::Limits;
+pub use live::Live;
+
+/// Accepts connections and serves them, until it is told to stop.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    live: Live,
+}
+
+impl Listener {
+    /// Serves this to whoever comes to the socket.
+    #[must_use]
+    pub fn new(socket: TcpListener, live: impl Into<Live>) -> Self {
+        Self { socket, live: live.into() }
+    }
+
+    /// Serves until `stop` is ready, then drains for at most `drain`. Whether all that was in flight finished.
+    pub async fn serve(self, stop: impl Future<Output = ()>, drain: Duration) -> bool {
+        let Self { socket, live } = self;
+        let seats = Arc::new(Semaphore::new(live.now().limits.max_connections()));
+        let (stopping, stopped) = watch::channel(());
+        pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                (seat, stream, peer) = next(&socket, &seats) => {
+                    let connection = connection::serve(live.clone(), stream, peer, stopped.clone());
+                    tokio::spawn(async move {
+                        connection.await;
+                        drop(seat);
+                    });
+                }
+            }
+        }
+        drop((socket, stopped));
+        stopping.send(()).ok(); // nobody listens where nobody is connected
+        timeout(drain, stopping.closed()).await.is_ok()
+    }
+}
+
+/// The next connection, as soon as there is a seat for it. Who comes before that waits in the system's queue.
+async fn next(
+    socket: &TcpListener,
+    seats: &Arc<Semaphore>,
+) -> (tokio::sync::OwnedSemaphorePermit, TcpStream, Peer) {
+    let seat = Arc::clone(seats).acquire_owned().await.expect("nobody closes it");
+    loop {
+        match socket.accept().await {
+            Ok((stream, address)) => return (seat, stream, Peer::new(address)),
+            // Out of file descriptors, most likely: the next attempt at once would fail too.
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What no route should see.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING},
+};
+use tenantry_tower::rejection::Problem;
+
+use super::Limits;
+
+/// Why a request is refused before anybody asks whose it is.
+pub(super) fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Problem> {
+    let headers = request.headers();
+    if head_bytes(request) > limits.max_header_bytes() {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Some(Problem::new(status, "HEADERS_TOO_LARGE", "The request's header fields are too large"));
+    }
+    if !is_framed_plainly(headers) {
+        let status = StatusCode::NOT_IMPLEMENTED;
+        return Some(Problem::new(status, "TRANSFER_CODING", "The only transfer coding here is chunked"));
+    }
+    if length(headers).is_some_and(|length| length > limits.max_body_bytes() as u64) {
+        return Some(too_large());
+    }
+    None
+}
+
+/// Takes out what `Connection` names, now: later it could name away what the gateway itself has written.
+pub(super) fn end_hop(headers: &mut HeaderMap) {
+    let values: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    let names = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut is_upgrade = false;
+    for name in names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()) {
+        match name.as_str() {
+            "upgrade" => is_upgrade = true,
+            // The proxy looks at these itself.
+            "te" | "transfer-encoding" | "content-length" | "host" => {}
+            _ => drop(headers.remove(name)),
+        }
+    }
+    headers.remove(CONNECTION);
+    if is_upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The request's body is too large")
+}
+
+/// With four bytes for each line's colon, space and end, as on the wire.
+fn head_bytes<B>(request: &Request<B>) -> usize {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    target + fields.sum::<usize>()
+}
+
+/// hyper takes every list of codings that ends in `chunked`, takes the chunks away, and leaves the others on: nobody beyond would know of them.
+/// RFC 9112 §6.1: 501 for a coding that is not understood.
+fn is_framed_plainly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// hyper has refused what is no number.
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// gRPC over HTTP/2: `application/grpc`, with or without a format after it.
+pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
+    let format = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+    format.is_some_and(|format| matches!(format.first(), None | Some(b'+' | b';')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_is_what_says_so_to_the_letter() {
+        let is = |kind: &'static str| {
+            is_grpc(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]))
+        };
+        for kind in ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"] {
+            assert!(is(kind), "{kind}");
+        }
+        for kind in ["application/grpcx", "application/grpc-web", "application/json", ""] {
+            assert!(!is(kind), "{kind}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,61 @@
+use std::pin::{Pin, pin};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    Limits,
+    activity::{Activity, Verdict},
+};
+
+/// A connection that can be asked to end after what is in flight.
+pub(super) trait Endable: Future {
+    fn end_soon(self: Pin<&mut Self>);
+}
+
+/// Drives a connection until it ends, is asked to end and does, or is too slow.
+pub(super) async fn supervise(
+    connection: impl Endable,
+    activity: &Activity,
+    limits: &Limits,
+    mut stopped: watch::Receiver<()>,
+) {
+    let mut connection = pin!(connection);
+    let mut look = pin!(sleep_until(Instant::now() + limits.shortest()));
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            biased;
+            // What breaks a connection is the client's going, or an endpoint's; both were accounted for where they happened.
+            _ = connection.as_mut() => return,
+            _ = stopped.changed(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().end_soon();
+            }
+            () = look.as_mut() => {
+                let now = Instant::now();
+                match activity.verdict(now) {
+                    Verdict::Abort => return,
+                    Verdict::Close if is_ending => return,
+                    Verdict::Close => {
+                        is_ending = true;
+                        connection.as_mut().end_soon();
+                    }
+                    Verdict::Fine(_) => {}
+                }
+                look.as_mut().reset(next_look(activity.verdict(now), now, limits));
+            }
+        }
+    }
+}
+
+/// As soon as something may be overdue. What begins after this look is looked at in the next one.
+fn next_look(verdict: Verdict, now: Instant, limits: &Limits) -> Instant {
+    let shortest = now + limits.shortest();
+    match verdict {
+        Verdict::Fine(Some(deadline)) => deadline.min(shortest),
+        _ => shortest,
+    }
+}

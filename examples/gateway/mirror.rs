@@ -1,0 +1,64 @@
+//! A route's `mirror`: a share of its requests, once more, to another pool.
+
+use serde::Deserialize;
+use tenantry::{Config, TenantSpec};
+use tenantry_tower::{mirror::MirrorLayer, share::Share};
+
+use crate::{routes::RouteTable, unfit::Unfit};
+
+/// `mirror = { pool = "next", share = 0.05, tenant = "mirror", body_limit = 65536 }`; the last two may be left out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MirrorTable {
+    pool: String,
+    share: f64,
+    #[serde(default = "tenant")]
+    tenant: String,
+    body_limit: Option<usize>,
+}
+
+impl MirrorTable {
+    /// Where copies go.
+    pub(crate) fn pool(&self) -> &str {
+        &self.pool
+    }
+
+    pub(crate) fn layer<M>(&self, copies: M) -> MirrorLayer<M> {
+        let share = Share::new(self.share).expect("it was checked");
+        let layer = MirrorLayer::new(copies, share).with_tenant(self.tenant.as_str());
+        self.body_limit.into_iter().fold(layer, MirrorLayer::with_body_limit)
+    }
+
+    /// What only the whole document tells. Errors name the field alone.
+    pub(crate) fn check(&self, of_route: &str, balancer: &Config) -> Result<(), Unfit> {
+        Share::new(self.share).map_err(|_| {
+            Unfit::new("mirror.share", self.share.to_string(), "write a number from 0 to 1, as 0.05")
+        })?;
+        let mut others = balancer.pools().keys().map(String::as_str).filter(|pool| *pool != of_route);
+        if others.clone().any(|pool| pool == self.pool) {
+            return Ok(());
+        }
+        let fix = match others.next() {
+            None => "add another pool: copies shall not burden the route's own".to_owned(),
+            Some(first) => {
+                let all = others.fold(first.to_owned(), |all, pool| all + ", " + pool);
+                format!("name another pool than the route's: {all}")
+            }
+        };
+        Err(Unfit::new("mirror.pool", format!("{:?}", self.pool), fix))
+    }
+}
+
+/// With the tenants whose copies are: each has its own share and limits, so that copies take nothing from those of clients. One that the document does not name has no limits.
+pub(crate) fn with_tenants(balancer: Config, routes: &[RouteTable]) -> Config {
+    routes.iter().filter_map(RouteTable::mirror).fold(balancer, |balancer, mirror| {
+        if balancer.tenants().contains_key(&mirror.tenant) {
+            return balancer;
+        }
+        balancer.with_tenant(mirror.tenant.as_str(), TenantSpec::new())
+    })
+}
+
+fn tenant() -> String {
+    "mirror".to_owned()
+}

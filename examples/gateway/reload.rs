@@ -1,0 +1,153 @@
+//! Another document while the gateway serves: read as a whole, and put in force as a whole or not at all.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tenantry::Balancer;
+use tenantry_tower::{guard::Guard, metrics::Latencies};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinHandle,
+    time::sleep,
+};
+
+use crate::{
+    admin::AdminTable,
+    config::{Document, Settings},
+    listener::Live,
+    route::Router,
+};
+
+/// Serves what a file says, and follows it.
+#[derive(Debug)]
+pub struct Reloader {
+    path: PathBuf,
+    balancer: Balancer,
+    live: Live,
+    /// What the gateway was started with.
+    started: Settings,
+    /// Which the next settings go on with.
+    guard: Option<Guard>,
+    /// Times answers by endpoint.
+    latencies: Option<Latencies>,
+    /// Watch the files that the settings in force name.
+    watchers: Vec<JoinHandle<()>>,
+}
+
+/// Says what came of it.
+type Tell = fn(&str);
+
+impl Reloader {
+    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `latencies` times answers.
+    #[must_use]
+    pub fn start(
+        path: &Path,
+        balancer: &Balancer,
+        settings: &Settings,
+        latencies: Option<Latencies>,
+        tell: Tell,
+    ) -> Self {
+        let live = Live::new(settings, Router::timed(balancer, settings, None, latencies.clone()));
+        let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
+        let (path, balancer, started) = (path.to_owned(), balancer.clone(), settings.clone());
+        Self { path, balancer, live, started, guard, latencies, watchers }
+    }
+
+    /// What is to be served.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.live.clone()
+    }
+
+    /// Reads the file and puts it in force. What of it waits for a restart, if anything.
+    ///
+    /// # Errors
+    /// What is wrong with it; then everything stays as it was.
+    pub fn reload(&mut self, tell: Tell) -> Result<Vec<&'static str>, String> {
+        let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", self.path.display());
+        let Document { balancer, mut settings, .. } =
+            Document::read(&self.path).map_err(|error| in_file(&error))?;
+        self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
+        self.guard.iter().for_each(|before| settings.go_on_with(before));
+        self.guard = settings.guard().cloned();
+        let router = Router::timed(&self.balancer, &settings, None, self.latencies.clone());
+        self.live.replace(&settings, router);
+        self.stop_watching();
+        self.watchers = watch_files(&settings, tell);
+        Ok(self.unchangeable(&settings))
+    }
+
+    /// Follows the file, and `SIGHUP`, for as long as it is polled.
+    pub async fn follow(mut self, every: Duration, tell: Tell) {
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let mut used = fs::read(&self.path).ok();
+        let mut seen = used.clone();
+        loop {
+            let is_asked = tokio::select! {
+                _ = hangup.recv() => true,
+                () = sleep(every) => false,
+            };
+            // A file that is gone is on its way to be replaced.
+            let Ok(content) = fs::read(&self.path) else { continue };
+            // Half a document may be one, too: it counts once two readings agree.
+            let is_settled = seen.replace(content) == seen;
+            if is_asked || (is_settled && used != seen) {
+                used.clone_from(&seen);
+                tell(&self.report(tell));
+            }
+        }
+    }
+
+    fn report(&mut self, tell: Tell) -> String {
+        match self.reload(tell) {
+            Ok(unchanged) if unchanged.is_empty() => format!("{}: in force", self.path.display()),
+            Ok(unchanged) => {
+                format!("{}: in force, but {} after a restart", self.path.display(), unchanged.join(" and "))
+            }
+            Err(problem) => format!("{problem}; what was in force before it stays"),
+        }
+    }
+
+    fn unchangeable(&self, settings: &Settings) -> Vec<&'static str> {
+        let differ = [
+            ("gateway.listen", self.started.listen() != settings.listen()),
+            ("gateway.admin", !AdminTable::are_same(self.started.admin(), settings.admin())),
+            ("gateway.drain", self.started.drain() != settings.drain()),
+            (
+                "gateway.limits.max_connections",
+                self.started.limits().max_connections() != settings.limits().max_connections(),
+            ),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    }
+
+    fn stop_watching(&mut self) {
+        for watcher in self.watchers.drain(..) {
+            watcher.abort();
+        }
+    }
+}
+
+impl Drop for Reloader {
+    fn drop(&mut self) {
+        self.stop_watching();
+    }
+}
+
+/// Keys and certificates have files of their own, which change more often than the document.
+fn watch_files(settings: &Settings, tell: Tell) -> Vec<JoinHandle<()>> {
+    let keys = settings.key_file().cloned();
+    let keys = keys.map(|file| tokio::spawn(file.watch(KEYS_EVERY, move |news| tell(&news))));
+    let secure = settings.secure().cloned();
+    let secure = secure.map(|secure| tokio::spawn(secure.watch(CERTIFICATES_EVERY, tell)));
+    keys.into_iter().chain(secure).collect()
+}
+
+/// How often a file of keys is looked at.
+const KEYS_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the files of certificates are.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(1);

@@ -1,0 +1,127 @@
+//! `tls`: what the gateway shows to clients, and what it asks them for.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::Deserialize;
+use tenantry_tower::tls::{CertificateFiles, Certificates, ClientAuthentication, ServerTls, TlsVersion};
+use tokio::{task::spawn_blocking, time::sleep};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use crate::unfit::Unfit;
+
+/// `{ certificates = [{ certificate = "a.pem", key = "a.key" }], min_version = "1.2", client_ca = "ca.pem", client_certificate = "required" }`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TlsTable {
+    certificates: Vec<Pair>,
+    #[serde(default)]
+    min_version: Version,
+    client_ca: Option<PathBuf>,
+    client_certificate: Option<Clients>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pair {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+enum Version {
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Clients {
+    Required,
+    Optional,
+}
+
+/// TLS as the gateway speaks it. Clones show the same certificates.
+#[derive(Clone)]
+pub struct Secure {
+    certificates: Certificates,
+    config: Arc<ServerConfig>,
+}
+
+impl TlsTable {
+    /// `folder` is where files are that are named without one.
+    pub(crate) fn secure(&self, folder: &Path) -> Result<Secure, Unfit> {
+        let unfit = |field: &str, error| Unfit::hidden(format!("gateway.tls.{field}"), error);
+        let files = self.certificates.iter();
+        let files =
+            files.map(|pair| CertificateFiles::new(folder.join(&pair.certificate), folder.join(&pair.key)));
+        let certificates = Certificates::read(files).map_err(|error| unfit("certificates", error))?;
+        let version = match self.min_version {
+            Version::Tls12 => TlsVersion::Tls12,
+            Version::Tls13 => TlsVersion::Tls13,
+        };
+        let mut server = ServerTls::new(certificates.clone()).with_oldest_version(version);
+        match (&self.client_ca, self.client_certificate) {
+            (Some(file), clients) => {
+                let clients = match clients {
+                    None | Some(Clients::Required) => ClientAuthentication::Required,
+                    Some(Clients::Optional) => ClientAuthentication::Optional,
+                };
+                server = server.with_client_roots(folder.join(file), clients);
+            }
+            (None, None) => {}
+            (None, Some(_)) => {
+                let fix = "name the roots that clients' certificates lead to: client_ca = \"ca.pem\"";
+                return Err(Unfit::hidden("gateway.tls.client_certificate", fix));
+            }
+        }
+        let config = server.config().map_err(|error| unfit("client_ca", error))?;
+        Ok(Secure { certificates, config })
+    }
+
+    pub(crate) const fn verifies_clients(&self) -> bool {
+        self.client_ca.is_some()
+    }
+}
+
+impl Secure {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+
+    /// Reads the files as often as this, for as long as it is polled, and tells what came of it: new certificates, or why there are none.
+    pub async fn watch(self, every: Duration, tell: impl Fn(&str) + Send) {
+        let mut last: Option<String> = None;
+        loop {
+            sleep(every).await;
+            let certificates = self.certificates.clone();
+            let reloaded = spawn_blocking(move || certificates.reload()).await;
+            let problem = match reloaded {
+                Ok(Ok(false)) => None,
+                Ok(Ok(true)) => {
+                    tell("gateway.tls.certificates: new ones are shown from now on");
+                    None
+                }
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => return, // the runtime ends
+            };
+            if let Some(problem) = problem.as_ref().filter(|problem| last.as_ref() != Some(*problem)) {
+                tell(&format!("gateway.tls.certificates: {problem}; what was shown before still is"));
+            }
+            last = problem;
+        }
+    }
+}
+
+impl fmt::Debug for Secure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secure").field("certificates", &self.certificates).finish_non_exhaustive()
+    }
+}

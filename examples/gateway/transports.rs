@@ -1,0 +1,114 @@
+//! `upstream`: how the gateway speaks to the endpoints of each pool.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use tenantry::Config;
+use tenantry_tower::{
+    proxy::Transport,
+    tls::{CertificateFiles, ClientTls},
+};
+
+use crate::unfit::Unfit;
+
+/// `[gateway.upstream.POOL]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct UpstreamTable {
+    http2: bool,
+    tls: Option<ClientTable>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ClientTable {
+    ca: Option<PathBuf>,
+    client_certificate: Option<PathBuf>,
+    client_key: Option<PathBuf>,
+    server_name: Option<String>,
+    verify: Option<bool>,
+}
+
+/// The pools that are spoken to in another way than plain HTTP/1.1.
+pub(crate) type Transports = BTreeMap<String, Transport>;
+
+/// What the tables say, and TLS for pools whose endpoints want it.
+pub(crate) fn transports(
+    tables: &BTreeMap<String, UpstreamTable>,
+    balancer: &Config,
+    folder: &Path,
+) -> Result<Transports, Unfit> {
+    let mut transports = Transports::new();
+    for (pool, spec) in balancer.pools() {
+        let addresses = spec.endpoints().iter().map(tenantry::EndpointSpec::address);
+        let is_told = tables.get(pool).is_some_and(|table| table.tls.is_some());
+        if !is_told && addresses.into_iter().any(|address| address.starts_with("https://")) {
+            let system = Transport::tls(&ClientTls::new());
+            let system =
+                system.map_err(|error| Unfit::hidden(format!("gateway.upstream.{pool}.tls.ca"), error));
+            transports.insert(pool.clone(), system?);
+        }
+    }
+    for (pool, table) in tables {
+        if !balancer.pools().contains_key(pool) {
+            let pools: Vec<&str> = balancer.pools().keys().map(String::as_str).collect();
+            let fix = format!("name one of the pools: {}", pools.join(", "));
+            return Err(Unfit::new(format!("gateway.upstream.{pool}"), format!("{pool:?}"), fix));
+        }
+        if table.tls.is_some() {
+            let endpoints = balancer.pools()[pool].endpoints().iter().map(tenantry::EndpointSpec::address);
+            if let Some(plain) = { endpoints }.find(|address| !address.starts_with("https://")) {
+                let fix = format!("write https://: {plain:?} would be spoken to without TLS");
+                return Err(Unfit::new(format!("gateway.upstream.{pool}.tls"), format!("{plain:?}"), fix));
+            }
+        }
+        let known = transports.remove(pool);
+        transports.insert(pool.clone(), table.transport(known, pool, folder)?);
+    }
+    Ok(transports)
+}
+
+impl UpstreamTable {
+    fn transport(&self, known: Option<Transport>, pool: &str, folder: &Path) -> Result<Transport, Unfit> {
+        let transport = match &self.tls {
+            None => known.unwrap_or_else(Transport::plain),
+            Some(table) => Transport::tls(&table.client(pool, folder)?)
+                .map_err(|error| Unfit::hidden(format!("gateway.upstream.{pool}.tls"), error))?,
+        };
+        Ok(if self.http2 { transport.with_http2() } else { transport })
+    }
+}
+
+impl ClientTable {
+    fn client(&self, pool: &str, folder: &Path) -> Result<ClientTls, Unfit> {
+        let path = |field: &str| format!("gateway.upstream.{pool}.tls.{field}");
+        let mut tls = ClientTls::new();
+        if let Some(file) = &self.ca {
+            tls = tls.with_roots(folder.join(file));
+        }
+        tls = match (&self.client_certificate, &self.client_key) {
+            (Some(certificate), Some(key)) => {
+                tls.with_certificate(CertificateFiles::new(folder.join(certificate), folder.join(key)))
+            }
+            (None, None) => tls,
+            (Some(_), None) => return Err(Unfit::hidden(path("client_key"), "name the certificate's key")),
+            (None, Some(_)) => {
+                return Err(Unfit::hidden(path("client_certificate"), "name the key's certificate"));
+            }
+        };
+        if let Some(name) = &self.server_name {
+            tls = tls.with_server_name(name.as_str());
+        }
+        match (self.verify, &self.ca) {
+            (Some(false), Some(_)) => {
+                let fix = "leave out one of ca and verify = false: nothing is verified by it";
+                Err(Unfit::hidden(path("verify"), fix))
+            }
+            (Some(false), None) => Ok(tls.without_verification()),
+            _ => Ok(tls),
+        }
+    }
+}

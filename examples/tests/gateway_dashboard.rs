@@ -1,0 +1,159 @@
+//! The dashboard in headless Chromium: what it shows is what `/status` says, and a click acts.
+//!
+//! `TENANTRY_SCREENSHOTS=docs cargo test -p tenantry-examples --test gateway_dashboard` puts its pictures into `docs/`.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use gateway_parts::{
+    admin,
+    config::Document,
+    load::{self, Log},
+    route::Router,
+    serve, upstream,
+};
+use serde_json::Value;
+use tenantry::{Balancer, Format};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+    process::Command,
+    sync::oneshot,
+};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+/// A tenant that would be a script, were its name taken for HTML.
+const EVIL: &str = "<img src=x onerror=alert(1)>";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
+    let Some(chromium) = program("chromium") else {
+        say_left_out();
+        return;
+    };
+    let folder = Folder(env::temp_dir().join(format!("tenantry-dashboard-{}", std::process::id())));
+    fs::create_dir_all(&folder.0).unwrap();
+    let token = folder.0.join("admin.token");
+    fs::write(&token, TOKEN).unwrap();
+    let mut endpoints = [const { String::new() }; 3];
+    for endpoint in &mut endpoints {
+        *endpoint = format!("http://{}", upstream::start().await.unwrap());
+    }
+    let text = document(&endpoints, &token);
+    let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
+    let balancer = Balancer::new(balancer).unwrap();
+    let admin = admin::start(&balancer, &settings).await.unwrap();
+    let router = Router::timed(&balancer, &settings, None, admin.latencies());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or(()) };
+    let serving = tokio::spawn(serve::serve(listener, router, stopped, Duration::from_secs(30)));
+
+    let log = Log::default();
+    let floods = [("acme", 12), ("umbrella", 12), ("quiet", 1), (EVIL, 1)]
+        .map(|(tenant, connections)| load::flood(gateway, tenant, connections, &log));
+    let kept = env::var_os("TENANTRY_SCREENSHOTS");
+    let mut browser = Command::new("node")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dashboard/drive.mjs"))
+        .arg(chromium)
+        .arg(format!("http://{}/", admin.address().unwrap()))
+        .args([TOKEN, &endpoints[0]])
+        .arg(&folder.0)
+        // A minute fills the lines of the pictures.
+        .arg(if kept.is_some() { "60" } else { "3" })
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(browser.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().expect("it speaks");
+    assert_eq!(first, "loaded");
+    drop(floods);
+    browser.stdin.as_mut().unwrap().write_all(b"quiet\n").await.unwrap();
+    let seen: Value = serde_json::from_str(&lines.next_line().await.unwrap().expect("it ends")).unwrap();
+    judge(&seen);
+    let pool = balancer.pool_stats("api").unwrap();
+    let drained = pool.endpoints().iter().find(|one| one.address() == endpoints[0]).unwrap();
+    assert!(drained.is_draining(), "the click has reached the balancer");
+    if let Some(to) = kept {
+        let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
+        for name in ["dashboard.png", "dashboard-dark.png"] {
+            fs::copy(folder.0.join(name), to.join(name)).unwrap();
+        }
+    }
+    drop(stop);
+    assert!(serving.await.unwrap());
+    admin.stop().await;
+}
+
+fn judge(seen: &Value) {
+    assert_eq!(seen["broken"], Value::Null, "{seen}");
+    assert_eq!(seen["shown"], seen["told"], "what is shown is what /status says");
+    assert!(seen["shown"]["tenants"][EVIL].is_array(), "its name is shown as it is: {seen}");
+    assert_ne!(seen["shown"]["tenants"]["acme"][3], "0");
+    assert_ne!(seen["light"], seen["dark"]);
+    assert!(seen["busy"]["points"].as_u64() > Some(1) && seen["busy"]["requests"] != "0", "{seen}");
+    assert!(seen["refused"].as_str().unwrap().contains("Authorization: Bearer"), "{seen}");
+    let page = &seen["page"];
+    assert!(page["heard"].as_str().unwrap().contains("draining"), "changes are announced: {page}");
+    for nothing in ["images", "kept", "unnamed"] {
+        assert_eq!(page[nothing], 0, "{nothing}: {page}");
+    }
+    assert_eq!((&page["tokens"], &page["captions"]), (&Value::from(false), &Value::from(3)));
+    let problems = seen["problems"].as_array().unwrap();
+    // The one refusal above is on the browser's list, and nothing else is: no broken policy, no script's error.
+    assert!(problems.len() == 1 && problems[0].as_str().unwrap().contains("401"), "{problems:?}");
+}
+
+/// Three endpoints that serve and one that nobody listens on.
+fn document([one, two, three]: &[String; 3], token: &Path) -> String {
+    format!(
+        r#"
+        [pools.api]
+        capacity = 8
+        endpoints = [{one:?}, {two:?}, {{ address = {three:?}, weight = 2 }}, "http://127.0.0.1:9"]
+        health = {{ outlier = {{ consecutive_failures = 3, max_ejected = 50 }} }}
+        [tenants.acme]
+        weight = 3
+        [tenants.umbrella]
+        [tenants.quiet]
+        [tenants."{EVIL}"]
+        rate = "20/s"
+        [gateway]
+        admin = {{ listen = "127.0.0.1:0", token_file = {token:?} }}
+        "#
+    )
+}
+
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the folder for temporary files, where the system clears it.
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// Where a program is; a test that needs one that is missing is left out, loudly, but not in CI.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    assert!(
+        found.is_some() || env::var("CI").as_deref() != Ok("true"),
+        "{name} is not installed, and CI needs it"
+    );
+    found
+}
+
+#[expect(clippy::print_stderr, reason = "what is left out is said")]
+fn say_left_out() {
+    eprintln!("LEFT OUT: the dashboard in a browser: chromium is not installed");
+}

@@ -1,0 +1,161 @@
+//! HTTP/2 on both sides: by ALPN, by prior knowledge, and gRPC's trailers from end to end.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+mod inside;
+mod pki;
+mod tls_client;
+
+use std::{convert::Infallible, net::SocketAddr};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, Version};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    client::conn::http2::{self, SendRequest},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use pki::Authority;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// Answers with what it got: the version and host in headers, the body twice, and trailers as gRPC has them.
+async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody<Bytes, Infallible>>, Infallible> {
+    let builder = Response::builder()
+        .header("x-version", format!("{:?}", request.version()))
+        .header("x-authority", request.uri().authority().map_or("", |authority| authority.as_str()))
+        .header("x-te", request.headers().get("te").map_or("", |te| te.to_str().unwrap()))
+        .header("x-forwarded", request.headers().get("x-forwarded-host").unwrap())
+        .header("content-type", "application/grpc");
+    let Ok(collected) = request.into_body().collect().await else {
+        return Ok(builder.status(400).body(Full::default().boxed()).unwrap());
+    };
+    let from_client = collected.trailers().cloned().unwrap_or_default();
+    let bytes = collected.to_bytes();
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", "0".parse().unwrap());
+    trailers.insert("x-seen", from_client.len().to_string().parse().unwrap());
+    let frames = [Frame::data(bytes.clone()), Frame::data(bytes), Frame::trailers(trailers)];
+    let body = StreamBody::new(futures(frames));
+    Ok(builder.body(BoxBody::new(body)).unwrap())
+}
+
+/// Frames, one after the other.
+fn futures(frames: [Frame<Bytes>; 3]) -> impl futures_util::Stream<Item = Result<Frame<Bytes>, Infallible>> {
+    futures_util::stream::iter(frames.map(Ok))
+}
+
+async fn upstream() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new());
+                server.serve_connection(TokioIo::new(stream), service_fn(echo)).await.ok()
+            });
+        }
+    });
+    url
+}
+
+async fn gateway(http2: bool, tls: &str) -> SocketAddr {
+    let url = upstream().await;
+    let document = format!(
+        "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway.upstream.api]\nhttp2 = {http2}\n{tls}"
+    );
+    inside::gateway(&document).await.0
+}
+
+type Body = StreamBody<futures_util::stream::Iter<std::array::IntoIter<Result<Frame<Bytes>, Infallible>, 2>>>;
+
+/// Speaks HTTP/2 without asking.
+async fn http2<S>(stream: S) -> SendRequest<Body>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+fn call(path: &str) -> Request<Body> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-checksum", "1".parse().unwrap());
+    let frames = [Ok(Frame::data(Bytes::from("ping"))), Ok(Frame::trailers(trailers))];
+    let request = Request::post(format!("http://api.test{path}")).header("x-tenant", "acme");
+    let request = request.header("te", "trailers").header("content-type", "application/grpc");
+    request.body(StreamBody::new(futures_util::stream::iter(frames))).unwrap()
+}
+
+async fn assert_served(client: &mut SendRequest<Body>, upstream_speaks: Version) {
+    let response = client.send_request(call("/pkg.Service/Method")).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (200, Version::HTTP_2));
+    let headers = response.headers().clone();
+    assert_eq!(headers["x-version"], format!("{upstream_speaks:?}").as_str());
+    assert_eq!(
+        (&headers["x-te"], &headers["x-forwarded"]),
+        (&"trailers".parse().unwrap(), &"api.test".parse().unwrap())
+    );
+    let collected = response.into_body().collect().await.unwrap();
+    let trailers = collected.trailers().cloned().unwrap_or_default();
+    assert_eq!(collected.to_bytes(), "pingping");
+    if upstream_speaks == Version::HTTP_2 {
+        assert_eq!(
+            (&trailers["grpc-status"], &trailers["x-seen"]),
+            (&"0".parse().unwrap(), &"1".parse().unwrap())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grpc_passes_from_end_to_end_with_its_trailers() {
+    let gateway = gateway(true, "").await;
+    let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+    for _ in 0..3 {
+        assert_served(&mut client, Version::HTTP_2).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_comes_in_by_alpn_and_goes_on_as_http11() {
+    let authority = Authority::new("http2");
+    authority.write("a", &authority.issue(&["a.test"]));
+    let (certificate, key) = (authority.file("a.pem"), authority.file("a.key"));
+    let tls = format!("[gateway.tls]\ncertificates = [{{ certificate = {certificate:?}, key = {key:?} }}]");
+    let gateway = gateway(false, &tls).await;
+    let stream =
+        tls_client::connect(&tls_client::client(&authority, None, &["h2"]), gateway, "a.test").await.unwrap();
+    assert_served(&mut http2(stream).await, Version::HTTP_11).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http11_goes_on_as_http2() {
+    let gateway = gateway(true, "").await;
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let request = "POST / HTTP/1.1\r\nhost: api.test\r\nx-tenant: acme\r\ncontent-length: 4\r\nconnection: close\r\n\r\nping";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("x-version: HTTP/2.0"), "{answer}");
+    assert!(answer.contains("ping") && answer.contains("x-forwarded: api.test"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_are_too_large_are_refused_over_http2_and_the_connection_lives_on() {
+    let gateway = gateway(true, "").await;
+    let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+    let mut large = call("/");
+    large.headers_mut().insert("x-large", "a".repeat(40_000).parse().unwrap());
+    if let Ok(response) = client.send_request(large).await {
+        assert_eq!(response.status(), 431);
+    }
+    assert_served(&mut client, Version::HTTP_2).await;
+}

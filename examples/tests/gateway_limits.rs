@@ -1,0 +1,176 @@
+//! What clients may ask for at most, and how long they are waited for.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+mod inside;
+
+use std::net::SocketAddr;
+
+use tenantry::Balancer;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::{JoinSet, yield_now},
+};
+
+/// Answers whatever comes with an answer that starts like this, and writes on for as long as it is read where that is wanted.
+async fn upstream(answer: &'static str, endless: bool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = [0; 4_096];
+                let mut is_alive = true;
+                while is_alive && stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+                    is_alive = stream.write_all(answer.as_bytes()).await.is_ok();
+                    is_alive &= !endless || pour(&mut stream).await;
+                }
+            });
+        }
+    });
+    url
+}
+
+/// Writes for as long as it is read. Whether there is anybody to write to afterwards.
+async fn pour(stream: &mut TcpStream) -> bool {
+    while stream.write_all(&[0; 4_096]).await.is_ok() {}
+    false
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+async fn gateway(url: &str, limits: &str) -> (SocketAddr, Balancer) {
+    let document = format!("[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway.limits]\n{limits}");
+    inside::gateway(&document).await
+}
+
+async fn connect(gateway: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream
+}
+
+/// All that comes until the other side closes.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    while stream.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {}
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn request(line: &str, more: &str) -> String {
+    format!("{line} HTTP/1.1\r\nhost: h\r\nx-tenant: acme\r\n{more}\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_hundred_trickling_heads_take_nothing_from_others_and_are_closed() {
+    let (gateway, _) = gateway(&upstream(OK, false).await, "header_timeout = \"2s\"").await;
+    let mut slow = JoinSet::new();
+    for _ in 0..500 {
+        let mut stream = connect(gateway, "GET / HTTP/1.1\r\nhost: h\r\nx: ").await;
+        slow.spawn(async move {
+            let mut byte = [0];
+            // As slow as it takes to be seen as alive by who looks at bytes alone.
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut byte) => return read.unwrap_or(0),
+                    () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {
+                        if stream.write_all(b"a").await.is_err() {
+                            return 0;
+                        }
+                    }
+                }
+            }
+        });
+    }
+    for _ in 0..50 {
+        let mut stream = connect(gateway, &request("GET /", "connection: close\r\n")).await;
+        assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200"), "others are served");
+    }
+    while let Some(read) = slow.join_next().await {
+        assert_eq!(read.unwrap(), 0, "closed without an answer");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_without_a_request_is_closed_and_one_with_many_is_not() {
+    let (gateway, _) = gateway(&upstream(OK, false).await, "keep_alive_timeout = \"1s\"").await;
+    let mut stream = connect(gateway, "").await;
+    let mut answer = vec![0; 1_000];
+    for _ in 0..5 {
+        stream.write_all(request("GET /", "").as_bytes()).await.unwrap();
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200"));
+    }
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_too_long_is_refused_at_once_or_where_it_becomes_so() {
+    let (gateway, balancer) = gateway(&upstream("", false).await, "max_body_bytes = 1000").await;
+    let mut stream = connect(gateway, &request("POST /", "content-length: 1001\r\n")).await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains("BODY_TOO_LARGE"), "{answer}");
+    assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+    // Long before the last byte of it was sent, and the answer arrives all the same.
+    let body = format!("3e9\r\n{}\r\n", "a".repeat(1001));
+    let mut stream = connect(gateway, &(request("POST /", "transfer-encoding: chunked\r\n") + &body)).await;
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("BODY_TOO_LARGE"), "{answer}");
+    assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_sends_its_body_too_slowly_loses_its_seat() {
+    let (gateway, balancer) = gateway(&upstream("", false).await, "body_grace = \"1s\"").await;
+    let mut stream = connect(gateway, &request("POST /", "content-length: 1000\r\n")).await;
+    let (mut reader, mut writer) = stream.split();
+    let (mut answer, mut bytes) = (Vec::new(), [0; 1_000]);
+    loop {
+        tokio::select! {
+            read = reader.read(&mut bytes) => match read {
+                Ok(read @ 1..) => answer.extend_from_slice(&bytes[..read]),
+                _ => break,
+            },
+            () = tokio::time::sleep(std::time::Duration::from_millis(100)) => {
+                writer.write_all(b"a").await.ok();
+            }
+        }
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("CLIENT_STALLED"), "{answer}");
+    assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_loses_its_seat() {
+    let url = upstream("HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n", true).await;
+    let (gateway, balancer) = gateway(&url, "body_grace = \"1s\"").await;
+    let stream = connect(gateway, &request("GET /", "")).await;
+    let in_flight = || balancer.stats().pool("api").unwrap().in_flight();
+    while in_flight() == 0 {
+        yield_now().await;
+    }
+    while in_flight() > 0 {
+        yield_now().await;
+    }
+    drop(stream);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_beyond_the_most_waits_for_one_that_goes() {
+    let (gateway, _) = gateway(&upstream(OK, false).await, "max_connections = 1").await;
+    let mut first = connect(gateway, &request("GET /", "")).await;
+    let mut answer = [0; 1_000];
+    assert!(first.read(&mut answer).await.unwrap() > 0);
+    let mut second = connect(gateway, &request("GET /", "connection: close\r\n")).await;
+    let is_early = tokio::select! {
+        biased;
+        _ = second.readable() => true,
+        () = tokio::time::sleep(std::time::Duration::from_millis(100)) => false,
+    };
+    assert!(!is_early, "there is no seat for it");
+    drop(first);
+    assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
+}

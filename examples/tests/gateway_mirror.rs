@@ -1,0 +1,93 @@
+//! A route whose requests are copied to another pool, over real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+mod raw_upstream;
+
+use std::{net::SocketAddr, time::Duration};
+
+use gateway_parts::{config::Document, route::Router, serve};
+use raw_upstream::{answering, ok};
+use tenantry::{Balancer, Format};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+};
+
+/// An upstream that tells what it was sent, of requests whose bodies are four bytes long.
+async fn upstream() -> (String, UnboundedReceiver<String>) {
+    let (tell, told) = unbounded_channel();
+    let is_whole = |sent: &[u8]| sent.windows(4).any(|end| end == b"\r\n\r\n") && sent.ends_with(b"body");
+    let answer = move |sent| {
+        tell.send(String::from_utf8(sent).unwrap()).ok();
+        ok(b"")
+    };
+    (answering(is_whole, answer).await, told)
+}
+
+async fn gateway(api: &str, next: &str, route: &str) -> SocketAddr {
+    let text = format!(
+        "[pools.api]\nendpoints = [\"{api}\"]\n[pools.next]\nendpoints = [\"{next}\"]\n[tenants.acme]\nrate = \"2/h\"\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", mirror = {{ pool = \"next\", share = 1.0 }}{route} }}]"
+    );
+    let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
+    let router = Router::new(&Balancer::new(balancer).unwrap(), &settings, None);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve::serve(listener, router, std::future::pending(), Duration::from_secs(1)));
+    address
+}
+
+async fn post(gateway: SocketAddr) -> u16 {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let head = "POST /things HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-tenant: acme\r\nx-mirrored-request: forged\r\ncontent-length: 4\r\n\r\nbody";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer[9..12].parse().unwrap()
+}
+
+#[tokio::test]
+async fn copies_go_to_the_other_pool_marked_and_take_nothing_from_the_tenants_rate() {
+    for route in ["", ", retry = {}", ", hedge = \"5s\"", ", retry = {}, hedge = \"p95\""] {
+        let ((api, mut mains), (next, mut copies)) = (upstream().await, upstream().await);
+        let gateway = gateway(&api, &next, route).await;
+        for _ in 0..2 {
+            assert_eq!(post(gateway).await, 200);
+            let (main, copy) = (mains.recv().await.unwrap(), copies.recv().await.unwrap());
+            assert!(main.starts_with("POST /things ") && !main.contains("x-mirrored-request"), "{main}");
+            assert!(
+                copy.starts_with("POST /things ") && copy.contains("x-mirrored-request: true\r\n"),
+                "{copy}"
+            );
+        }
+        assert_eq!(post(gateway).await, 429, "two an hour, and they were two");
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_that_is_down_harms_nobody() {
+    let (api, _told) = upstream().await;
+    let gateway = gateway(&api, "http://127.0.0.1:9", "").await;
+    assert_eq!((post(gateway).await, post(gateway).await), (200, 200));
+}
+
+#[test]
+fn what_is_wrong_in_the_table_is_told_by_path_value_and_fix() {
+    for (mirror, parts) in [
+        ("{ pool = \"nxt\", share = 0.1 }", &["gateway.routes[0].mirror.pool", "nxt", "next"][..]),
+        (
+            "{ pool = \"api\", share = 0.1 }",
+            &["gateway.routes[0].mirror.pool", "api", "another pool", "next"],
+        ),
+        ("{ pool = \"next\", share = 5 }", &["gateway.routes[0].mirror.share", "5", "0.05"]),
+        ("{ pool = \"next\" }", &["gateway.routes[0].mirror", "share"]),
+        ("{ pool = \"next\", share = 0.1, part = 1 }", &["gateway.routes[0].mirror.part"]),
+    ] {
+        let text = format!(
+            "[pools.api]\nendpoints = [\"http://a:1\"]\n[pools.next]\nendpoints = [\"http://a:2\"]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", mirror = {mirror} }}]"
+        );
+        let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();
+        assert!(parts.iter().all(|part| problem.contains(part)), "{mirror}: {problem}");
+    }
+}

@@ -1,0 +1,163 @@
+//! A hundred documents, one after the other, while requests come: none of them fails.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+use std::{
+    fs, future,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use gateway_parts::{config::Document, listener::Listener, reload::Reloader, upstream};
+use tenantry::Balancer;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// A file that goes with its test.
+struct File(PathBuf);
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the folder for temporary files, where the system clears it.
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+impl File {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("tenantry-{name}-{}.toml", std::process::id())))
+    }
+
+    /// With this endpoint first, and a route that only this round has.
+    fn write(&self, endpoints: &[String], round: usize, more: &str) {
+        let (first, second) = (&endpoints[round % 2], &endpoints[(round + 1) % 2]);
+        let text = format!(
+            "[pools.api]\nendpoints = [{first:?}, {{ address = {second:?}, weight = {} }}]\n[tenants.acme]\nweight = {}\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\" }}, {{ path = \"/round-{round}\", pool = \"api\", tenants = [] }}]\n{more}",
+            1 + round % 3,
+            1 + round % 5,
+        );
+        fs::write(&self.0, text).unwrap();
+    }
+}
+
+async fn status(stream: &mut TcpStream, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nx-tenant: acme\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 4_096];
+    let read = stream.read(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer[9..read.min(12)]).into_owned()
+}
+
+async fn gateway(file: &File) -> (Reloader, Balancer, SocketAddr) {
+    let Document { balancer, settings, .. } = Document::read(&file.0).unwrap();
+    let balancer = Balancer::new(balancer).unwrap();
+    let reloader = Reloader::start(&file.0, &balancer, &settings, None, |_| ());
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));
+    (reloader, balancer, address)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_documents_under_load_break_no_request() {
+    let file = File::new("reload");
+    let mut endpoints = Vec::new();
+    for _ in 0..2 {
+        endpoints.push(format!("http://{}", upstream::start().await.unwrap()));
+    }
+    file.write(&endpoints, 0, "");
+    let (mut reloader, balancer, gateway) = gateway(&file).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let load = [(); 4].map(|()| {
+        let is_over = Arc::clone(&is_over);
+        tokio::spawn(async move {
+            let (mut stream, mut served) = (TcpStream::connect(gateway).await.unwrap(), 0);
+            // Relaxed: a flag that guards nothing else.
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(status(&mut stream, "/").await, "200");
+                served += 1;
+            }
+            served
+        })
+    });
+    let mut lasting = TcpStream::connect(gateway).await.unwrap();
+    for round in 1..=100 {
+        file.write(&endpoints, round, "");
+        assert_eq!(reloader.reload(|_| ()).unwrap(), Vec::<&str>::new());
+        // The new document is in force for connections that were there before it.
+        assert_eq!(status(&mut lasting, &format!("/round-{round}")).await, "403");
+        assert_eq!(status(&mut lasting, &format!("/round-{}", round - 1)).await, "200");
+    }
+    is_over.store(true, Ordering::Relaxed);
+    for load in load {
+        assert!(load.await.unwrap() > 0);
+    }
+    assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_document_changes_nothing_and_what_takes_a_restart_is_named() {
+    let file = File::new("reload-wrong");
+    let endpoints = ["http://127.0.0.1:8".to_owned(), "http://127.0.0.1:9".to_owned()];
+    file.write(&endpoints, 0, "");
+    let (mut reloader, _, gateway) = gateway(&file).await;
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    for wrong in
+        ["rotues = []", "[gateway.limits]\nmax_headers = 0", "[gateway.upstream.apl]\nhttp2 = true", "[["]
+    {
+        file.write(&endpoints, 1, wrong);
+        let problem = reloader.reload(|_| ()).unwrap_err();
+        assert!(problem.contains("reload-wrong"), "{problem}");
+        assert_eq!(status(&mut stream, "/round-0").await, "403", "{wrong}");
+    }
+    file.write(&endpoints, 1, "listen = \"127.0.0.1:1\"\n[gateway.limits]\nmax_connections = 7\n");
+    assert_eq!(reloader.reload(|_| ()).unwrap(), ["gateway.listen", "gateway.limits.max_connections"]);
+    let admin = "admin = \"127.0.0.1:0\"\n";
+    file.write(&endpoints, 1, admin);
+    assert_eq!(reloader.reload(|_| ()).unwrap(), ["gateway.admin"]);
+    assert_eq!(status(&mut stream, "/round-1").await, "403");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_file_is_followed() {
+    let file = File::new("reload-follow");
+    let endpoints = ["http://127.0.0.1:8".to_owned(), "http://127.0.0.1:9".to_owned()];
+    file.write(&endpoints, 0, "");
+    let (reloader, _, gateway) = gateway(&file).await;
+    let following = tokio::spawn(reloader.follow(Duration::from_millis(20), |_| ()));
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    // Until it has been seen; the first write may come before the first look.
+    while status(&mut stream, "/round-7").await != "403" {
+        file.write(&endpoints, 7, "");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    following.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bans_outlast_a_new_document() {
+    let file = File::new("reload-guard");
+    let endpoints = ["http://127.0.0.1:8".to_owned(), "http://127.0.0.1:9".to_owned()];
+    // Whoever asks for what is forbidden twice is banned, for an hour.
+    let guard = "guard = { trusted = [], ban = \"1h\", rules = { probing = { limit = 2 } } }\n";
+    file.write(&endpoints, 0, guard);
+    let (mut reloader, _, gateway) = gateway(&file).await;
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    for _ in 0..4 {
+        status(&mut stream, "/round-0").await;
+    }
+    assert_eq!(status(&mut stream, "/round-0").await, "429");
+    // The same guard goes on, or another one with its bans.
+    for (round, guard) in [guard.to_owned(), guard.replace("limit = 2", "limit = 3")].iter().enumerate() {
+        file.write(&endpoints, round + 1, guard);
+        reloader.reload(|_| ()).unwrap();
+        assert_eq!(status(&mut stream, &format!("/round-{round}")).await, "429");
+    }
+}

@@ -1,0 +1,190 @@
+//! Debian's nginx as an upstream that wants TLS, HTTP/2, and the gateway's certificate.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+mod inside;
+mod pki;
+
+use std::{
+    env, fs,
+    net::TcpStream as StdStream,
+    path::PathBuf,
+    process::{Child, Command},
+};
+
+use gateway_parts::config::Document;
+use pki::Authority;
+use tenantry::Format;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// nginx, ended by its own id with its test.
+struct Nginx {
+    child: Child,
+    port: u16,
+}
+
+impl Nginx {
+    /// `None`, and a word about it, where nginx is not installed.
+    fn start(authority: &Authority) -> Option<Self> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+        let Some(binary) = folders.map(|folder| folder.join("nginx")).find(|file| file.is_file()) else {
+            assert_ne!(env::var("CI").as_deref(), Ok("true"), "nginx is not installed, and CI needs it");
+            left_out();
+            return None;
+        };
+        authority.write("nginx", &authority.issue(&["upstream.test"]));
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let file = |name: &str| authority.file(name).display().to_string();
+        let folder = file("");
+        let config = format!(
+            "daemon off; master_process off; pid nginx.pid;
+             events {{ worker_connections 256; }}
+             http {{
+                 access_log off;
+                 client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+                 uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+                 server {{
+                     listen 127.0.0.1:{port} ssl http2;
+                     ssl_certificate {}; ssl_certificate_key {};
+                     ssl_client_certificate {}; ssl_verify_client optional;
+                     location / {{ return 200 '$ssl_client_verify $server_protocol $http_x_forwarded_host $ssl_server_name;'; }}
+                 }}
+             }}",
+            file("nginx.pem"),
+            file("nginx.key"),
+            file("ca.pem"),
+        );
+        fs::write(authority.file("nginx.conf"), config).unwrap();
+        let mut start = Command::new(binary);
+        start.arg("-p").arg(&folder).arg("-c").arg(file("nginx.conf")).arg("-e").arg(file("error.log"));
+        let mut child = start.spawn().unwrap();
+        while StdStream::connect(("127.0.0.1", port)).is_err() {
+            assert_eq!(child.try_wait().unwrap(), None, "nginx has ended");
+            std::thread::yield_now();
+        }
+        Some(Self { child, port })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "what a run leaves out must be seen")]
+fn left_out() {
+    eprintln!("LEFT OUT: a test of TLS towards nginx: nginx is not installed");
+}
+
+/// What a gateway before nginx answers.
+async fn answer(nginx: &Nginx, upstream: &str) -> String {
+    let document = format!(
+        "[pools.api]\nendpoints = [\"https://127.0.0.1:{}\"]\n[tenants.acme]\n[gateway.upstream.api]\n{upstream}\n",
+        nginx.port
+    );
+    let (gateway, _) = inside::gateway(&document).await;
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nhost: shop.test\r\nx-tenant: acme\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_is_believed_only_where_its_certificate_says_who_it_is() {
+    let authority = Authority::new("upstream");
+    let Some(nginx) = Nginx::start(&authority) else { return };
+    let ca = authority.file("ca.pem");
+    authority.write("gateway", &authority.issue(&["gateway.test"]));
+    let (certificate, key) = (authority.file("gateway.pem"), authority.file("gateway.key"));
+    let named = format!("ca = {ca:?}, server_name = \"upstream.test\"");
+    let own = format!("client_certificate = {certificate:?}, client_key = {key:?}");
+    for (upstream, expected) in [
+        (format!("tls = {{ {named} }}"), "NONE HTTP/1.1 shop.test upstream.test;"),
+        (format!("tls = {{ {named}, {own} }}"), "SUCCESS HTTP/1.1 shop.test upstream.test;"),
+        (format!("http2 = true\ntls = {{ {named}, {own} }}"), "SUCCESS HTTP/2.0 shop.test upstream.test;"),
+        ("tls = { verify = false }".to_owned(), "NONE HTTP/1.1 shop.test ;"),
+    ] {
+        let answer = answer(&nginx, &upstream).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with(expected), "{upstream}: {answer}");
+    }
+    // Another name, and roots that do not lead to it.
+    let stranger = Authority::new("upstream-stranger");
+    for upstream in [
+        format!("tls = {{ ca = {ca:?} }}"),
+        format!("tls = {{ ca = {ca:?}, server_name = \"other.test\" }}"),
+        format!("tls = {{ ca = {:?}, server_name = \"upstream.test\" }}", stranger.file("ca.pem")),
+    ] {
+        let answer = answer(&nginx, &upstream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 502") && answer.contains("CONNECT_FAILED"),
+            "{upstream}: {answer}"
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_by_path_and_fix() {
+    let authority = Authority::new("upstream-wrong");
+    authority.write("a", &authority.issue(&["a.test"]));
+    let (ca, pem, key) = (authority.file("ca.pem"), authority.file("a.pem"), authority.file("a.key"));
+    for (gateway, parts) in [
+        (
+            "[gateway.upstream.apl]\nhttp2 = true".to_owned(),
+            ["gateway.upstream.apl", "name one of the pools: api"],
+        ),
+        ("[gateway.upstream.api]\nhtp2 = true".to_owned(), ["gateway.upstream.api.htp2", "http2"]),
+        (
+            "[gateway.upstream.api.tls]\nca = \"none.pem\"".to_owned(),
+            ["gateway.upstream.api.tls", "none.pem"],
+        ),
+        (
+            format!("[gateway.upstream.api.tls]\nca = {key:?}"),
+            ["gateway.upstream.api.tls", "BEGIN CERTIFICATE"],
+        ),
+        (format!("[gateway.upstream.api.tls]\nca = {ca:?}\nverify = false"), ["api.tls.verify", "ca"]),
+        (format!("[gateway.upstream.api.tls]\nclient_certificate = {pem:?}"), ["api.tls.client_key", "key"]),
+        ("[gateway.tls]\ncertificates = []".to_owned(), ["gateway.tls.certificates", "name a certificate"]),
+        (
+            format!("[gateway.tls]\ncertificates = [{{ certificate = {pem:?}, key = {pem:?} }}]"),
+            ["gateway.tls.certificates", "BEGIN PRIVATE KEY"],
+        ),
+        (
+            format!(
+                "[gateway.tls]\ncertificates = [{{ certificate = {pem:?}, key = {key:?} }}]\nclient_certificate = \"optional\""
+            ),
+            ["gateway.tls.client_certificate", "client_ca"],
+        ),
+        ("[gateway.limits]\nmax_headers = 0".to_owned(), ["gateway.limits.max_headers", "0"]),
+    ] {
+        let text = format!("[pools.api]\nendpoints = [\"https://a:1\"]\n{gateway}\n");
+        let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();
+        assert!(parts.iter().all(|part| problem.contains(part)), "{gateway}: {problem}");
+        assert!(!problem.contains("BEGIN PRIVATE KEY-----M"), "{problem}");
+    }
+}
+
+/// Settings of TLS beside an address without it would be spoken past, in plain text.
+#[test]
+fn tls_for_an_address_without_it_is_refused() {
+    for (address, is_fine) in [("https://a:1", true), ("http://a:1", false), ("a:1", false)] {
+        let text = format!(
+            "[pools.api]\nendpoints = [\"https://b:1\", {address:?}]\n[gateway.upstream.api.tls]\nserver_name = \"a.test\"\n"
+        );
+        let read = Document::from_text(&text, Format::Toml).map(drop).map_err(|error| error.to_string());
+        assert_eq!(read.is_ok(), is_fine, "{address}: {read:?}");
+        assert!(
+            read.err().is_none_or(|told| told.contains("gateway.upstream.api.tls") && told.contains(address))
+        );
+    }
+}

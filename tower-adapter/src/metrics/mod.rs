@@ -1,0 +1,97 @@
+//! What Prometheus reads (feature `metrics`): every figure of a balancer, and how long its endpoints take, in the OpenMetrics text format.
+//!
+//! ```
+//! use tenantry::{Balancer, Config, PoolSpec, Request, TenantSpec};
+//! use tenantry_tower::metrics::Metrics;
+//!
+//! let config = Config::new()
+//!     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
+//!     .with_tenant("acme", TenantSpec::new());
+//! let balancer = Balancer::new(config)?;
+//! let metrics = Metrics::new(&balancer);
+//! let lease = balancer.try_acquire(&Request::new("acme"))?;
+//! let text = metrics.encode();
+//! assert!(text.contains("tenantry_tenant_in_flight{tenant=\"acme\"} 1.0\n"));
+//! assert!(text.contains("tenantry_pool_in_flight{pool=\"api\"} 1.0\n"));
+//! # drop(lease);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! As many series as there are pools and endpoints, and a hundred tenants: the most active ones; all others are `(other)`. Times are in seconds, counters end in
+//! `_total`. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers.
+
+mod balancer;
+mod desired;
+mod guard;
+mod latencies;
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{encoding::text, registry::Registry};
+use tenantry::Balancer;
+
+#[cfg(feature = "admin")]
+pub(crate) use desired::desired_endpoints;
+pub use latencies::{Latencies, ResponseFuture, Timed};
+
+use crate::guard::Guard;
+
+/// The figures of one balancer, for a scraper. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    guard: Option<Arc<Registry>>,
+    latencies: Latencies,
+}
+
+impl Metrics {
+    /// What `/metrics` is to say as its `content-type`.
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Those of this balancer.
+    #[must_use]
+    pub fn new(balancer: &Balancer) -> Self {
+        let latencies = Latencies::default();
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(balancer::Figures::new(balancer, &latencies)));
+        Self { registry: Arc::new(registry), guard: None, latencies }
+    }
+
+    /// Those of this guard, too.
+    #[must_use]
+    pub fn with_guard(mut self, guard: &Guard) -> Self {
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(guard::GuardFigures::new(guard.clone())));
+        self.guard = Some(Arc::new(registry));
+        self
+    }
+
+    /// A layer that times how long endpoints take to answer, to be put inside of [`BalanceLayer`](crate::balance::BalanceLayer).
+    #[must_use]
+    pub fn latencies(&self) -> Latencies {
+        self.latencies.clone()
+    }
+
+    /// Everything as it is now, as text of [this type](Self::CONTENT_TYPE).
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        let registries = [Some(&self.registry), self.guard.as_ref()];
+        let mut all = registries.into_iter().flatten();
+        let encoded = all.try_for_each(|registry| text::encode_registry(&mut text, registry));
+        match encoded.and_then(|()| text::encode_eof(&mut text)) {
+            Ok(()) => text,
+            // Writing to a string does not fail.
+            Err(fmt::Error) => String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// What every name begins with.
+const PREFIX: &str = "tenantry";

@@ -1,0 +1,75 @@
+use std::{error, time::Duration};
+
+use http_body::Body;
+use hyper_util::{
+    client::legacy::{Builder, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+
+use super::{
+    connector::{self, Connector},
+    upload::Upload,
+};
+
+/// The connections to some endpoints, and what is spoken over them. Clones share the connections.
+pub(super) struct Wire<B> {
+    pub(super) client: Client<Connector, Upload<B>>,
+    pub(super) is_http2: bool,
+    pub(super) is_secure: bool,
+}
+
+impl<B> Wire<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    /// HTTP/1.1 without TLS.
+    pub(super) fn plain() -> Self {
+        let client = builder().build(connector::plain(http_connector()));
+        Self { client, is_http2: false, is_secure: false }
+    }
+
+    /// Over this connector.
+    #[cfg(feature = "tls")]
+    pub(super) fn new(connector: Connector, is_secure: bool, is_http2: bool) -> Self {
+        let mut builder = builder();
+        if is_http2 {
+            builder.timer(TokioTimer::new()).http2_only(true);
+            // A connection of which nothing is heard is found out while requests wait on it.
+            builder.http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
+            builder.http2_adaptive_window(true);
+        }
+        Self { client: builder.build(connector), is_http2, is_secure }
+    }
+}
+
+impl<B> Clone for Wire<B> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), is_http2: self.is_http2, is_secure: self.is_secure }
+    }
+}
+
+pub(super) fn http_connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector
+}
+
+fn builder() -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).set_host(false);
+    builder
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Below the 75 s after which nginx closes an idle connection, so that we close first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+#[cfg(feature = "tls")]
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+#[cfg(feature = "tls")]
+const PING_TIMEOUT: Duration = Duration::from_secs(10);

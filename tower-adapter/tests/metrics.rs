@@ -1,0 +1,136 @@
+//! What a scraper reads.
+#![cfg(feature = "metrics")]
+
+use std::{convert::Infallible, time::Duration};
+
+use http::{Request, Response};
+use tenantry::{
+    Balancer, CapacitySpec, Config, HealthOverride, Outcome, PoolSpec, Rate, Request as Ask, StrategySpec,
+    TenantSpec,
+};
+use tenantry_tower::{
+    balance::{BalanceLayer, PickedEndpoint},
+    guard::{Guard, GuardPolicy},
+    metrics::Metrics,
+    tenant::TenantLayer,
+};
+use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
+
+fn balancer() -> Balancer {
+    let pool = PoolSpec::new(["http://a:1", "http://b:1"])
+        .with_strategy(StrategySpec::round_robin())
+        .with_capacity(CapacitySpec::fixed(10));
+    let config = Config::new()
+        .with_pool("api", pool)
+        .with_tenant("acme", TenantSpec::new().with_rate(Rate::per_second(3)))
+        .with_tenant("we\"ird\nname\\", TenantSpec::new());
+    Balancer::new(config).expect("a configuration")
+}
+
+/// Whether a line is there, as it stands.
+fn says(text: &str, line: &str) -> bool {
+    text.lines().any(|there| there == line)
+}
+
+#[test]
+fn every_figure_is_told_with_its_labels_and_names_are_escaped() {
+    let balancer = balancer();
+    let metrics = Metrics::new(&balancer);
+    let held = balancer.try_acquire(&Ask::new("acme")).expect("a seat");
+    balancer.try_acquire(&Ask::new("acme")).expect("a seat").finish(Outcome::failure());
+    balancer.try_acquire(&Ask::new("acme")).expect("a seat").finish(Outcome::success());
+    assert!(balancer.try_acquire(&Ask::new("acme")).is_err(), "the rate is spent");
+    balancer.override_health("api", "http://b:1", HealthOverride::Disabled, None).expect("there");
+    let text = metrics.encode();
+    for line in [
+        "tenantry_tenant_in_flight{tenant=\"acme\"} 1.0",
+        "tenantry_tenant_requests_total{tenant=\"acme\"} 2",
+        "tenantry_tenant_rejections_total{tenant=\"acme\"} 1",
+        "tenantry_tenant_requests_total{tenant=\"(other)\"} 0",
+        "tenantry_tenant_in_flight{tenant=\"we\\\"ird\\nname\\\\\"} 0.0",
+        "tenantry_pool_capacity{pool=\"api\"} 10.0",
+        "tenantry_pool_in_flight{pool=\"api\"} 1.0",
+        "tenantry_pool_retries_total{pool=\"api\"} 0",
+        "tenantry_pool_desired_endpoints{pool=\"api\"} 1.0",
+        "tenantry_endpoint_health{pool=\"api\",endpoint=\"http://b:1\",state=\"disabled\"} 1.0",
+        "tenantry_endpoint_overridden{pool=\"api\",endpoint=\"http://b:1\"} 1.0",
+        "tenantry_endpoint_overridden{pool=\"api\",endpoint=\"http://a:1\"} 0.0",
+    ] {
+        assert!(says(&text, line), "{line} is not in:\n{text}");
+    }
+    let failures = ["a", "b"].map(|host| {
+        says(
+            &text,
+            &format!("tenantry_endpoint_failures_total{{pool=\"api\",endpoint=\"http://{host}:1\"}} 1"),
+        )
+    });
+    assert!(failures[0] != failures[1], "one of both has failed once:\n{text}");
+    assert!(text.ends_with("# EOF\n"));
+    let families: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# HELP ")).collect();
+    assert!(families.len() > 15 && families.iter().all(|family| family.starts_with("tenantry_")));
+    drop(held);
+}
+
+#[test]
+fn the_desired_number_of_endpoints_follows_the_load() {
+    let balancer = balancer();
+    let metrics = Metrics::new(&balancer);
+    // Five seats each, of which four are to be busy.
+    let held: Vec<_> =
+        (0..9).filter_map(|_| balancer.try_acquire(&Ask::new("we\"ird\nname\\")).ok()).collect();
+    assert_eq!(held.len(), 9);
+    assert!(says(&metrics.encode(), "tenantry_pool_desired_endpoints{pool=\"api\"} 3.0"));
+    balancer.override_health("api", "http://b:1", HealthOverride::Disabled, None).expect("there");
+    assert!(
+        says(&metrics.encode(), "tenantry_pool_desired_endpoints{pool=\"api\"} 2.0"),
+        "one carries ten now"
+    );
+}
+
+#[tokio::test]
+async fn answers_are_timed_by_endpoint_and_those_that_are_gone_are_forgotten() {
+    let balancer = balancer();
+    let metrics = Metrics::new(&balancer);
+    let answer = |request: Request<String>| async move {
+        let picked = request.extensions().get::<PickedEndpoint>().expect("it was picked for");
+        assert_eq!(picked.pool(), "api");
+        Ok::<_, Infallible>(Response::new(String::new()))
+    };
+    let mut service = ServiceBuilder::new()
+        .layer(TenantLayer::header("x-tenant"))
+        .layer(BalanceLayer::new(balancer.clone()))
+        .layer(metrics.latencies())
+        .service(service_fn(answer));
+    for _ in 0..2 {
+        let request = Request::get("/").header("x-tenant", "acme").body(String::new()).expect("a request");
+        service.ready().await.expect("ready").call(request).await.expect("an answer");
+    }
+    let count = |host: &str| {
+        format!("tenantry_endpoint_response_seconds_count{{pool=\"api\",endpoint=\"http://{host}:1\"}} 1")
+    };
+    let text = metrics.encode();
+    assert!(says(&text, &count("a")) && says(&text, &count("b")), "{text}");
+    let config = Config::new().with_pool("api", PoolSpec::new(["http://b:1"]));
+    balancer.reconfigure(config).expect("a configuration");
+    let text = metrics.encode();
+    assert!(!says(&text, &count("a")) && says(&text, &count("b")), "{text}");
+}
+
+#[test]
+fn a_guard_is_told_of_in_the_same_text() {
+    let guard = Guard::new(GuardPolicy::new());
+    assert!(guard.ban(&"192.0.2.7".parse().expect("somebody"), Duration::from_secs(60)));
+    let text = Metrics::new(&balancer()).with_guard(&guard).encode();
+    for line in [
+        "tenantry_guard_offences_total{rule=\"authentication\"} 0",
+        "tenantry_guard_bans_total{rule=\"rate\"} 0",
+        "tenantry_guard_shadow_bans_total{rule=\"scanning\"} 0",
+        "tenantry_guard_refusals_total 0",
+        "tenantry_guard_active_bans 1",
+        "tenantry_guard_clients 1",
+        "tenantry_pool_capacity{pool=\"api\"} 10.0",
+    ] {
+        assert!(says(&text, line), "{line} is not in:\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1);
+}
