@@ -7,12 +7,13 @@ use serde::Deserialize;
 use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
-    proxy::ReverseProxy,
+    proxy::{ReverseProxy, Transport},
     route::{EncodedSlashes, Routes},
 };
 
 use crate::{
     admin::AdminTable,
+    discovery::{self, DiscoveryTables, Schemes},
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
@@ -50,6 +51,7 @@ pub struct Settings {
     limits: Limits,
     tls: Option<TlsTable>,
     upstream: BTreeMap<String, UpstreamTable>,
+    discovery: DiscoveryTables,
     /// What `identify` says.
     #[serde(skip)]
     gate: Gate,
@@ -243,6 +245,11 @@ impl Settings {
         &self.transports
     }
 
+    /// Where endpoints are looked for.
+    pub(crate) const fn discovery(&self) -> &DiscoveryTables {
+        &self.discovery
+    }
+
     /// Checks what serde cannot, and makes of it what serves.
     fn resolve(&mut self, balancer: &Config, folder: &Path) -> Result<(), DocumentError> {
         if let Some(admin) = &mut self.admin {
@@ -257,7 +264,13 @@ impl Settings {
         }
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
-        self.transports = transports(&self.upstream, balancer, folder)?;
+        let finds_tls = |pool: &str| discovery::wants_tls(&self.discovery, pool);
+        self.transports = transports(&self.upstream, balancer, folder, finds_tls)?;
+        let schemes = |pool: &str| Schemes {
+            secure: self.transports.get(pool).is_some_and(Transport::is_secure),
+            plain: !self.upstream.get(pool).is_some_and(UpstreamTable::demands_tls),
+        };
+        discovery::check(&mut self.discovery, balancer, folder, schemes)?;
         Ok(())
     }
 }
@@ -292,6 +305,7 @@ impl Default for Settings {
             limits: Limits::default(),
             tls: None,
             upstream: BTreeMap::new(),
+            discovery: DiscoveryTables::new(),
             gate: Gate::default(),
             map: Routes::default(),
             watch: None,

@@ -13,6 +13,7 @@ pub mod admin;
 pub mod again;
 pub mod config;
 pub mod demo;
+mod discovery;
 mod guard;
 mod identify;
 pub mod keys;

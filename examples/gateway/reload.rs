@@ -10,13 +10,14 @@ use tenantry::Balancer;
 use tenantry_tower::{guard::Guard, metrics::Latencies};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::sleep,
 };
 
 use crate::{
     admin::AdminTable,
     config::{Document, Settings},
+    discovery::Discoveries,
     listener::Live,
     route::Router,
 };
@@ -35,6 +36,7 @@ pub struct Reloader {
     latencies: Option<Latencies>,
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
+    discoveries: Discoveries,
 }
 
 /// Says what came of it.
@@ -53,7 +55,9 @@ impl Reloader {
         let live = Live::new(settings, Router::timed(balancer, settings, None, latencies.clone()));
         let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
         let (path, balancer, started) = (path.to_owned(), balancer.clone(), settings.clone());
-        Self { path, balancer, live, started, guard, latencies, watchers }
+        let mut discoveries = Discoveries::default();
+        discoveries.follow(settings.discovery(), &balancer).iter().for_each(|problem| tell(problem));
+        Self { path, balancer, live, started, guard, latencies, watchers, discoveries }
     }
 
     /// What is to be served.
@@ -66,17 +70,27 @@ impl Reloader {
     ///
     /// # Errors
     /// What is wrong with it; then everything stays as it was.
-    pub fn reload(&mut self, tell: Tell) -> Result<Vec<&'static str>, String> {
-        let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", self.path.display());
-        let Document { balancer, mut settings, .. } =
-            Document::read(&self.path).map_err(|error| in_file(&error))?;
-        self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
+    pub async fn reload(&mut self, tell: Tell) -> Result<Vec<&'static str>, String> {
+        let (path, file) = (self.path.clone(), self.path.clone());
+        let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
+        // It and all that it names are read elsewhere: a slow disk must not hold up who serves.
+        let document =
+            spawn_blocking(move || Document::read(&file)).await.map_err(|error| in_file(&error))?;
+        let Document { balancer, mut settings, .. } = document.map_err(|error| in_file(&error))?;
+        self.balancer.reconfigure(balancer.clone()).map_err(|error| in_file(&error))?;
         self.guard.iter().for_each(|before| settings.go_on_with(before));
         self.guard = settings.guard().cloned();
         let router = Router::timed(&self.balancer, &settings, None, self.latencies.clone());
         self.live.replace(&settings, router);
         self.stop_watching();
         self.watchers = watch_files(&settings, tell);
+        if self.discoveries.end_others(settings.discovery()).await {
+            self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
+        }
+        self.discoveries
+            .follow(settings.discovery(), &self.balancer)
+            .iter()
+            .for_each(|problem| tell(problem));
         Ok(self.unchangeable(&settings))
     }
 
@@ -96,13 +110,13 @@ impl Reloader {
             let is_settled = seen.replace(content) == seen;
             if is_asked || (is_settled && used != seen) {
                 used.clone_from(&seen);
-                tell(&self.report(tell));
+                tell(&self.report(tell).await);
             }
         }
     }
 
-    fn report(&mut self, tell: Tell) -> String {
-        match self.reload(tell) {
+    async fn report(&mut self, tell: Tell) -> String {
+        match self.reload(tell).await {
             Ok(unchanged) if unchanged.is_empty() => format!("{}: in force", self.path.display()),
             Ok(unchanged) => {
                 format!("{}: in force, but {} after a restart", self.path.display(), unchanged.join(" and "))

@@ -40,12 +40,14 @@ pub(crate) fn transports(
     tables: &BTreeMap<String, UpstreamTable>,
     balancer: &Config,
     folder: &Path,
+    finds_tls: impl Fn(&str) -> bool,
 ) -> Result<Transports, Unfit> {
     let mut transports = Transports::new();
     for (pool, spec) in balancer.pools() {
         let addresses = spec.endpoints().iter().map(tenantry::EndpointSpec::address);
-        let is_told = tables.get(pool).is_some_and(|table| table.tls.is_some());
-        if !is_told && addresses.into_iter().any(|address| address.starts_with("https://")) {
+        let is_told = tables.get(pool).is_some_and(UpstreamTable::demands_tls);
+        let is_secure = finds_tls(pool) || { addresses }.any(|address| address.starts_with("https://"));
+        if !is_told && is_secure {
             let system = Transport::tls(&ClientTls::new());
             let system =
                 system.map_err(|error| Unfit::hidden(format!("gateway.upstream.{pool}.tls.ca"), error));
@@ -58,7 +60,7 @@ pub(crate) fn transports(
             let fix = format!("name one of the pools: {}", pools.join(", "));
             return Err(Unfit::new(format!("gateway.upstream.{pool}"), format!("{pool:?}"), fix));
         }
-        if table.tls.is_some() {
+        if table.demands_tls() {
             let endpoints = balancer.pools()[pool].endpoints().iter().map(tenantry::EndpointSpec::address);
             if let Some(plain) = { endpoints }.find(|address| !address.starts_with("https://")) {
                 let fix = format!("write https://: {plain:?} would be spoken to without TLS");
@@ -72,6 +74,11 @@ pub(crate) fn transports(
 }
 
 impl UpstreamTable {
+    /// Whether every endpoint has to be spoken to by TLS.
+    pub(crate) const fn demands_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     fn transport(&self, known: Option<Transport>, pool: &str, folder: &Path) -> Result<Transport, Unfit> {
         let transport = match &self.tls {
             None => known.unwrap_or_else(Transport::plain),

@@ -13,7 +13,7 @@ pub(crate) struct Name(pub(crate) HeaderName);
 #[serde(try_from = "String")]
 pub(crate) struct Prefix(pub(crate) String);
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Span(pub(crate) Duration);
 

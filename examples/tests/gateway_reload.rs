@@ -90,7 +90,7 @@ async fn a_hundred_documents_under_load_break_no_request() {
     let mut lasting = TcpStream::connect(gateway).await.unwrap();
     for round in 1..=100 {
         file.write(&endpoints, round, "");
-        assert_eq!(reloader.reload(|_| ()).unwrap(), Vec::<&str>::new());
+        assert_eq!(reloader.reload(|_| ()).await.unwrap(), Vec::<&str>::new());
         // The new document is in force for connections that were there before it.
         assert_eq!(status(&mut lasting, &format!("/round-{round}")).await, "403");
         assert_eq!(status(&mut lasting, &format!("/round-{}", round - 1)).await, "200");
@@ -113,15 +113,15 @@ async fn a_wrong_document_changes_nothing_and_what_takes_a_restart_is_named() {
         ["rotues = []", "[gateway.limits]\nmax_headers = 0", "[gateway.upstream.apl]\nhttp2 = true", "[["]
     {
         file.write(&endpoints, 1, wrong);
-        let problem = reloader.reload(|_| ()).unwrap_err();
+        let problem = reloader.reload(|_| ()).await.unwrap_err();
         assert!(problem.contains("reload-wrong"), "{problem}");
         assert_eq!(status(&mut stream, "/round-0").await, "403", "{wrong}");
     }
     file.write(&endpoints, 1, "listen = \"127.0.0.1:1\"\n[gateway.limits]\nmax_connections = 7\n");
-    assert_eq!(reloader.reload(|_| ()).unwrap(), ["gateway.listen", "gateway.limits.max_connections"]);
+    assert_eq!(reloader.reload(|_| ()).await.unwrap(), ["gateway.listen", "gateway.limits.max_connections"]);
     let admin = "admin = \"127.0.0.1:0\"\n";
     file.write(&endpoints, 1, admin);
-    assert_eq!(reloader.reload(|_| ()).unwrap(), ["gateway.admin"]);
+    assert_eq!(reloader.reload(|_| ()).await.unwrap(), ["gateway.admin"]);
     assert_eq!(status(&mut stream, "/round-1").await, "403");
 }
 
@@ -157,7 +157,7 @@ async fn bans_outlast_a_new_document() {
     // The same guard goes on, or another one with its bans.
     for (round, guard) in [guard.to_owned(), guard.replace("limit = 2", "limit = 3")].iter().enumerate() {
         file.write(&endpoints, round + 1, guard);
-        reloader.reload(|_| ()).unwrap();
+        reloader.reload(|_| ()).await.unwrap();
         assert_eq!(status(&mut stream, &format!("/round-{round}")).await, "429");
     }
 }

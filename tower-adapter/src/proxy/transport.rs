@@ -54,6 +54,12 @@ impl Transport {
         self.is_http2 = true;
         self
     }
+
+    /// Whether it speaks TLS where an address says `https`.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.config.is_some()
+    }
 }
 
 impl<B> ReverseProxy<B>
@@ -65,7 +71,7 @@ where
     /// Speaks so to the endpoints of a pool. Default: [`Transport::plain`].
     #[must_use]
     pub fn with_transport(mut self, pool: impl Into<Box<str>>, transport: &Transport) -> Self {
-        let is_secure = transport.config.is_some();
+        let is_secure = transport.is_secure();
         let mut config = transport.config.clone().unwrap_or_else(ClientTls::trusting_nobody);
         if transport.is_http2 {
             config.alpn_protocols = vec![b"h2".to_vec()];
@@ -79,7 +85,7 @@ where
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
-            .field("is_secure", &self.config.is_some())
+            .field("is_secure", &self.is_secure())
             .field("name", &self.name)
             .field("is_http2", &self.is_http2)
             .finish()
