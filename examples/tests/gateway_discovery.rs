@@ -51,7 +51,7 @@ async fn gateway(document: &Path) -> (Reloader, Balancer, SocketAddr) {
     let Document { balancer, settings, .. } = Document::read(document).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
     let reloader = Reloader::start(document, &balancer, &settings, None, |problem| {
-        assert_eq!(problem, "", "nothing is told")
+        assert_eq!(problem, "", "nothing is told");
     });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
