@@ -11,4 +11,5 @@ pub(crate) use arrivals::{Arrival, Arrivals};
 pub(crate) use labels::Labels;
 pub(crate) use member::{InFlight, Member};
 pub use state::Endpoint;
+pub(crate) use state::Took;
 pub(crate) use usage::Spent;

@@ -35,6 +35,14 @@ pub struct Endpoint {
     address: Box<str>,
 }
 
+/// How long a request took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Took {
+    pub(crate) measured: Duration,
+    /// What that is to picks.
+    pub(crate) counted: Duration,
+}
+
 impl Endpoint {
     pub(super) fn new(address: &str, joined: Time) -> Self {
         Self {
@@ -69,6 +77,11 @@ impl Endpoint {
         self.health.outlier()
     }
 
+    /// When an update brought it; zero if it is one of the pool's first.
+    pub(crate) const fn joined(&self) -> Time {
+        self.joined
+    }
+
     /// Since when it serves: it came then, or came back.
     pub(crate) fn serves_since(&self) -> Time {
         self.joined.max(self.health.serves_since())
@@ -80,9 +93,9 @@ impl Endpoint {
     }
 
     /// Learns load and counts from one finished request; health is the pool's to judge.
-    pub(crate) fn learn(&self, outcome: &Outcome, measured: Option<Duration>, decay: f32, now: Time) {
-        if let Some(measured) = measured {
-            self.learn_latency(outcome, measured, decay, now);
+    pub(crate) fn learn(&self, outcome: &Outcome, took: Option<Took>, decay: f32, now: Time) {
+        if let Some(took) = took {
+            self.learn_latency(outcome, took, decay, now);
         }
         // Relaxed: counters publish nothing.
         self.completed.fetch_add(1, Ordering::Relaxed);
@@ -141,10 +154,10 @@ impl Endpoint {
     }
 
     /// Learns a latency alone.
-    pub(crate) fn learn_latency(&self, outcome: &Outcome, measured: Duration, decay: f32, now: Time) {
-        self.latency.learn(outcome, measured, decay, now);
+    pub(crate) fn learn_latency(&self, outcome: &Outcome, took: Took, decay: f32, now: Time) {
+        self.latency.learn(outcome, took.counted, decay, now);
         if outcome.kind() == OutcomeKind::Success {
-            self.record.time(measured);
+            self.record.time(took.measured);
         }
     }
 

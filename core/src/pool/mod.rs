@@ -9,6 +9,7 @@ mod cooldown;
 mod enter;
 mod health;
 mod judge;
+mod newcomer;
 mod outlook;
 mod pick;
 mod probes;

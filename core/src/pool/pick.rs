@@ -193,7 +193,9 @@ impl Pool {
 
     /// Learns from one finished request; without a latency where its first byte has told it.
     pub(crate) fn learn(&self, picked: &InFlight, outcome: &Outcome, measured: Option<Duration>, now: Time) {
-        picked.endpoint().learn(outcome, measured, self.decay, now);
+        let endpoint = picked.endpoint();
+        let took = measured.map(|measured| self.took(endpoint, measured, now));
+        endpoint.learn(outcome, took, self.decay, now);
         self.judge(picked.endpoint(), picked.is_trial(), outcome, now);
         self.compare(now);
     }
@@ -210,7 +212,9 @@ impl Pool {
 
     /// Learns how long an answer took to begin.
     pub(crate) fn learn_first_byte(&self, picked: &mut InFlight, latency: Duration, now: Time) {
-        picked.endpoint().learn_latency(&Outcome::success(), latency, self.decay, now);
+        let endpoint = picked.endpoint();
+        let took = self.took(endpoint, latency, now);
+        endpoint.learn_latency(&Outcome::success(), took, self.decay, now);
         self.judge_first_byte(picked, now);
     }
 

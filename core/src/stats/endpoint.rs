@@ -63,7 +63,7 @@ impl EndpointStats {
         self.failed
     }
 
-    /// Its recent peak latency, decayed; `None` before the first sample.
+    /// Its recent peak latency, decayed, as picks count it: of who has joined within two minutes, at most what its peers take. `None` before the first sample.
     #[must_use]
     pub fn latency(&self) -> Option<Duration> {
         self.latency_s.map(Duration::from_secs_f64)
