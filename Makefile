@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help demo simulate noisy faults test explore bench rust loom python node sdk fmt lint docs servers clean bench-rust bench-python bench-node fuzz
+.PHONY: help demo simulate noisy faults throughput test explore bench rust loom python node sdk fmt lint docs servers clean bench-rust bench-python bench-node fuzz
 
 JOBS ?= 2
 # The property tests draw the same cases wherever and whenever `make test` runs: what passes here passes there. `make explore` draws others.
@@ -28,6 +28,7 @@ help:
 	echo "make simulate  every scenario of the simulator, with its verdicts; reports and CSV in target/simulator/"
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
 	echo "make faults  an upstream killed, stopped, lying, …: what clients see behind nginx, HAProxy and Tenantry; a table and target/faults/"
+	echo "make throughput  what a request costs nginx, HAProxy, a plain hyper proxy and the gateway (needs wrk); a table and target/throughput/"
 	echo "make explore  the property tests, ROUNDS=5 times, with fresh and more draws (make test draws the same ones each time)"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
 
@@ -45,6 +46,10 @@ noisy:
 
 faults:
 	@$(CARGO) run --release -j$(JOBS) --example faults
+
+throughput:
+	@$(CARGO) build --release -j$(JOBS) -p tenantry-examples --example gateway --example throughput
+	$(CARGO) run --release -j$(JOBS) --example throughput
 
 test: servers rust loom python node sdk
 	@$(call say,all of it passed)

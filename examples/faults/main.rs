@@ -125,8 +125,8 @@ async fn compare(arguments: &Arguments) -> io::Result<usize> {
 /// One system in one case, from new.
 async fn measure(case: Case, system: System, rate: u32, folder: &std::path::Path) -> io::Result<Row> {
     let mut upstreams = Upstreams::launch().await?;
-    let proxy = system.start(upstreams.addresses(), folder).await?;
-    let load = tokio::spawn(load::run(proxy.address, rate, CALM + FAULT + AFTERWARDS));
+    let proxy = system.start(upstreams.addresses(), folder)?;
+    let load = tokio::spawn(load::run(proxy.address(), rate, CALM + FAULT + AFTERWARDS));
     sleep(CALM).await;
     case.happen(&mut upstreams).await?;
     let entries = load.await.map_err(io::Error::other)??;

@@ -1,15 +1,8 @@
 //! What stands before the upstreams, each as a process of its own, with the settings that its own documentation recommends.
 
-use std::{
-    env, fs, io,
-    net::{SocketAddr, TcpListener},
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{env, fs, io, net::SocketAddr, path::Path, process::Command};
 
-use gateway_parts::process::found;
-use tokio::{net::TcpStream, time::sleep};
+use gateway_parts::process::{Running, found, free_address};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +34,8 @@ impl System {
     }
 
     /// Starts it; ready once it accepts connections.
-    pub(crate) async fn start(self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
-        // Free now, and so in a moment.
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    pub(crate) fn start(self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
+        let address = free_address()?;
         let config = folder.join(match self {
             Self::Nginx => "nginx.conf",
             Self::HaProxy => "haproxy.cfg",
@@ -60,40 +52,7 @@ impl System {
             Self::Tenantry => command.arg("gateway").arg(&config),
         };
         fs::write(&config, text)?;
-        let log = fs::File::create(folder.join("log"))?;
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        let mut running = Running { child, address };
-        running.wait(folder).await?;
-        Ok(running)
-    }
-}
-
-/// A running one, ended by its own id when dropped.
-#[derive(Debug)]
-pub(crate) struct Running {
-    child: Child,
-    pub(crate) address: SocketAddr,
-}
-
-impl Running {
-    async fn wait(&mut self, folder: &Path) -> io::Result<()> {
-        let end = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(self.address).await.is_err() {
-            if self.child.try_wait()?.is_some() || Instant::now() > end {
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                return Err(io::Error::other(format!("it did not start: {log}")));
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        Running::start(&mut command, address, folder)
     }
 }
 

@@ -1,6 +1,13 @@
-//! Programs that this machine may have.
+//! Programs that this machine may have, and servers that run in processes of their own.
 
-use std::{env, io, path::PathBuf};
+use std::{
+    env, fs, io,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 /// Where a program is.
 ///
@@ -11,4 +18,72 @@ pub fn found(name: &str) -> io::Result<PathBuf> {
     let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
     let file = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
     file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))
+}
+
+/// A port of the loopback address that is free now, and so in a moment.
+///
+/// # Errors
+/// When none is to be had.
+pub fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// A server in a process of its own, ended by its own id when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Starts it; ready once it accepts connections at `address`. What it prints goes to `log` in the folder.
+    ///
+    /// # Errors
+    /// When it cannot be started, ends, or accepts nothing within 10 s; with what it has printed.
+    pub fn start(command: &mut Command, address: SocketAddr, folder: &Path) -> io::Result<Self> {
+        let path = folder.join("log");
+        let log = fs::File::create(&path)?;
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+        let mut running = Self { child, address };
+        let end = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_err() {
+            if running.child.try_wait()?.is_some() || Instant::now() > end {
+                let log = fs::read_to_string(path).unwrap_or_default();
+                return Err(io::Error::other(format!("it did not start: {log}")));
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(running)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How much CPU time it has taken so far: user and system.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+        Duration::from_millis(ticks * 10) // Linux counts hundredths of a second here, whatever the kernel's own tick
+    }
+
+    /// How much memory it has resident, in kilobytes.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }

@@ -1,15 +1,8 @@
 //! What stands between the tenants and the upstreams: nginx, HAProxy, Tenantry, each as a process of its own.
 
-use std::{
-    env, fs, io,
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs, io, net::SocketAddr, path::Path, process::Command};
 
-use gateway_parts::process::found;
+use gateway_parts::process::{Running, found, free_address};
 
 /// One way to serve tenants.
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +83,8 @@ impl System {
     }
 
     /// Starts it before the upstreams; ready once it accepts connections.
-    pub(crate) fn start(&self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Proxy> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // free now, and so in a moment
+    pub(crate) fn start(&self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
+        let address = free_address()?;
         let mut command = match self.kind {
             Kind::Nginx { http, location } => {
                 let config = folder.join("nginx.conf");
@@ -115,48 +108,7 @@ impl System {
                 command
             }
         };
-        let log = fs::File::create(folder.join("log"))?;
-        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-        let mut proxy = Proxy { child, address };
-        proxy.wait(folder)?;
-        Ok(proxy)
-    }
-}
-
-/// A running one, ended by its own id when dropped.
-#[derive(Debug)]
-pub(crate) struct Proxy {
-    child: Child,
-    pub(crate) address: SocketAddr,
-}
-
-impl Proxy {
-    /// How much CPU time it has taken so far: user and system.
-    pub(crate) fn cpu(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        Duration::from_millis(ticks * 10) // Linux counts hundredths of a second here, whatever the kernel's own tick
-    }
-
-    fn wait(&mut self, folder: &Path) -> io::Result<()> {
-        let end = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(self.address).is_err() {
-            if self.child.try_wait()?.is_some() || Instant::now() > end {
-                let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-                return Err(io::Error::other(format!("it did not start: {log}")));
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        Running::start(&mut command, address, folder)
     }
 }
 

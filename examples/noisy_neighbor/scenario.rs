@@ -10,6 +10,7 @@ use std::{
 
 use gateway_parts::{
     open_loop::{Plan, Stream, Tally},
+    process::Running,
     table::{millis, per_second},
     upstream,
 };
@@ -19,10 +20,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{
-    proxies::{Proxy, System},
-    runtime,
-};
+use crate::{proxies::System, runtime};
 
 /// Who asks how often.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,7 +83,7 @@ impl Stage {
         let upstreams = runtime.block_on(upstreams())?;
         let started = system.start(&upstreams, &folder);
         let proxy = started.map_err(|error| io::Error::other(format!("{}: {error}", system.name)))?;
-        let mut plan = Plan::new(proxy.address);
+        let mut plan = Plan::new(proxy.address());
         (plan.measured, plan.outstanding) = (self.measured, self.outstanding);
         let measured = runtime.block_on(run(&plan, system, scenario, &proxy));
         runtime.shutdown_timeout(Duration::from_secs(1));
@@ -99,7 +97,7 @@ impl Stage {
     }
 }
 
-async fn run(plan: &Plan, system: System, scenario: Scenario, proxy: &Proxy) -> Measured {
+async fn run(plan: &Plan, system: System, scenario: Scenario, proxy: &Running) -> Measured {
     let both = [Stream::new("victim", scenario.victim, 1), Stream::new("aggressor", scenario.aggressor, 2)];
     let streams: Vec<Stream> = both.into_iter().filter(|stream| stream.rate > 0.0).collect();
     let (begin, before) = (Instant::now(), proxy.cpu());

@@ -118,6 +118,57 @@ async fn a_name_is_looked_up_and_what_it_answers_serves() {
     endpoints(&balancer, &[format!("http://127.0.0.2:{port}"), format!("http://127.0.0.3:{port}")]).await;
 }
 
+/// A client that asks again and again until the name has moved; every request is served.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_moves_under_load_and_no_request_fails() {
+    let names = NameServer::start().await;
+    // Two upstreams at one port, as two machines would have it.
+    let (first, second) = loop {
+        let first = TcpListener::bind("127.0.0.2:0").await.unwrap();
+        if let Ok(second) = TcpListener::bind(("127.0.0.3", first.local_addr().unwrap().port())).await {
+            break (first, second);
+        }
+    };
+    let port = first.local_addr().unwrap().port();
+    let (old, new) = (tokio::spawn(serve(first)), tokio::spawn(serve(second)));
+    names.a("api.internal", 0, &["127.0.0.2"]);
+    let folder = Folder::new("discovery-move");
+    let document = format!(
+        "[pools.api]\nendpoints = []\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3 }} }}]\n[gateway.discovery.api]\ndns = \"http://api.internal:{port}\"\nname_servers = [\"{}\"]\nfamily = \"ipv4\"\nfloor = \"1ms\"\nceiling = \"10ms\"\n",
+        names.address
+    );
+    let (_reloader, balancer, address) = gateway(&folder.write("gateway.toml", &document)).await;
+    endpoints(&balancer, &[format!("http://127.0.0.2:{port}")]).await;
+    let load = tokio::spawn(async move {
+        for _ in 0..400 {
+            assert_eq!(status(address).await, "200");
+        }
+    });
+    names.a("api.internal", 0, &["127.0.0.3"]);
+    endpoints(&balancer, &[format!("http://127.0.0.3:{port}")]).await;
+    old.abort();
+    load.await.unwrap();
+    assert_eq!(status(address).await, "200");
+    new.abort();
+}
+
+/// Answers 200 to every request, one for each connection.
+async fn serve(listener: TcpListener) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::spawn(async move {
+            let mut request = [0; 4_096];
+            // A proxy may go away.
+            if stream.read(&mut request).await.is_ok() {
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .await
+                    .ok();
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_list_is_followed_and_a_reload_begins_and_ends_discoveries() {
     let mut found = Vec::new();

@@ -21,7 +21,7 @@ pub struct SuccessRateSpec {
 /// `{ threshold = 30, min_endpoints = 2, min_requests = 50 }`.
 ///
 /// Envoy's threshold is 85 %, and 5 endpoints; here it is the rule that sees a group of equally bad ones, to which the success rate is blind. So that it does not blame for what
-/// ails everybody, an endpoint must also fail more than the median of all does, beyond what chance explains and by at least five in a hundred.
+/// ails everybody, an endpoint must also fail more than the median of all does, beyond what chance explains and by at least three in a hundred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FailurePercentageSpec {
     threshold: u32,

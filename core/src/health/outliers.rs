@@ -126,7 +126,7 @@ impl LatencyRule {
 }
 
 /// Whether so many more fail here than the share that fails elsewhere that neither chance nor a trifle explains it: four standard errors of the difference, and
-/// five in a hundred.
+/// three in a hundred.
 #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
 fn stands_out(sample: &Sample, elsewhere: f64) -> bool {
     let here = failing(sample);
@@ -159,7 +159,7 @@ fn lower_median<T: Copy + PartialOrd>(values: &mut [T]) -> T {
     *values.select_nth_unstable_by(middle, by_size).1
 }
 
-const LEAST_EXCESS: f64 = 0.05;
+const LEAST_EXCESS: f64 = 0.03;
 const ERRORS: f64 = 4.0;
 
 #[cfg(all(test, not(loom)))]

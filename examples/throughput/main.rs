@@ -1,0 +1,134 @@
+//! What a request costs the proxy itself: nginx, HAProxy, a plain hyper proxy and Tenantry's gateway, side by side.
+//!
+//! ```text
+//! cargo build --release --examples && cargo run --release --example throughput
+//!
+//! first core                       second core                          first core
+//! wrk, 64 connections,  ──────►  one proxy after the other,  ──────►  three upstreams that answer
+//! ten tenants in turn            each on one core                     200 and 100 bytes at once
+//! ```
+//!
+//! Every system has a core of its own and is asked in turn, round after round. The figure that counts is the processor time, user and system, that the proxy's process takes
+//! for one request: it hardly minds what else the machine does. Requests per second are what `wrk` has seen. The gateway runs as its users run it, from a document, with everything on: tenants
+//! with limits, the fair queue, power of two choices, health by real requests, metrics. nginx and HAProxy stand there twice: plain, and with limits per tenant.
+//!
+//! A table and the same as CSV are left in `target/throughput/`.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
+
+mod hyper_proxy;
+mod report;
+mod systems;
+mod upstreams;
+mod wrk;
+
+use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Parser, Subcommand};
+use gateway_parts::process::found;
+
+use crate::{
+    report::{Measured, Report},
+    systems::{SYSTEMS, System},
+    upstreams::Upstreams,
+    wrk::Load,
+};
+
+/// What a request costs: nginx, HAProxy, a plain hyper proxy and Tenantry side by side.
+#[derive(Debug, Parser)]
+#[command(name = "throughput")]
+struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// How often every system is measured; figures are medians.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// How long each measurement takes, after a second of warming up.
+    #[arg(long, value_name = "SECONDS", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Only systems whose names contain this, in whatever case.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// The upstreams' own process; this program starts it.
+    #[command(hide = true)]
+    Upstreams(upstreams::Arguments),
+    /// The plain hyper proxy's own process; this program starts it.
+    #[command(hide = true)]
+    Hyper(hyper_proxy::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.and_then(|runtime| match &arguments.part {
+        Some(Part::Upstreams(child)) => runtime.block_on(child.serve()),
+        Some(Part::Hyper(child)) => runtime.block_on(child.serve()),
+        None => compare(&arguments),
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("throughput: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(arguments: &Arguments) -> io::Result<()> {
+    let folder = target().join("throughput");
+    fs::create_dir_all(&folder)?;
+    let load = Load::new(&folder)?;
+    let upstreams = Upstreams::start(&folder)?;
+    let systems = present(&arguments.only)?;
+    let mut report = Report::default();
+    for round in 1..=arguments.rounds {
+        for &system in &systems {
+            let proxy = system.start(upstreams.addresses(), &folder)?;
+            load.run(proxy.address(), Duration::from_secs(1))?;
+            let before = proxy.cpu();
+            let served = load.run(proxy.address(), Duration::from_secs(arguments.seconds))?;
+            let measured = Measured::new(served, proxy.cpu().saturating_sub(before), proxy.resident());
+            println!("{round}/{}  {:<32} {measured}", arguments.rounds, system.name());
+            report.add(system, measured);
+        }
+    }
+    let table = report.table();
+    println!("\n{table}");
+    fs::write(folder.join("table.md"), table)?;
+    fs::write(folder.join("rounds.csv"), report.csv())?;
+    println!("the same, and CSV: {}", folder.canonicalize()?.display());
+    Ok(())
+}
+
+/// The systems asked for, without those whose program this machine lacks.
+fn present(only: &str) -> io::Result<Vec<System>> {
+    let asked = |system: &System| system.name().to_lowercase().contains(&only.to_lowercase());
+    let mut systems: Vec<_> = SYSTEMS.into_iter().filter(asked).collect();
+    if systems.is_empty() {
+        let names = SYSTEMS.map(System::name).join(", ");
+        return Err(io::Error::other(format!("--only: {only:?} is in no name; the systems are: {names}")));
+    }
+    systems.retain(|system| {
+        let Some(Err(missing)) = system.needs().map(found) else { return true };
+        println!("LEFT OUT: {}: {missing}", system.name());
+        false
+    });
+    Ok(systems)
+}
+
+/// Where cargo builds: this program is in `target/<profile>/examples`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().ok();
+    let target = program.as_deref().and_then(|program| program.ancestors().nth(3));
+    target.map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+/// Where the load and the upstreams are.
+const LOAD_CORE: usize = 0;
+/// Where the proxy is that is measured.
+const PROXY_CORE: usize = 1;

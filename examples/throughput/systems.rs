@@ -1,0 +1,199 @@
+//! What stands between the load and the upstreams: each a process of its own, on one core.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use gateway_parts::process::{Running, found, free_address};
+
+use crate::PROXY_CORE;
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    Nginx,
+    NginxWithLimits,
+    HaProxy,
+    HaProxyWithTable,
+    Hyper,
+    Tenantry,
+}
+
+/// All of them.
+pub(crate) const SYSTEMS: [System; 6] = [
+    System::Nginx,
+    System::NginxWithLimits,
+    System::HaProxy,
+    System::HaProxyWithTable,
+    System::Hyper,
+    System::Tenantry,
+];
+
+impl System {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx, least_conn",
+            Self::NginxWithLimits => "nginx, limit_req and limit_conn",
+            Self::HaProxy => "HAProxy, leastconn",
+            Self::HaProxyWithTable => "HAProxy, stick table",
+            Self::Hyper => "plain hyper, round robin",
+            Self::Tenantry => "Tenantry, everything on",
+        }
+    }
+
+    /// The program that it needs and this machine may lack.
+    pub(crate) const fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Nginx | Self::NginxWithLimits => Some("nginx"),
+            Self::HaProxy | Self::HaProxyWithTable => Some("haproxy"),
+            Self::Hyper | Self::Tenantry => None,
+        }
+    }
+
+    /// Starts it before the upstreams; ready once it accepts connections.
+    pub(crate) fn start(self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
+        let address = free_address()?;
+        let mut command = match self {
+            Self::Nginx => nginx(folder, address, upstreams, "", "")?,
+            Self::NginxWithLimits => nginx(folder, address, upstreams, NGINX_ZONES, NGINX_LIMITS)?,
+            Self::HaProxy => haproxy(folder, address, upstreams, "", "")?,
+            Self::HaProxyWithTable => haproxy(folder, address, upstreams, HAPROXY_RULES, HAPROXY_TABLE)?,
+            Self::Hyper => {
+                let mut command = on_core(PROXY_CORE, env::current_exe()?)?;
+                command.arg("hyper").arg("--listen").arg(address.to_string());
+                command.args(upstreams.iter().map(SocketAddr::to_string));
+                command
+            }
+            Self::Tenantry => tenantry(folder, address, upstreams)?,
+        };
+        Running::start(&mut command, address, folder)
+    }
+}
+
+/// A program that runs on one core only.
+pub(crate) fn on_core(core: usize, program: impl AsRef<OsStr>) -> io::Result<Command> {
+    let mut command = Command::new(found("taskset")?);
+    command.arg("--cpu-list").arg(core.to_string()).arg(program);
+    Ok(command)
+}
+
+fn nginx(
+    folder: &Path,
+    listen: SocketAddr,
+    upstreams: &[SocketAddr],
+    zones: &str,
+    limits: &str,
+) -> io::Result<Command> {
+    let servers: String = upstreams.iter().map(|address| format!("server {address}; ")).collect();
+    let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {kind}; "))
+        .concat();
+    let text = format!(
+        "daemon off; master_process off; pid nginx.pid; error_log error.log crit;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 1000000000; {folders}
+  {zones}
+  upstream pool {{ least_conn; {servers} keepalive 512; keepalive_requests 1000000000; }}
+  server {{
+    listen {listen} backlog=4096;
+    location / {{
+      {limits}
+      proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection \"\";
+    }}
+  }}
+}}
+"
+    );
+    let config = folder.join("nginx.conf");
+    fs::write(&config, text)?;
+    let mut command = on_core(PROXY_CORE, found("nginx")?)?;
+    command.arg("-p").arg(folder).arg("-c").arg(config);
+    Ok(command)
+}
+
+fn haproxy(
+    folder: &Path,
+    listen: SocketAddr,
+    upstreams: &[SocketAddr],
+    rules: &str,
+    table: &str,
+) -> io::Result<Command> {
+    let servers: String = upstreams
+        .iter()
+        .enumerate()
+        .map(|(number, address)| format!("  server s{number} {address}\n"))
+        .collect();
+    let text = format!(
+        "global
+  nbthread 1
+defaults
+  mode http
+  timeout connect 1s
+  timeout client 30s
+  timeout server 30s
+frontend tenants
+  bind {listen} backlog 4096
+{rules}  default_backend pool
+{table}backend pool
+  balance leastconn
+{servers}"
+    );
+    let config = folder.join("haproxy.cfg");
+    fs::write(&config, text)?;
+    let mut command = on_core(PROXY_CORE, found("haproxy")?)?;
+    command.arg("-db").arg("-f").arg(config);
+    Ok(command)
+}
+
+/// The gateway as its users run it.
+fn tenantry(folder: &Path, listen: SocketAddr, upstreams: &[SocketAddr]) -> io::Result<Command> {
+    let endpoints =
+        upstreams.iter().map(|address| format!("\"http://{address}\"")).collect::<Vec<_>>().join(", ");
+    let admin = free_address()?;
+    let text = format!(
+        "unknown_tenants = {{ template = \"any\", max = 100000 }}
+
+[pools.api]
+endpoints = [{endpoints}]
+
+[templates.any]
+rate = \"1000000/s\"
+max_in_flight = 100000
+
+[gateway]
+listen = \"{listen}\"
+admin = \"{admin}\"
+identify = {{ header = \"x-tenant\" }}
+routes = [{{ path = \"/\", pool = \"api\" }}]
+"
+    );
+    let config = folder.join("tenantry.toml");
+    fs::write(&config, text)?;
+    let mut command = on_core(PROXY_CORE, beside("gateway")?)?;
+    command.arg("--config").arg(config);
+    Ok(command)
+}
+
+/// Another example of this package, built before this one was started.
+fn beside(name: &str) -> io::Result<PathBuf> {
+    let path = env::current_exe()?.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(io::Error::other(format!("{} is not built: cargo build --release --examples", path.display())))
+}
+
+const NGINX_ZONES: &str = "limit_req_zone $http_x_tenant zone=rate:1m rate=1000000r/s; limit_conn_zone $http_x_tenant zone=held:1m; limit_req_status 429; limit_conn_status 429;";
+const NGINX_LIMITS: &str = "limit_req zone=rate burst=100000 nodelay; limit_conn held 10000;";
+const HAPROXY_RULES: &str = "  http-request track-sc0 req.hdr(x-tenant) table rates
+  http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000 }
+";
+const HAPROXY_TABLE: &str = "backend rates
+  stick-table type string len 32 size 1k expire 60s store http_req_rate(1s)
+";
