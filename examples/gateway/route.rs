@@ -37,7 +37,6 @@ use crate::{
     listener::InboundBody,
     meter::Meter,
     routes::RouteTable,
-    transports::Transports,
 };
 
 /// The body of a gateway's answers.
@@ -144,8 +143,7 @@ struct Proxies<B: Streamed> {
 
 impl<B: Streamed> Proxies<B> {
     fn new(settings: &Settings) -> Self {
-        let transports = settings.transports();
-        Self { plain: proxy(transports), retried: proxy(transports), hedged: proxy(transports) }
+        Self { plain: proxy(settings), retried: proxy(settings), hedged: proxy(settings) }
     }
 }
 
@@ -214,10 +212,10 @@ impl Build<'_> {
     }
 }
 
-fn proxy<B: Streamed>(transports: &Transports) -> ReverseProxy<B> {
-    transports
-        .iter()
-        .fold(ReverseProxy::new(), |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
+fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
+    let proxy = ReverseProxy::new().with_tunnel_idle_timeout(settings.limits().tunnel_idle_timeout());
+    let transports = settings.transports().iter();
+    transports.fold(proxy, |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
 }
 
 fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLayer> {

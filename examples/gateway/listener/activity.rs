@@ -26,6 +26,8 @@ struct State {
     is_multiplexed: bool,
     /// Whether there is a part of a request that nobody will read.
     has_unread: bool,
+    /// Whether it is no longer HTTP.
+    is_tunnel: bool,
     header_timeout: Duration,
     keep_alive_timeout: Duration,
 }
@@ -72,6 +74,7 @@ impl Activity {
             writing: limits.patience(),
             is_multiplexed: false,
             has_unread: false,
+            is_tunnel: false,
             header_timeout: limits.header_timeout(),
             keep_alive_timeout: limits.keep_alive_timeout(),
         };
@@ -114,6 +117,9 @@ impl Activity {
     /// which can overtake the last answer.
     pub(super) fn linger(&self) -> bool {
         let mut state = self.lock();
+        if state.is_tunnel {
+            return false;
+        }
         let lingers = state.has_unread || !matches!(state.phase, Phase::Idle { .. });
         if lingers && !matches!(state.phase, Phase::Lingering { .. }) {
             state.phase = Phase::Lingering { since: Instant::now() };
@@ -148,6 +154,11 @@ impl InFlight {
     /// The rest of its body is read by nobody.
     pub(super) fn leave_unread(&self) {
         self.request.activity.lock().has_unread = true;
+    }
+
+    /// Its answer ends HTTP on this connection: what the client sends from now on is not for us.
+    pub(super) fn begin_tunnel(&self) {
+        self.request.activity.lock().is_tunnel = true;
     }
 
     /// An answer's body that keeps it in flight.

@@ -9,10 +9,12 @@
 
 mod activity;
 mod connection;
+mod extended_connect;
 mod inbound;
 mod limits;
 mod live;
 mod patience;
+mod presence;
 mod screen;
 mod stream;
 mod supervise;
@@ -30,6 +32,7 @@ use tokio::{
 pub use inbound::InboundBody;
 pub use limits::Limits;
 pub use live::Live;
+use presence::Presence;
 
 /// Accepts connections and serves them, until it is told to stop.
 #[derive(Debug)]
@@ -55,11 +58,8 @@ impl Listener {
             tokio::select! {
                 () = &mut stop => break,
                 (seat, stream, peer) = next(&socket, &seats) => {
-                    let connection = connection::serve(live.clone(), stream, peer, stopped.clone());
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(seat);
-                    });
+                    let presence = Presence::new(seat, stopped.clone());
+                    tokio::spawn(connection::serve(live.clone(), stream, peer, presence));
                 }
             }
         }

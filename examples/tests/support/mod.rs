@@ -57,9 +57,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it before one endpoint, for a tenant `acme`.
     pub(crate) fn start(folder: &Folder, endpoint: &str) -> Self {
+        Self::start_with(folder, endpoint, "")
+    }
+
+    /// The same, with more lines in its document's last table, `[gateway]`.
+    pub(crate) fn start_with(folder: &Folder, endpoint: &str, more: &str) -> Self {
         let config = folder.join("gateway.toml");
         let text = format!(
-            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n"
+            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         let child =
