@@ -28,7 +28,7 @@ use super::{
     activity::{Activity, Answering},
     extended_connect,
     presence::Presence,
-    screen,
+    proxy_protocol, screen,
     stream::WatchedStream,
     supervise::{Endable, supervise},
 };
@@ -44,13 +44,23 @@ struct Visit {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(live: Live, stream: TcpStream, peer: Peer, presence: Presence) {
+pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presence: Presence) {
     // Small frames (events, the last bytes of a body) shall not wait for an acknowledgement. A socket that cannot do
     // this still works.
     stream.set_nodelay(true).ok();
     let now = live.now();
     let (limits, acceptor) = (now.limits, now.secure.as_ref().map(Secure::acceptor));
+    let is_announced = now.proxies.contains(peer.address().ip());
     drop(now);
+    let peer = if is_announced {
+        let Ok(Ok(client)) = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream)).await
+        else {
+            return;
+        };
+        client.map_or(peer, Peer::new)
+    } else {
+        peer
+    };
     let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits) };
     let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));

@@ -1,10 +1,10 @@
 //! The side that clients see: connections are accepted, kept within [`Limits`], and served.
 //!
 //! ```text
-//! accept ─► (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
-//!              │ reads, writes          what no route should see
-//!              ▼
-//!           Activity ◄── supervise: who idles, trickles a head or, over HTTP/1.1, reads too slowly is shown the door
+//! accept ─► (PROXY header ─►) (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
+//!                                 │ reads, writes          what no route should see
+//!                                 ▼
+//!                              Activity ◄── supervise: who idles, trickles a head or, over HTTP/1.1, reads too slowly is shown the door
 //! ```
 
 mod activity;
@@ -15,6 +15,7 @@ mod limits;
 mod live;
 mod patience;
 mod presence;
+mod proxy_protocol;
 mod screen;
 mod stream;
 mod supervise;

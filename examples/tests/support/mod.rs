@@ -3,10 +3,11 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
+    thread,
     time::SystemTime,
 };
 
@@ -120,6 +121,14 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 /// A port that is free now.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Returns as soon as somebody accepts connections there; fails when the program that should has ended.
+pub(crate) fn until_listening(port: u16, child: &mut Child) {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert_eq!(child.try_wait().unwrap(), None, "the server has ended");
+        thread::yield_now();
+    }
 }
 
 /// The gateway's program, of the profile that the tests are built with. cargo builds examples with the tests; where it
