@@ -166,7 +166,7 @@ async fn what_is_no_header_ends_the_connection_without_a_word() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tls_begins_after_the_header() {
-    let authority = Authority::new("proxy-protocol");
+    let authority = Authority::new("proxy-protocol-tls");
     authority.write("a", &authority.issue(&["a.test"]));
     let (certificate, key) = (authority.file("a.pem"), authority.file("a.key"));
     let gateway =

@@ -176,7 +176,7 @@ async fn a_websocket_echoes_and_holds_its_seat_until_it_closes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_comes_over_tls_and_on_a_route_with_retries_hedges_and_a_mirror() {
-    let authority = Authority::new("upgrade");
+    let authority = Authority::new("upgrade-tls");
     authority.write("a", &authority.issue(&["a.test"]));
     let (certificate, key, url) = (authority.file("a.pem"), authority.file("a.key"), echo().await);
     let document = format!(
