@@ -42,9 +42,13 @@ mod upload;
 mod wire;
 
 pub(crate) use address::{endpoint, target};
+#[cfg(all(feature = "identity-jwt", feature = "tls"))]
+pub(crate) use connector::secure;
 pub use error::Error;
 pub use future::ResponseFuture;
 pub use peer::Peer;
 pub use service::{HostPolicy, ReverseProxy};
 #[cfg(feature = "tls")]
 pub use transport::Transport;
+#[cfg(all(feature = "identity-jwt", feature = "tls"))]
+pub(crate) use wire::http_connector;
