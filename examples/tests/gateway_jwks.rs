@@ -20,7 +20,7 @@ use std::{
 
 use issuer::{Issuer, in_seconds, key_set};
 use pki::Authority;
-use raw_upstream::{answering, ok};
+use raw_upstream::{answering, head, ok};
 use serde_json::json;
 use tenantry_tower::tls::{CertificateFiles, Certificates, ServerTls};
 use tokio::{
@@ -56,26 +56,21 @@ impl Server {
         let (port, server) = (listener.local_addr().unwrap().port(), self.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, server) = (acceptor.clone(), server.clone());
-                tokio::spawn(async move {
-                    let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => head.push(byte),
-                            Err(_) => return,
-                        }
-                    }
-                    assert!(head.starts_with(b"GET /jwks.json HTTP/1.1"));
-                    server.asked.fetch_add(1, Ordering::Relaxed);
-                    let answer = server.answer.lock().unwrap().clone();
-                    stream.write_all(&answer).await.ok(); // its client may go away
-                    stream.shutdown().await.ok();
-                });
+                tokio::spawn(answer(acceptor.clone(), stream, server.clone()));
             }
         });
         port
     }
+}
+
+/// One request's answer.
+async fn answer(acceptor: TlsAcceptor, stream: TcpStream, server: Server) {
+    let Ok(mut stream) = acceptor.accept(stream).await else { return };
+    assert!(head(&mut stream).await.starts_with("GET /jwks.json HTTP/1.1"));
+    server.asked.fetch_add(1, Ordering::Relaxed);
+    let answer = server.answer.lock().unwrap().clone();
+    stream.write_all(&answer).await.ok(); // its client may go away
+    stream.shutdown().await.ok();
 }
 
 /// A gateway that asks there, as often as it may.

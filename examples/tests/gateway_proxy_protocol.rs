@@ -4,6 +4,7 @@
 
 mod inside;
 mod pki;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod raw_upstream;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;

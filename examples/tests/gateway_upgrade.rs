@@ -5,6 +5,8 @@
 mod inside;
 mod pki;
 #[allow(dead_code, reason = "each test program uses a part of it")]
+mod raw_upstream;
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 mod tls_client;
 
@@ -17,6 +19,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{client::conn::http2, ext::Protocol, upgrade};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::Authority;
+use raw_upstream::head;
 use support::{Folder, Gateway};
 use tenantry::Balancer;
 use tokio::{
@@ -78,18 +81,6 @@ where
 }
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: tcp\r\n\r\n";
-
-/// All until the empty line, or until nothing more comes.
-async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => break,
-        }
-    }
-    String::from_utf8(head).unwrap()
-}
 
 /// Nothing more: the stream is held until its client has gone.
 async fn hold(mut stream: TcpStream, _: String) {

@@ -1,13 +1,10 @@
 use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use http::Version;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{Limits, patience::Patience};
@@ -28,6 +25,8 @@ struct State {
     has_unread: bool,
     /// Whether it is no longer HTTP.
     is_tunnel: bool,
+    /// Those over HTTP/2, of which one may stall while the connection lives.
+    answers: Vec<Weak<dyn Stallable>>,
     header_timeout: Duration,
     keep_alive_timeout: Duration,
 }
@@ -55,6 +54,12 @@ pub(super) enum Verdict {
     Abort,
 }
 
+/// What a client may leave unread.
+pub(super) trait Stallable: fmt::Debug + Send + Sync {
+    /// Ends it, if its client was waited for too long.
+    fn end_if_stalled(&self, now: Instant);
+}
+
 /// One request in flight, from its head until its answer's end.
 #[derive(Clone, Debug)]
 pub(super) struct InFlight {
@@ -75,6 +80,7 @@ impl Activity {
             is_multiplexed: false,
             has_unread: false,
             is_tunnel: false,
+            answers: Vec::new(),
             header_timeout: limits.header_timeout(),
             keep_alive_timeout: limits.keep_alive_timeout(),
         };
@@ -127,6 +133,13 @@ impl Activity {
         lingers
     }
 
+    /// Ends the answers whose clients have been waited for too long.
+    pub(super) fn end_stalled(&self, now: Instant) {
+        let answers: Vec<_> = self.lock().answers.iter().filter_map(Weak::upgrade).collect();
+        // Outside of the lock, which the end of a request takes.
+        answers.iter().for_each(|answer| answer.end_if_stalled(now));
+    }
+
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
         let state = self.lock();
         let (deadline, otherwise) = match state.phase {
@@ -161,9 +174,11 @@ impl InFlight {
         self.request.activity.lock().is_tunnel = true;
     }
 
-    /// An answer's body that keeps it in flight.
-    pub(super) const fn until_end_of<B>(self, inner: B) -> Answering<B> {
-        Answering { inner, _seat: self }
+    /// An answer to it that may stall.
+    pub(super) fn watch(&self, answer: Weak<dyn Stallable>) {
+        let answers = &mut self.request.activity.lock().answers;
+        answers.retain(|answer| answer.strong_count() > 0);
+        answers.push(answer);
     }
 }
 
@@ -175,36 +190,6 @@ impl Drop for Request {
             Phase::Lingering { since } => Phase::Lingering { since },
             _ => Phase::Idle { since: Instant::now() },
         };
-    }
-}
-
-pin_project! {
-    /// An answer's body; while it is there, its request is in flight.
-    #[derive(Debug)]
-    pub(super) struct Answering<B> {
-        #[pin]
-        inner: B,
-        _seat: InFlight,
-    }
-}
-
-impl<B: Body> Body for Answering<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -15,7 +15,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::{Builder, UpgradeableConnection},
 };
-use tenantry_tower::{identity::certificate::PeerCertificate, proxy::Peer};
+use tenantry_tower::{identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -25,7 +25,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     InboundBody, Limits, Live,
-    activity::{Activity, Answering},
+    activity::Activity,
+    answer::Answer,
     extended_connect,
     presence::Presence,
     proxy_protocol, screen,
@@ -107,7 +108,7 @@ impl Visit {
         supervise(connection, &activity, &limits, stopped).await;
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answering<Body>>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer<Body>>, Infallible> {
         let (limits, router) = {
             let now = self.live.now();
             (now.limits, now.router.clone())
@@ -116,6 +117,8 @@ impl Visit {
         let refusal = screen::refusal(&request, &limits);
         let is_http1 = request.version() != Version::HTTP_2;
         let (limit, patience) = (limits.max_body_bytes(), limits.patience());
+        // Over HTTP/1.1 the connection is what stalls.
+        let answer_patience = patience.filter(|_| !is_http1);
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, seat.clone()));
@@ -124,9 +127,11 @@ impl Visit {
             if is_http1 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            return Ok(response.map(|body| seat.until_end_of(body)));
+            return Ok(response.map(|body| Answer::new(body, seat, answer_patience)));
         }
         screen::end_hop(request.headers_mut());
+        // Which requests are copies is for the gateway to say.
+        request.headers_mut().remove(MIRRORED);
         let is_extended = extended_connect::translate(&mut request);
         if request.headers().contains_key(UPGRADE) {
             // A tunnel keeps its connection busy, beyond the answer's end.
@@ -143,7 +148,7 @@ impl Visit {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             seat.begin_tunnel();
         }
-        Ok(response.map(|body| seat.until_end_of(body)))
+        Ok(response.map(|body| Answer::new(body, seat, answer_patience)))
     }
 }
 

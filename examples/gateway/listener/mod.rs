@@ -4,10 +4,11 @@
 //! accept ─► (PROXY header ─►) (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
 //!                                 │ reads, writes          what no route should see
 //!                                 ▼
-//!                              Activity ◄── supervise: who idles, trickles a head or, over HTTP/1.1, reads too slowly is shown the door
+//!                              Activity ◄── supervise: who idles, trickles a head or reads too slowly is shown the door
 //! ```
 
 mod activity;
+mod answer;
 mod connection;
 mod extended_connect;
 mod inbound;
