@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
+    identity::Networks,
     proxy::{ReverseProxy, Transport},
     route::{EncodedSlashes, Routes},
 };
@@ -19,6 +20,7 @@ use crate::{
     keys::KeyFile,
     listener::{InboundBody, Limits},
     mirror,
+    proxy_protocol::ProxyProtocolTable,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
     transports::{Transports, UpstreamTable, transports},
@@ -41,6 +43,7 @@ pub struct Document {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     listen: SocketAddr,
+    proxy_protocol: Option<ProxyProtocolTable>,
     admin: Option<AdminTable>,
     identify: Option<Identify>,
     guard: Option<GuardTable>,
@@ -52,6 +55,9 @@ pub struct Settings {
     tls: Option<TlsTable>,
     upstream: BTreeMap<String, UpstreamTable>,
     discovery: DiscoveryTables,
+    /// What `proxy_protocol` says.
+    #[serde(skip)]
+    proxies: Networks,
     /// What `identify` says.
     #[serde(skip)]
     gate: Gate,
@@ -165,6 +171,11 @@ impl Settings {
         self.listen
     }
 
+    /// Whose connections begin with a header of the PROXY protocol. Default: nobody's.
+    pub(crate) const fn proxies(&self) -> &Networks {
+        &self.proxies
+    }
+
     /// Where its own pages are, and who may act there. Default: nowhere.
     #[must_use]
     pub const fn admin(&self) -> Option<&AdminTable> {
@@ -255,6 +266,9 @@ impl Settings {
         if let Some(admin) = &mut self.admin {
             admin.read_token(folder)?;
         }
+        if let Some(table) = &self.proxy_protocol {
+            self.proxies = table.proxies()?;
+        }
         if self.routes.is_empty() {
             self.routes = vec![RouteTable::for_only_pool_of(balancer)?];
         }
@@ -295,6 +309,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            proxy_protocol: None,
+            proxies: Networks::default(),
             admin: None,
             identify: None,
             guard: None,
@@ -384,6 +400,11 @@ mod tests {
             ("listen = \"here\"", ["gateway.listen", "here", "socket address"]),
             ("identify = { header = \"a b\" }", ["gateway.identify.header", "a b", "name of a header"]),
             ("identify = { haeder = \"a\" }", ["gateway.identify.haeder", "\"a\"", "header"]),
+            (
+                "proxy_protocol = { trusted = [\"10.0.0.0/8\", \"lb\"] }",
+                ["gateway.proxy_protocol.trusted[1]", "\"lb\"", "10.0.0.0/8"],
+            ),
+            ("proxy_protocol = { trusted = [] }", ["gateway.proxy_protocol.trusted", "[]", "leave"]),
             ("admin = \"there\"", ["gateway.admin", "there", "127.0.0.1:9090"]),
             ("admin = { lisen = \"127.0.0.1:1\" }", ["gateway.admin.lisen", "127.0.0.1:1", "listen"]),
             ("admin = { listen = \"here\" }", ["gateway.admin.listen", "here", "socket address"]),

@@ -3,15 +3,12 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use serde::Deserialize;
-use tenantry_tower::{
-    guard::{Guard, GuardPolicy, Mode, Neighbours, Rule, RuleSpec, SurgeSpec},
-    identity::Networks,
-};
+use tenantry_tower::guard::{Guard, GuardPolicy, Mode, Neighbours, Rule, RuleSpec, SurgeSpec};
 
 use crate::{
     identify::Gate,
     unfit::Unfit,
-    values::{Name, Span},
+    values::{Name, Span, networks},
 };
 
 /// `guard = {}`, with any of these keys; what is not said is as the library has it.
@@ -79,13 +76,13 @@ impl GuardTable {
     /// `gate` says whom the guard believes, and where credentials are, unless the table does.
     pub(crate) fn guard(&self, gate: &Gate) -> Result<Guard, Unfit> {
         let hops = match &self.trusted {
-            Some(list) => networks("trusted", list)?,
+            Some(list) => networks("gateway.guard.trusted", list)?,
             None => gate.hops().clone(),
         };
         let (first, longest) = self.bans()?;
         let policy = GuardPolicy::new()
             .with_trusted_hops(hops)
-            .with_allowed_networks(networks("allow", &self.allow)?)
+            .with_allowed_networks(networks("gateway.guard.allow", &self.allow)?)
             .with_allowed_tenants(self.allow_tenants.iter().map(String::as_str))
             .with_credential_headers([gate.credential_header().clone()])
             .with_bans(first, longest)
@@ -156,15 +153,6 @@ impl From<ModeName> for Mode {
             ModeName::Off => Self::Off,
         }
     }
-}
-
-fn networks(key: &str, list: &[String]) -> Result<Networks, Unfit> {
-    for (index, network) in list.iter().enumerate() {
-        Networks::parse([network]).map_err(|error| {
-            Unfit::new(format!("gateway.guard.{key}[{index}]"), format!("{network:?}"), error)
-        })?;
-    }
-    Ok(Networks::parse(list).expect("each of them is one"))
 }
 
 const FIRST_BAN: Duration = Duration::from_secs(60);

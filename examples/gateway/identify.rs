@@ -15,7 +15,7 @@ use crate::{
     tls::TlsTable,
     token::TokenTable,
     unfit::Unfit,
-    values::Name,
+    values::{Name, networks},
 };
 
 /// One of `{ header = … }`, `{ api_key = … }`, `{ jwt = … }`, `{ client_certificate = … }`.
@@ -118,13 +118,8 @@ impl Identify {
     }
 
     fn trusted(&self) -> Result<Networks, Unfit> {
-        let Some(networks) = &self.trusted else { return Ok(loopback()) };
-        for (index, network) in networks.iter().enumerate() {
-            Networks::parse([network]).map_err(|error| {
-                Unfit::new(format!("gateway.identify.trusted[{index}]"), format!("{network:?}"), error)
-            })?;
-        }
-        Ok(Networks::parse(networks).expect("each of them is one"))
+        let trusted = self.trusted.as_ref();
+        trusted.map_or_else(|| Ok(loopback()), |list| networks("gateway.identify.trusted", list))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod meter;
 mod mirror;
 pub mod open_loop;
 pub mod process;
+mod proxy_protocol;
 pub mod reload;
 pub mod route;
 pub mod routes;

@@ -17,6 +17,11 @@ use gateway_parts::{admin, config::Document, demo, listener::Listener, reload::R
 use tenantry::Balancer;
 use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{net::TcpListener, sync::oneshot};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// A multi-tenant reverse proxy: every tenant gets its fair share.
 #[derive(Debug, Parser)]
@@ -33,6 +38,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    log();
     let ended = match &arguments.config {
         Some(path) => gateway(path).await,
         None => demo::run(arguments.seconds.map(Duration::from_secs), &mut io::stdout())
@@ -88,6 +94,13 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     admin.stop().await;
     println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
+}
+
+/// What the library warns of (key sets that cannot be fetched, bans, …), to where the gateway's own news go.
+fn log() {
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let ours = Targets::new().with_target("tenantry", LevelFilter::WARN);
+    tracing_subscriber::registry().with(lines).with(ours).init();
 }
 
 fn tell(news: &str) {

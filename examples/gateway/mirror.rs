@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use tenantry::{Config, TenantSpec};
-use tenantry_tower::{mirror::MirrorLayer, share::Share};
+use tenantry_tower::{mirror::MirrorLayer, share::Share, tenant::TenantId};
 
 use crate::{routes::RouteTable, unfit::Unfit};
 
@@ -21,6 +21,11 @@ impl MirrorTable {
     /// Where copies go.
     pub(crate) fn pool(&self) -> &str {
         &self.pool
+    }
+
+    /// Whose copies are.
+    pub(crate) fn tenant(&self) -> TenantId {
+        TenantId::new(self.tenant.as_str())
     }
 
     pub(crate) fn layer<M>(&self, copies: M) -> MirrorLayer<M> {

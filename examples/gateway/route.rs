@@ -3,13 +3,14 @@
 use std::{
     convert::Infallible,
     error, fmt,
+    future::ready,
     num::NonZeroU32,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tenantry::Balancer;
 use tenantry_tower::{
@@ -20,13 +21,14 @@ use tenantry_tower::{
     metrics::Latencies,
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
-    rejection::{RejectionBody, RejectionLayer, Respond},
+    rejection::{Problem, RejectionBody, RejectionLayer, Respond},
     replay::ReplayBody,
     retry::{RetryBody, RetryLayer, RetryPolicy},
     route::{MatchedRoute, RouteLayer, Routed},
+    tenant::TenantId,
 };
 use tower::{
-    Layer, Service, ServiceBuilder, ServiceExt,
+    Layer, Service, ServiceBuilder, ServiceExt, service_fn,
     util::{BoxCloneSyncService, Either, Oneshot, option_layer},
 };
 
@@ -36,8 +38,8 @@ use crate::{
     identify::Gate,
     listener::InboundBody,
     meter::Meter,
+    mirror::MirrorTable,
     routes::RouteTable,
-    transports::Transports,
 };
 
 /// The body of a gateway's answers.
@@ -58,7 +60,11 @@ type Watched = Guarded<Respond<Identified<ByTenant<Routed<Lanes>>, Gate>>>;
 
 /// One for each route, in the order of the settings.
 #[derive(Clone)]
-struct Lanes(Arc<[Lane]>);
+struct Lanes {
+    lanes: Arc<[Lane]>,
+    /// The tenants that copies are sent as, which no client may be.
+    reserved: Arc<[TenantId]>,
+}
 
 impl Router {
     /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
@@ -77,7 +83,11 @@ impl Router {
     ) -> Self {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
         let build = Build { balancer, settings, meter, latencies, proxies, mirrored };
-        let lanes = Lanes(settings.routes().iter().map(|route| build.lane(route)).collect());
+        let routes = settings.routes().iter();
+        let lanes = Lanes {
+            reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
+            lanes: routes.map(|route| build.lane(route)).collect(),
+        };
         let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
         let front = ServiceBuilder::new();
         let front = match settings.guard().cloned() {
@@ -113,14 +123,18 @@ impl Service<Request<InboundBody>> for Lanes {
     }
 
     fn call(&mut self, request: Request<InboundBody>) -> Self::Future {
+        let tenant = request.extensions().get::<TenantId>();
+        if tenant.is_some_and(|tenant| self.reserved.contains(tenant)) {
+            return reserved().oneshot(request);
+        }
         let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
-        self.0[route.index()].clone().oneshot(request)
+        self.lanes[route.index()].clone().oneshot(request)
     }
 }
 
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lanes({})", self.0.len())
+        write!(f, "Lanes({})", self.lanes.len())
     }
 }
 
@@ -144,8 +158,7 @@ struct Proxies<B: Streamed> {
 
 impl<B: Streamed> Proxies<B> {
     fn new(settings: &Settings) -> Self {
-        let transports = settings.transports();
-        Self { plain: proxy(transports), retried: proxy(transports), hedged: proxy(transports) }
+        Self { plain: proxy(settings), retried: proxy(settings), hedged: proxy(settings) }
     }
 }
 
@@ -214,10 +227,17 @@ impl Build<'_> {
     }
 }
 
-fn proxy<B: Streamed>(transports: &Transports) -> ReverseProxy<B> {
-    transports
-        .iter()
-        .fold(ReverseProxy::new(), |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
+fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
+    let proxy = ReverseProxy::new().with_tunnel_idle_timeout(settings.limits().tunnel_idle_timeout());
+    let transports = settings.transports().iter();
+    transports.fold(proxy, |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
+}
+
+/// Refuses whoever comes.
+fn reserved() -> Lane {
+    let title = "The tenant is one that copies of requests are sent as";
+    let refusal = Problem::new(StatusCode::FORBIDDEN, "RESERVED_TENANT", title);
+    BoxCloneSyncService::new(service_fn(move |_| ready(Ok(refusal.into_response()))))
 }
 
 fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLayer> {

@@ -6,19 +6,25 @@ use std::{
 };
 
 use serde::{Deserialize, de::IgnoredAny};
-use tenantry_tower::identity::{
-    ClaimPath, Credential,
-    jwt::{Algorithm, Jwks, Jwt},
+use tenantry_tower::{
+    identity::{
+        ClaimPath, Credential,
+        jwt::{Algorithm, Jwks, Jwt, JwtError},
+    },
+    tls::ClientTls,
 };
 
 use crate::{unfit::Unfit, values::Span};
 
-/// `jwt = { jwks_file = "jwks.json", algorithms = ["RS256"], issuer = "…", audience = "…", tenant = "org.id" }`.
+/// `jwt = { jwks = "https://…" or jwks_file = "jwks.json", algorithms = ["RS256"], issuer = "…", audience = "…", tenant = "org.id" }`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenTable {
     jwks_file: Option<PathBuf>,
     jwks: Option<String>,
+    jwks_ca: Option<PathBuf>,
+    jwks_max_age: Option<Span>,
+    jwks_cooldown: Option<Span>,
     secret_file: Option<PathBuf>,
     /// Here only so that no error shows it.
     secret: Option<IgnoredAny>,
@@ -39,7 +45,7 @@ impl TokenTable {
             let wrong = |error| Unfit::new(format!("{path}.algorithms[{index}]"), format!("{name:?}"), error);
             algorithms.push(name.parse::<Algorithm>().map_err(wrong)?);
         }
-        let jwt = Jwt::new(self.keys(path, folder)?, algorithms);
+        let jwt = Jwt::new(self.timed(self.keys(path, folder)?), algorithms);
         let jwt = jwt.map_err(|error| {
             Unfit::new(format!("{path}.algorithms"), format!("{:?}", self.algorithms), error)
         })?;
@@ -57,7 +63,17 @@ impl TokenTable {
         Ok(jwt.with_credential(if self.forward { credential.forwarded() } else { credential }))
     }
 
+    fn timed(&self, keys: Jwks) -> Jwks {
+        let keys = self.jwks_max_age.into_iter().fold(keys, |keys, Span(age)| keys.with_max_age(age));
+        self.jwks_cooldown.into_iter().fold(keys, |keys, Span(time)| keys.with_cooldown(time))
+    }
+
     fn keys(&self, path: &str, folder: &Path) -> Result<Jwks, Unfit> {
+        let is_secure = self.jwks.as_ref().is_some_and(|url| url.starts_with("https://"));
+        if self.jwks_ca.is_some() && !is_secure {
+            let fix = "leave it out: it says who may vouch for the server of jwks = \"https://…\", and there is none";
+            return Err(Unfit::hidden(format!("{path}.jwks_ca"), fix));
+        }
         if self.secret.is_some() {
             return Err(Unfit::hidden(
                 format!("{path}.secret"),
@@ -73,8 +89,11 @@ impl TokenTable {
                 Ok(Jwks::file(file))
             }
             (None, Some(url), None) => {
-                let wrong = |error| Unfit::new(format!("{path}.jwks"), format!("{url:?}"), error);
-                Jwks::local_url(url).map_err(wrong)
+                let keys = if is_secure { Jwks::url(url, &self.tls(folder)) } else { Jwks::local_url(url) };
+                keys.map_err(|error| match error {
+                    JwtError::Tls { .. } => Unfit::hidden(format!("{path}.jwks_ca"), error),
+                    _ => Unfit::hidden(format!("{path}.jwks"), error),
+                })
             }
             (None, None, Some(file)) => {
                 let (path, file) = (format!("{path}.secret_file"), folder.join(file));
@@ -86,5 +105,10 @@ impl TokenTable {
             }
             _ => Err(Unfit::hidden(path, "say where the keys are: one of jwks_file, jwks and secret_file")),
         }
+    }
+
+    /// The server of keys is verified by these roots, or by the system's.
+    fn tls(&self, folder: &Path) -> ClientTls {
+        self.jwks_ca.iter().fold(ClientTls::new(), |tls, file| tls.with_roots(folder.join(file)))
     }
 }

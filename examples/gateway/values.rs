@@ -4,6 +4,18 @@ use std::time::Duration;
 
 use http::HeaderName;
 use serde::Deserialize;
+use tenantry_tower::identity::Networks;
+
+use crate::unfit::Unfit;
+
+/// What stands at this path: a list of networks.
+pub(crate) fn networks(path: &str, list: &[String]) -> Result<Networks, Unfit> {
+    for (index, network) in list.iter().enumerate() {
+        let wrong = |error| Unfit::new(format!("{path}[{index}]"), format!("{network:?}"), error);
+        Networks::parse([network]).map_err(wrong)?;
+    }
+    Ok(Networks::parse(list).expect("each of them is one"))
+}
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]

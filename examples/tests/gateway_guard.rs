@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod raw_upstream;
 
 use std::{net::SocketAddr, time::Duration};

@@ -6,6 +6,7 @@
 #[path = "../../tower-adapter/tests/support/issuer.rs"]
 mod issuer;
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod raw_upstream;
 
 use std::{

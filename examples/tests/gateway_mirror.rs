@@ -2,11 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod raw_upstream;
 
 use std::{net::SocketAddr, time::Duration};
 
-use gateway_parts::{config::Document, route::Router, serve};
+use gateway_parts::{config::Document, route::Router, serve::serve as serve_until};
 use raw_upstream::{answering, ok};
 use tenantry::{Balancer, Format};
 use tokio::{
@@ -30,17 +31,28 @@ async fn gateway(api: &str, next: &str, route: &str) -> SocketAddr {
     let text = format!(
         "[pools.api]\nendpoints = [\"{api}\"]\n[pools.next]\nendpoints = [\"{next}\"]\n[tenants.acme]\nrate = \"2/h\"\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", mirror = {{ pool = \"next\", share = 1.0 }}{route} }}]"
     );
-    let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
+    serve(&text).await
+}
+
+/// A gateway of this document.
+async fn serve(text: &str) -> SocketAddr {
+    let Document { balancer, settings, .. } = Document::from_text(text, Format::Toml).unwrap();
     let router = Router::new(&Balancer::new(balancer).unwrap(), &settings, None);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(serve::serve(listener, router, std::future::pending(), Duration::from_secs(1)));
+    tokio::spawn(serve_until(listener, router, std::future::pending(), Duration::from_secs(1)));
     address
 }
 
 async fn post(gateway: SocketAddr) -> u16 {
+    post_as(gateway, "acme").await
+}
+
+async fn post_as(gateway: SocketAddr, tenant: &str) -> u16 {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
-    let head = "POST /things HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-tenant: acme\r\nx-mirrored-request: forged\r\ncontent-length: 4\r\n\r\nbody";
+    let head = format!(
+        "POST /things HTTP/1.1\r\nhost: h\r\nconnection: close\r\nx-tenant: {tenant}\r\nx-mirrored-request: forged\r\ncontent-length: 4\r\n\r\nbody"
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -62,6 +74,25 @@ async fn copies_go_to_the_other_pool_marked_and_take_nothing_from_the_tenants_ra
             );
         }
         assert_eq!(post(gateway).await, 429, "two an hour, and they were two");
+    }
+}
+
+#[tokio::test]
+async fn a_client_can_neither_be_the_tenant_of_copies_nor_call_its_request_one() {
+    let ((api, mut mains), (next, _copies)) = (upstream().await, upstream().await);
+    for (more, tenant) in [("", "mirror"), (", tenant = \"shadow\"", "shadow")] {
+        let document = format!(
+            "unknown_tenants = {{ template = \"each\", max = 9 }}\n[templates.each]\n[pools.api]\nendpoints = [{api:?}]\n[pools.next]\nendpoints = [{next:?}]\n[tenants.acme]\n[gateway]\n\
+            routes = [{{ path = \"/\", pool = \"api\" }}, {{ path = \"/x\", pool = \"api\", mirror = {{ pool = \"next\", share = 0.0{more} }} }}]"
+        );
+        let gateway = serve(&document).await;
+        assert_eq!(post_as(gateway, tenant).await, 403, "on any route");
+        assert_eq!((post_as(gateway, "acme").await, post_as(gateway, "else").await), (200, 200));
+        // Also where the route has no mirror.
+        for _ in 0..2 {
+            let main = mains.recv().await.unwrap();
+            assert!(!main.contains("x-mirrored-request"), "{main}");
+        }
     }
 }
 

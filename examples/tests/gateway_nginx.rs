@@ -9,12 +9,12 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     sync::mpsc,
     thread,
 };
 
-use support::{Folder, Gateway, Program, curl, free_port, program, succeed};
+use support::{Folder, Gateway, Program, curl, free_port, program, succeed, until_listening};
 
 const HUNDRED_MEGABYTES: usize = 100_000_000;
 
@@ -57,14 +57,6 @@ fn nginx_config(files: &Path, body: &Path, port: u16) -> String {
              server {{ listen 127.0.0.1:{port}; root {files}; dav_methods PUT DELETE; }}
          }}"
     )
-}
-
-/// Returns as soon as somebody accepts connections there; fails when the program that should has ended.
-fn until_listening(port: u16, child: &mut Child) {
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert_eq!(child.try_wait().unwrap(), None, "the server has ended");
-        thread::yield_now();
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "what a run leaves out must be seen")]

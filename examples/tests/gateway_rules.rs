@@ -114,8 +114,16 @@ fn tokens() {
             &["identify.jwt.algorithms", "either"],
         ),
         (
-            &of(r#"algorithms = ["RS256"], jwks = "https://i.test/jwks""#),
-            &["identify.jwt.jwks", "https://i.test/jwks", "127.0.0.1"],
+            &of(r#"algorithms = ["RS256"], jwks = "http://i.test/jwks""#),
+            &["identify.jwt.jwks", "http://i.test/jwks", "https://"],
+        ),
+        (
+            &of(r#"algorithms = ["RS256"], jwks = "https://i.test/jwks", jwks_ca = "no/such""#),
+            &["identify.jwt.jwks_ca", "no/such"],
+        ),
+        (
+            &of(r#"algorithms = ["RS256"], jwks = "http://127.0.0.1:1/", jwks_ca = "ca.pem""#),
+            &["identify.jwt.jwks_ca", "leave it out"],
         ),
         (&of(r#"algorithms = ["RS256"]"#), &["identify.jwt", "jwks_file"]),
         (&of(r#"algorithms = ["RS256"], jwks_file = "secret""#), &["identify.jwt.jwks_file", "RFC 7517"]),

@@ -28,7 +28,7 @@ struct Nginx {
 
 impl Nginx {
     /// `None`, and a word about it, where nginx is not installed.
-    fn start(authority: &Authority) -> Option<Self> {
+    fn start(authority: &Authority, verify_client: &str) -> Option<Self> {
         let path = env::var_os("PATH").unwrap_or_default();
         let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
         let Some(binary) = folders.map(|folder| folder.join("nginx")).find(|file| file.is_file()) else {
@@ -50,7 +50,7 @@ impl Nginx {
                  server {{
                      listen 127.0.0.1:{port} ssl http2;
                      ssl_certificate {}; ssl_certificate_key {};
-                     ssl_client_certificate {}; ssl_verify_client optional;
+                     ssl_client_certificate {}; ssl_verify_client {verify_client};
                      location / {{ return 200 '$ssl_client_verify $server_protocol $http_x_forwarded_host $ssl_server_name;'; }}
                  }}
              }}",
@@ -103,7 +103,7 @@ async fn answer(nginx: &Nginx, upstream: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_is_believed_only_where_its_certificate_says_who_it_is() {
     let authority = Authority::new("upstream");
-    let Some(nginx) = Nginx::start(&authority) else { return };
+    let Some(nginx) = Nginx::start(&authority, "optional") else { return };
     let ca = authority.file("ca.pem");
     authority.write("gateway", &authority.issue(&["gateway.test"]));
     let (certificate, key) = (authority.file("gateway.pem"), authority.file("gateway.key"));
@@ -130,6 +130,31 @@ async fn nginx_is_believed_only_where_its_certificate_says_who_it_is() {
             answer.starts_with("HTTP/1.1 502") && answer.contains("CONNECT_FAILED"),
             "{upstream}: {answer}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nginx_that_requires_a_certificate_is_shown_the_gateways() {
+    let authority = Authority::new("upstream-required");
+    let Some(nginx) = Nginx::start(&authority, "on") else { return };
+    let (ca, stranger) = (authority.file("ca.pem"), Authority::new("upstream-nobody"));
+    authority.write("gateway", &authority.issue(&["gateway.test"]));
+    authority.write("nobody", &stranger.issue(&["gateway.test"]));
+    let shown = |name: &str| {
+        let (certificate, key) =
+            (authority.file(&format!("{name}.pem")), authority.file(&format!("{name}.key")));
+        format!("client_certificate = {certificate:?}, client_key = {key:?}")
+    };
+    for (own, expected) in [
+        (format!(", {}", shown("gateway")), "HTTP/1.1 200"),
+        (String::new(), "HTTP/1.1 400"), // nginx: no required certificate was sent
+        (format!(", {}", shown("nobody")), "HTTP/1.1 400"), // nginx: the certificate leads to another root
+    ] {
+        for http2 in [false, true] {
+            let tls = format!("tls = {{ ca = {ca:?}, server_name = \"upstream.test\"{own} }}");
+            let answer = answer(&nginx, &format!("http2 = {http2}\n{tls}")).await;
+            assert!(answer.starts_with(expected), "{own}, HTTP/2 {http2}: {answer}");
+        }
     }
 }
 

@@ -1,13 +1,10 @@
 use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use http::Version;
-use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{Limits, patience::Patience};
@@ -26,6 +23,10 @@ struct State {
     is_multiplexed: bool,
     /// Whether there is a part of a request that nobody will read.
     has_unread: bool,
+    /// Whether it is no longer HTTP.
+    is_tunnel: bool,
+    /// Those over HTTP/2, of which one may stall while the connection lives.
+    answers: Vec<Weak<dyn Stallable>>,
     header_timeout: Duration,
     keep_alive_timeout: Duration,
 }
@@ -53,6 +54,12 @@ pub(super) enum Verdict {
     Abort,
 }
 
+/// What a client may leave unread.
+pub(super) trait Stallable: fmt::Debug + Send + Sync {
+    /// Ends it, if its client was waited for too long.
+    fn end_if_stalled(&self, now: Instant);
+}
+
 /// One request in flight, from its head until its answer's end.
 #[derive(Clone, Debug)]
 pub(super) struct InFlight {
@@ -72,6 +79,8 @@ impl Activity {
             writing: limits.patience(),
             is_multiplexed: false,
             has_unread: false,
+            is_tunnel: false,
+            answers: Vec::new(),
             header_timeout: limits.header_timeout(),
             keep_alive_timeout: limits.keep_alive_timeout(),
         };
@@ -114,11 +123,21 @@ impl Activity {
     /// which can overtake the last answer.
     pub(super) fn linger(&self) -> bool {
         let mut state = self.lock();
+        if state.is_tunnel {
+            return false;
+        }
         let lingers = state.has_unread || !matches!(state.phase, Phase::Idle { .. });
         if lingers && !matches!(state.phase, Phase::Lingering { .. }) {
             state.phase = Phase::Lingering { since: Instant::now() };
         }
         lingers
+    }
+
+    /// Ends the answers whose clients have been waited for too long.
+    pub(super) fn end_stalled(&self, now: Instant) {
+        let answers: Vec<_> = self.lock().answers.iter().filter_map(Weak::upgrade).collect();
+        // Outside of the lock, which the end of a request takes.
+        answers.iter().for_each(|answer| answer.end_if_stalled(now));
     }
 
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
@@ -150,9 +169,16 @@ impl InFlight {
         self.request.activity.lock().has_unread = true;
     }
 
-    /// An answer's body that keeps it in flight.
-    pub(super) const fn until_end_of<B>(self, inner: B) -> Answering<B> {
-        Answering { inner, _seat: self }
+    /// Its answer ends HTTP on this connection: what the client sends from now on is not for us.
+    pub(super) fn begin_tunnel(&self) {
+        self.request.activity.lock().is_tunnel = true;
+    }
+
+    /// An answer to it that may stall.
+    pub(super) fn watch(&self, answer: Weak<dyn Stallable>) {
+        let answers = &mut self.request.activity.lock().answers;
+        answers.retain(|answer| answer.strong_count() > 0);
+        answers.push(answer);
     }
 }
 
@@ -164,36 +190,6 @@ impl Drop for Request {
             Phase::Lingering { since } => Phase::Lingering { since },
             _ => Phase::Idle { since: Instant::now() },
         };
-    }
-}
-
-pin_project! {
-    /// An answer's body; while it is there, its request is in flight.
-    #[derive(Debug)]
-    pub(super) struct Answering<B> {
-        #[pin]
-        inner: B,
-        _seat: InFlight,
-    }
-}
-
-impl<B: Body> Body for Answering<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().inner.poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -1,6 +1,10 @@
 use std::{convert::Infallible, error, pin::Pin, time::Duration};
 
-use http::{HeaderValue, Request, Response, Version, header::CONNECTION, uri::Scheme};
+use http::{
+    HeaderValue, Request, Response, StatusCode, Version,
+    header::{CONNECTION, UPGRADE},
+    uri::Scheme,
+};
 use http_body::Body as HttpBody;
 use hyper::{
     body::Incoming,
@@ -11,19 +15,21 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::{Builder, UpgradeableConnection},
 };
-use tenantry_tower::{identity::certificate::PeerCertificate, proxy::Peer};
+use tenantry_tower::{identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::watch,
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
 
 use super::{
     InboundBody, Limits, Live,
-    activity::{Activity, Answering},
-    screen,
+    activity::Activity,
+    answer::Answer,
+    extended_connect,
+    presence::Presence,
+    proxy_protocol, screen,
     stream::WatchedStream,
     supervise::{Endable, supervise},
 };
@@ -39,21 +45,31 @@ struct Visit {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(live: Live, stream: TcpStream, peer: Peer, stopped: watch::Receiver<()>) {
+pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presence: Presence) {
     // Small frames (events, the last bytes of a body) shall not wait for an acknowledgement. A socket that cannot do
     // this still works.
     stream.set_nodelay(true).ok();
     let now = live.now();
     let (limits, acceptor) = (now.limits, now.secure.as_ref().map(Secure::acceptor));
+    let is_announced = now.proxies.contains(peer.address().ip());
     drop(now);
+    let peer = if is_announced {
+        let Ok(Ok(client)) = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream)).await
+        else {
+            return;
+        };
+        client.map_or(peer, Peer::new)
+    } else {
+        peer
+    };
     let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits) };
-    let Some(acceptor) = acceptor else { return visit.http(stream, limits, stopped).await };
+    let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
     // Who does not get through the handshake is told so by TLS itself.
     let Ok(Ok(stream)) = shaking.await else { return };
     let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
     let visit = Visit { peer, certificate: certificate(&stream), ..visit };
-    visit.http(stream, limits, stopped).await;
+    visit.http(stream, limits, presence).await;
 }
 
 /// HTTP/1.1 or HTTP/2: the first bytes tell, whether ALPN agreed on it or a client knew.
@@ -67,6 +83,7 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.max_concurrent_streams())
         .max_header_list_size(header_bytes)
         // Rapid reset (CVE-2023-44487): streams that clients reset before they were served, and that were reset for what clients did wrong.
@@ -78,19 +95,20 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 impl Visit {
-    async fn http<S>(self, stream: S, limits: Limits, stopped: watch::Receiver<()>)
+    async fn http<S>(self, stream: S, limits: Limits, presence: Presence)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let activity = self.activity.clone();
         let service = service_fn(move |request| self.clone().answer(request));
-        let stream = TokioIo::new(WatchedStream::new(stream, activity.clone()));
+        let stopped = presence.stopped();
+        let stream = TokioIo::new(WatchedStream::new(stream, activity.clone(), presence));
         let builder = builder(&limits);
         let connection = builder.serve_connection_with_upgrades(stream, service);
         supervise(connection, &activity, &limits, stopped).await;
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answering<Body>>, Infallible> {
+    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer<Body>>, Infallible> {
         let (limits, router) = {
             let now = self.live.now();
             (now.limits, now.router.clone())
@@ -99,6 +117,8 @@ impl Visit {
         let refusal = screen::refusal(&request, &limits);
         let is_http1 = request.version() != Version::HTTP_2;
         let (limit, patience) = (limits.max_body_bytes(), limits.patience());
+        // Over HTTP/1.1 the connection is what stalls.
+        let answer_patience = patience.filter(|_| !is_http1);
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, seat.clone()));
@@ -107,15 +127,28 @@ impl Visit {
             if is_http1 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            return Ok(response.map(|body| seat.until_end_of(body)));
+            return Ok(response.map(|body| Answer::new(body, seat, answer_patience)));
         }
         screen::end_hop(request.headers_mut());
+        // Which requests are copies is for the gateway to say.
+        request.headers_mut().remove(MIRRORED);
+        let is_extended = extended_connect::translate(&mut request);
+        if request.headers().contains_key(UPGRADE) {
+            // A tunnel keeps its connection busy, beyond the answer's end.
+            request.extensions_mut().insert(seat.clone());
+        }
         request.extensions_mut().insert(self.peer);
         if let Some(certificate) = self.certificate {
             request.extensions_mut().insert(certificate);
         }
-        let response = router.answer(request).await?;
-        Ok(response.map(|body| seat.until_end_of(body)))
+        let mut response = router.answer(request).await?;
+        if is_extended && let Err(problem) = extended_connect::translate_answer(&mut response) {
+            response = problem.into_response();
+        }
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            seat.begin_tunnel();
+        }
+        Ok(response.map(|body| Answer::new(body, seat, answer_patience)))
     }
 }
 

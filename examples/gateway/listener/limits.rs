@@ -21,6 +21,7 @@ pub struct Limits {
     min_body_rate: u32,
     body_grace: Span,
     max_concurrent_streams: NonZeroU32,
+    tunnel_idle_timeout: Span,
 }
 
 impl Limits {
@@ -72,6 +73,12 @@ impl Limits {
         self.max_concurrent_streams.get()
     }
 
+    /// How long a tunnel (a WebSocket, say) may be open while neither side moves a byte. Default 60 s, as nginx; `None` where it is `0s`: for ever.
+    #[must_use]
+    pub fn tunnel_idle_timeout(&self) -> Option<Duration> {
+        Some(self.tunnel_idle_timeout.0).filter(|timeout| !timeout.is_zero())
+    }
+
     /// How often a connection is looked at: as often as the shortest of its times needs.
     pub(super) fn shortest(&self) -> Duration {
         let grace = if self.min_body_rate == 0 { Duration::MAX } else { self.body_grace.0 };
@@ -91,6 +98,7 @@ impl Default for Limits {
             min_body_rate: 240,
             body_grace: Span(Duration::from_secs(10)),
             max_concurrent_streams: NonZeroU32::new(128).expect("it is not zero"),
+            tunnel_idle_timeout: Span(Duration::from_secs(60)),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
+use tenantry_tower::identity::Networks;
 
 use super::Limits;
 use crate::{config::Settings, route::Router, tls::Secure};
@@ -16,6 +17,8 @@ pub struct Live {
 pub(super) struct InForce {
     pub(super) limits: Limits,
     pub(super) secure: Option<Secure>,
+    /// Who begins with a PROXY header.
+    pub(super) proxies: Networks,
     pub(super) router: Router,
 }
 
@@ -39,14 +42,15 @@ impl Live {
 impl From<Router> for Live {
     /// Within the default limits, without TLS.
     fn from(router: Router) -> Self {
-        let now = InForce { limits: Limits::default(), secure: None, router };
+        let now = InForce { limits: Limits::default(), secure: None, proxies: Networks::default(), router };
         Self { now: Arc::new(ArcSwap::from_pointee(now)) }
     }
 }
 
 impl InForce {
     fn new(settings: &Settings, router: Router) -> Self {
-        Self { limits: settings.limits(), secure: settings.secure().cloned(), router }
+        let (secure, proxies) = (settings.secure().cloned(), settings.proxies().clone());
+        Self { limits: settings.limits(), secure, proxies, router }
     }
 }
 

@@ -1,18 +1,22 @@
 //! The side that clients see: connections are accepted, kept within [`Limits`], and served.
 //!
 //! ```text
-//! accept ─► (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
-//!              │ reads, writes          what no route should see
-//!              ▼
-//!           Activity ◄── supervise: who idles, trickles a head or, over HTTP/1.1, reads too slowly is shown the door
+//! accept ─► (PROXY header ─►) (TLS ─►) WatchedStream ─► hyper ─► screen ─► InboundBody ─► the router
+//!                                 │ reads, writes          what no route should see
+//!                                 ▼
+//!                              Activity ◄── supervise: who idles, trickles a head or reads too slowly is shown the door
 //! ```
 
 mod activity;
+mod answer;
 mod connection;
+mod extended_connect;
 mod inbound;
 mod limits;
 mod live;
 mod patience;
+mod presence;
+mod proxy_protocol;
 mod screen;
 mod stream;
 mod supervise;
@@ -30,6 +34,7 @@ use tokio::{
 pub use inbound::InboundBody;
 pub use limits::Limits;
 pub use live::Live;
+use presence::Presence;
 
 /// Accepts connections and serves them, until it is told to stop.
 #[derive(Debug)]
@@ -55,11 +60,8 @@ impl Listener {
             tokio::select! {
                 () = &mut stop => break,
                 (seat, stream, peer) = next(&socket, &seats) => {
-                    let connection = connection::serve(live.clone(), stream, peer, stopped.clone());
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(seat);
-                    });
+                    let presence = Presence::new(seat, stopped.clone());
+                    tokio::spawn(connection::serve(live.clone(), stream, peer, presence));
                 }
             }
         }

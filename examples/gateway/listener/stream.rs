@@ -6,7 +6,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::activity::Activity;
+use super::{activity::Activity, presence::Presence};
 
 /// A connection whose reads and writes are noted, and which ends so that its client gets the last answer.
 #[derive(Debug)]
@@ -14,11 +14,13 @@ pub(super) struct WatchedStream<S> {
     inner: S,
     activity: Activity,
     is_shut: bool,
+    /// Until the stream ends, which may be a tunnel by then.
+    _presence: Presence,
 }
 
 impl<S> WatchedStream<S> {
-    pub(super) const fn new(inner: S, activity: Activity) -> Self {
-        Self { inner, activity, is_shut: false }
+    pub(super) const fn new(inner: S, activity: Activity, presence: Presence) -> Self {
+        Self { inner, activity, is_shut: false, _presence: presence }
     }
 
     fn noted(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

@@ -36,6 +36,7 @@ pub(super) async fn supervise(
             }
             () = look.as_mut() => {
                 let now = Instant::now();
+                activity.end_stalled(now);
                 match activity.verdict(now) {
                     Verdict::Abort => return,
                     Verdict::Close if is_ending => return,

@@ -1,7 +1,7 @@
 //! An upstream that reads a request byte by byte, and answers with bytes.
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
@@ -29,6 +29,18 @@ pub(crate) async fn answering(
         }
     });
     url
+}
+
+/// All until the empty line, or until nothing more comes.
+pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => head.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(head).unwrap()
 }
 
 /// 200 with this body, and the end of the connection.

@@ -3,10 +3,11 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
+    thread,
     time::SystemTime,
 };
 
@@ -57,9 +58,14 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it before one endpoint, for a tenant `acme`.
     pub(crate) fn start(folder: &Folder, endpoint: &str) -> Self {
+        Self::start_with(folder, endpoint, "")
+    }
+
+    /// The same, with more lines in its document's last table, `[gateway]`.
+    pub(crate) fn start_with(folder: &Folder, endpoint: &str, more: &str) -> Self {
         let config = folder.join("gateway.toml");
         let text = format!(
-            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n"
+            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n{more}\n"
         );
         fs::write(&config, text).unwrap();
         let child =
@@ -115,6 +121,14 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 /// A port that is free now.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Returns as soon as somebody accepts connections there; fails when the program that should has ended.
+pub(crate) fn until_listening(port: u16, child: &mut Child) {
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert_eq!(child.try_wait().unwrap(), None, "the server has ended");
+        thread::yield_now();
+    }
 }
 
 /// The gateway's program, of the profile that the tests are built with. cargo builds examples with the tests; where it

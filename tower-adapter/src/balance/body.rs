@@ -35,8 +35,9 @@ struct Held {
 }
 
 impl<B: Body> LeaseBody<B> {
-    pub(super) fn new(inner: B, lease: Lease, picked: PickedEndpoint, verdict: Outcome) -> Self {
-        let mut held = Held { lease: Some(lease), picked, verdict };
+    /// Without a lease where another keeps it.
+    pub(super) fn new(inner: B, lease: Option<Lease>, picked: PickedEndpoint, verdict: Outcome) -> Self {
+        let mut held = Held { lease, picked, verdict };
         if inner.is_end_stream() {
             held.end(verdict);
         }

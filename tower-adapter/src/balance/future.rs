@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tower::{Service, util::Oneshot};
 
 use super::{
-    Error, LeaseBody, PickedEndpoint, Try, classify, report,
+    Error, LeaseBody, PickedEndpoint, Try, Tunnel, classify, report,
     settings::{Landing, UpstreamLimits},
 };
 use crate::upstream;
@@ -175,6 +175,13 @@ impl Flight {
                     lease.first_byte();
                 }
                 let picked = self.picked.clone();
+                let lease = match response.extensions_mut().remove::<Tunnel>() {
+                    None => Some(lease),
+                    Some(tunnel) => {
+                        tunnel.keep(lease);
+                        None
+                    }
+                };
                 Ok(response.map(|body| LeaseBody::new(body, lease, picked, verdict)))
             }
             Err(error) => {

@@ -12,6 +12,7 @@
 //! | the caller went away: the future or an unfinished body was dropped | cancelled (after a status that tells: that) |
 //! | the same, and somebody called [`Try::fail`] | failure |
 //! | somebody called [`PickedEndpoint::excuse`] | cancelled, whatever else happened |
+//! | an upgrade: the answer came with a [`Tunnel`] | success, when the tunnel is closed |
 //!
 //! A load report (ORCA) in the response's headers or trailers, `endpoint-load-metrics` or `endpoint-load-metrics-bin`, is handed to the balancer for the
 //! strategies that go by it, and does not reach the tenant. One that cannot be read counts as not sent.
@@ -26,6 +27,7 @@ mod report;
 mod service;
 mod settings;
 mod tries;
+mod tunnel;
 
 pub use body::LeaseBody;
 pub use error::Error;
@@ -34,3 +36,4 @@ pub use layer::BalanceLayer;
 pub use picked::PickedEndpoint;
 pub use service::Balance;
 pub use tries::{Progress, Try};
+pub use tunnel::Tunnel;

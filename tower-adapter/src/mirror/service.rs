@@ -12,7 +12,10 @@ use super::{
     MIRRORED, ResponseFuture,
     copier::{Copier, Shared},
 };
-use crate::replay::{Replay, ReplayBody};
+use crate::{
+    replay::{Replay, ReplayBody},
+    retry::is_upgrade,
+};
 
 /// The service of [`MirrorLayer`](super::MirrorLayer).
 #[derive(Clone)]
@@ -51,7 +54,8 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         head.headers.remove(MIRRORED);
-        let is_next = self.shared.is_next();
+        // The half of a tunnel is none.
+        let is_next = !is_upgrade(&head) && self.shared.is_next();
         let body = Replay::new(body, if is_next { self.shared.body_limit } else { 0 });
         let main = body.body();
         let copier = is_next.then(|| Copier::new(&self.shared, self.copies.clone(), &head, body));

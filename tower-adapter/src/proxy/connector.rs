@@ -8,7 +8,7 @@ use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
 
 use crate::tls::ClientTls;
 
-pub(super) type Connector = HttpsConnector<HttpConnector>;
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
 
 /// For plain HTTP.
 pub(super) fn plain(http: HttpConnector) -> Connector {
@@ -16,7 +16,7 @@ pub(super) fn plain(http: HttpConnector) -> Connector {
 }
 
 /// For either scheme. The name, where there is one, is expected of every endpoint.
-pub(super) fn secure(
+pub(crate) fn secure(
     mut http: HttpConnector,
     config: ClientConfig,
     name: Option<ServerName<'static>>,

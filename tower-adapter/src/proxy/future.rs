@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Response, StatusCode, Version};
+use http::{Response, Version};
 use http_body_util::LengthLimitError;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     Error, headers,
+    upgrade::{self, Upgrade},
     upload::{Standing, Watch},
 };
 use crate::balance::PickedEndpoint;
@@ -36,6 +37,7 @@ pin_project! {
             #[pin]
             timer: Option<Sleep>,
             vigil: Vigil,
+            upgrade: Option<Upgrade>,
         },
         Failed { error: Option<Error> },
     }
@@ -52,12 +54,12 @@ struct Vigil {
 impl ResponseFuture {
     pub(super) fn sent(
         call: legacy::ResponseFuture,
-        picked: PickedEndpoint,
-        watch: Watch,
+        (picked, watch): (PickedEndpoint, Watch),
         patience: Option<Duration>,
+        upgrade: Option<Upgrade>,
     ) -> Self {
         let vigil = Vigil { picked, last: watch.standing(), watch, patience: patience.unwrap_or_default() };
-        Self { state: State::Sent { call, timer: patience.map(sleep), vigil } }
+        Self { state: State::Sent { call, timer: patience.map(sleep), vigil, upgrade } }
     }
 
     pub(super) const fn failed(error: Error) -> Self {
@@ -73,8 +75,8 @@ impl Future for ResponseFuture {
             StateProjection::Failed { error } => {
                 Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")))
             }
-            StateProjection::Sent { call, timer, vigil } => match call.poll(cx) {
-                Poll::Ready(Ok(response)) => Poll::Ready(received(response)),
+            StateProjection::Sent { call, timer, vigil, upgrade } => match call.poll(cx) {
+                Poll::Ready(Ok(response)) => Poll::Ready(received(response, upgrade.take())),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error))),
                 Poll::Pending => vigil.poll(timer, cx).map(Err),
             },
@@ -129,13 +131,15 @@ fn client_error(error: legacy::Error) -> Error {
     }
 }
 
-/// The endpoint's answer, as it may go on to the client. A 101 may not: the wish to upgrade was not passed on, so a client
-/// that saw one would take what follows for a protocol that nobody speaks.
-fn received(mut response: Response<Incoming>) -> Result<Response<Incoming>, Error> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(Error::Switched);
+/// The endpoint's answer, as it may go on to the client. A 101 that nobody asked for may not: a client that saw one would
+/// take what follows for a protocol that nobody speaks.
+fn received(mut response: Response<Incoming>, upgrade: Option<Upgrade>) -> Result<Response<Incoming>, Error> {
+    if upgrade::is_switch(&response) {
+        let granted = upgrade.filter(|upgrade| upgrade.is_granted(response.headers()));
+        granted.ok_or(Error::Switched)?.open(&mut response);
+    } else {
+        headers::clean_response(response.headers_mut());
     }
-    headers::clean_response(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     Ok(response)
 }

@@ -46,6 +46,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether `Connection` declares this field to be its own.
+pub(super) fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
+    named_by_connection(headers).contains(name)
+}
+
 /// The fields that `Connection` declares to be its own.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     headers

@@ -9,7 +9,11 @@
 //!   what an application needs for its links and cookies. (nginx sends the endpoint's name unless told otherwise.)
 //! - **Hop-by-hop** fields go no further, in either direction: `Connection` and all that it names, `Keep-Alive`,
 //!   `Proxy-Connection`, `TE` (but `trailers`), `Transfer-Encoding`, `Upgrade`, `Proxy-Authenticate`,
-//!   `Proxy-Authorization` (RFC 9110 §7.6.1). Connections are not upgraded.
+//!   `Proxy-Authorization` (RFC 9110 §7.6.1).
+//! - **Upgrades** (RFC 9110 §7.8) of HTTP/1.1 are passed on, WebSockets first of all: where the client asks for one protocol and the endpoint grants it by 101,
+//!   both connections become one tunnel, with backpressure; an end on one side goes on to the other, which may still send. The lease is held until the
+//!   tunnel ends, and so is whatever the request's extensions hold. Never passed on: other versions of HTTP, and TLS (h2c smuggling); a wish with a body; one towards HTTP/2.
+//!   Any other status is an ordinary answer. The request must come from hyper's server (`with_upgrades`), and its extensions with it. `CONNECT` is refused.
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
 //!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3).
 //! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
@@ -32,13 +36,19 @@ mod peer;
 mod service;
 #[cfg(feature = "tls")]
 mod transport;
+mod tunnel;
+mod upgrade;
 mod upload;
 mod wire;
 
 pub(crate) use address::{endpoint, target};
+#[cfg(all(feature = "identity-jwt", feature = "tls"))]
+pub(crate) use connector::secure;
 pub use error::Error;
 pub use future::ResponseFuture;
 pub use peer::Peer;
 pub use service::{HostPolicy, ReverseProxy};
 #[cfg(feature = "tls")]
 pub use transport::Transport;
+#[cfg(all(feature = "identity-jwt", feature = "tls"))]
+pub(crate) use wire::http_connector;

@@ -16,7 +16,9 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tower::Service;
 
-use super::{Error, Peer, ResponseFuture, address, forwarded, headers, upload::Upload, wire::Wire};
+use super::{
+    Error, Peer, ResponseFuture, address, forwarded, headers, upgrade::Upgrade, upload::Upload, wire::Wire,
+};
 use crate::balance::PickedEndpoint;
 
 /// Forwards each request to the endpoint that was picked for it. Clones share their connections.
@@ -44,6 +46,7 @@ pub struct ReverseProxy<B> {
     /// Where a pool has its own.
     wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
     patience: Option<Duration>,
+    tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
 }
 
@@ -71,6 +74,7 @@ where
             wire: Wire::plain(),
             wires: Arc::default(),
             patience: Some(RESPONSE_TIMEOUT),
+            tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
         }
     }
@@ -81,6 +85,14 @@ where
     #[must_use]
     pub fn with_response_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.patience = timeout.into();
+        self
+    }
+
+    /// How long a tunnel (what an upgraded connection is) may be open while neither side moves a byte; `None`: for ever, also
+    /// when a client has gone without a word. Default 60 s, as nginx.
+    #[must_use]
+    pub fn with_tunnel_idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.tunnel_idle_timeout = timeout.into();
         self
     }
 
@@ -137,14 +149,19 @@ where
         let (mut parts, body) = request.into_parts();
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
         let wire = self.wires.get(picked.pool()).unwrap_or(&self.wire);
+        let is_upgradable = !wire.is_http2 && body.is_end_stream();
+        let upgrade = Upgrade::of(&mut parts, is_upgradable, self.tunnel_idle_timeout);
         self.readdress(&mut parts, &picked, wire)?;
+        if let Some(upgrade) = &upgrade {
+            upgrade.ask(&mut parts.headers);
+        }
         if !wire.is_http2 {
             frame(&mut parts.headers, &body);
         }
         let upload = Upload::new(body, picked.clone());
         let watch = upload.watch();
         let call = wire.client.request(Request::from_parts(parts, upload));
-        Ok(ResponseFuture::sent(call, picked, watch, self.patience))
+        Ok(ResponseFuture::sent(call, (picked, watch), self.patience, upgrade))
     }
 }
 
@@ -234,7 +251,8 @@ where
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
         let (wire, wires) = (self.wire.clone(), Arc::clone(&self.wires));
-        Self { wire, wires, patience: self.patience, host: self.host }
+        let Self { patience, tunnel_idle_timeout, host, .. } = *self;
+        Self { wire, wires, patience, tunnel_idle_timeout, host }
     }
 }
 
@@ -242,9 +260,11 @@ impl<B> fmt::Debug for ReverseProxy<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReverseProxy")
             .field("patience", &self.patience)
+            .field("tunnel_idle_timeout", &self.tunnel_idle_timeout)
             .field("host", &self.host)
             .finish_non_exhaustive()
     }
 }
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+const TUNNEL_IDLE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -50,7 +50,7 @@ impl<B> Clone for Wire<B> {
     }
 }
 
-pub(super) fn http_connector() -> HttpConnector {
+pub(crate) fn http_connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));

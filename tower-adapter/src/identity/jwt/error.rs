@@ -17,10 +17,15 @@ pub enum JwtError {
     Malformed,
     /// A key set has no key that could sign a token.
     NoKey,
-    /// Where keys shall be fetched from is no address of this machine.
+    /// Where keys shall be fetched from is neither an address of this machine nor, where it may be, one over TLS.
     Url {
         /// What was given.
         url: Box<str>,
+    },
+    /// TLS cannot be spoken to where keys are.
+    Tls {
+        /// Why not.
+        problem: Box<str>,
     },
     /// Keys could not be fetched.
     Fetch {
@@ -44,9 +49,9 @@ impl fmt::Display for JwtError {
             Self::NoKey => f.write_str("the key set has no key that could sign a token"),
             Self::Url { url } => write!(
                 f,
-                "{url:?} cannot be fetched: write \"http://127.0.0.1:PORT/PATH\"; keys that come in the clear from elsewhere could be anybody's"
+                "{url:?} cannot be fetched: write \"https://HOST/PATH\", or \"http://127.0.0.1:PORT/PATH\"; keys that come in the clear from elsewhere could be anybody's"
             ),
-            Self::Fetch { problem } => f.write_str(problem),
+            Self::Tls { problem } | Self::Fetch { problem } => f.write_str(problem),
         }
     }
 }

@@ -17,7 +17,11 @@ use tokio::{
 };
 use tracing::{info, warn};
 
+#[cfg(feature = "tls")]
+use super::https;
 use super::{JwtError, fetch::Fetch, http, set::Set};
+#[cfg(feature = "tls")]
+use crate::tls::ClientTls;
 
 /// The keys that tokens are signed with: fixed, or fetched and kept. Clones share them.
 ///
@@ -77,8 +81,17 @@ impl Jwks {
         })
     }
 
-    /// An address of this machine, over plain HTTP: a sidecar's, or a development server's. For an issuer elsewhere bring an HTTPS client of your own
-    /// ([`fetched`](Self::fetched)).
+    /// An `https://` URL, as issuers publish them (`jwks_uri`). The server's certificate is verified as the TLS says; redirects are not followed.
+    ///
+    /// # Errors
+    /// When it is no such URL, or TLS cannot be spoken so: a file of roots that cannot be used, or a system that trusts nobody.
+    #[cfg(feature = "tls")]
+    pub fn url(url: &str, tls: &ClientTls) -> Result<Self, JwtError> {
+        Ok(Self::with(None, Some(https::fetch(url, tls)?)))
+    }
+
+    /// An address of this machine, over plain HTTP: a sidecar's, or a development server's. For an issuer elsewhere there is `url` (feature `tls`), or
+    /// an HTTPS client of your own ([`fetched`](Self::fetched)).
     ///
     /// # Errors
     /// When it is not `http://` and this machine's.

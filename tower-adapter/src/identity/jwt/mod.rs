@@ -15,6 +15,8 @@ mod error;
 mod fetch;
 mod header;
 mod http;
+#[cfg(feature = "tls")]
+mod https;
 mod jwks;
 #[expect(clippy::module_inception, reason = "the type that the folder is named for")]
 mod jwt;

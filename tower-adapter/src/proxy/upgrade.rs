@@ -1,0 +1,132 @@
+//! From HTTP to another protocol on the same connection (RFC 9110 §7.8): whose wish is passed on, and what becomes of it.
+
+use std::time::Duration;
+
+use http::{
+    Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
+    header::{CONNECTION, CONTENT_LENGTH, TE, UPGRADE},
+    request::Parts,
+};
+use hyper::{
+    body::Incoming,
+    upgrade::{self, OnUpgrade},
+};
+
+use super::{headers, tunnel};
+use crate::balance::Tunnel;
+
+/// A client's wish to go on in another protocol.
+pub(super) struct Upgrade {
+    protocol: HeaderValue,
+    client: OnUpgrade,
+    idle_timeout: Option<Duration>,
+    /// What the request's extensions hold is held until the tunnel ends.
+    kept: Extensions,
+}
+
+impl Upgrade {
+    /// The request's wish, if it has one that may be passed on: one protocol, over HTTP/1.1, without a body. Not to another version of HTTP or to TLS:
+    /// what then came would be requests that nobody here has seen (h2c smuggling).
+    pub(super) fn of(parts: &mut Parts, is_empty: bool, idle_timeout: Option<Duration>) -> Option<Self> {
+        if !is_empty || parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
+            return None;
+        }
+        let protocol = protocol(&parts.headers).filter(|protocol| !is_http(protocol))?.clone();
+        let client = parts.extensions.remove::<OnUpgrade>()?;
+        Some(Self { protocol, client, idle_timeout, kept: parts.extensions.clone() })
+    }
+
+    /// Asks the endpoint for the same.
+    pub(super) fn ask(&self, headers: &mut HeaderMap) {
+        headers.remove(TE);
+        self.name(headers);
+    }
+
+    /// Whether a 101 changes to the protocol that was asked for.
+    pub(super) fn is_granted(&self, headers: &HeaderMap) -> bool {
+        protocol(headers)
+            .is_some_and(|granted| granted.as_bytes().eq_ignore_ascii_case(self.protocol.as_bytes()))
+    }
+
+    /// Joins both sides, as soon as the client has the answer, and tells it so.
+    pub(super) fn open(self, response: &mut Response<Incoming>) {
+        let endpoint = upgrade::on(&mut *response);
+        headers::clean_response(response.headers_mut());
+        response.headers_mut().remove(CONTENT_LENGTH);
+        self.name(response.headers_mut());
+        let open = Tunnel::new();
+        response.extensions_mut().insert(open.clone());
+        let Self { client, idle_timeout, kept, .. } = self;
+        tokio::spawn(async move {
+            if let Ok(ends) = tokio::try_join!(client, endpoint) {
+                tunnel::join(ends, idle_timeout).await;
+                open.close();
+            }
+            drop(kept);
+        });
+    }
+
+    fn name(&self, headers: &mut HeaderMap) {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, self.protocol.clone());
+    }
+}
+
+/// Whether this is the answer that ends HTTP on its connection.
+pub(super) fn is_switch<B>(response: &Response<B>) -> bool {
+    response.status() == StatusCode::SWITCHING_PROTOCOLS
+}
+
+/// The one protocol that `Upgrade` names, where `Connection` says that it holds for this connection.
+fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut named = headers.get_all(UPGRADE).iter();
+    let protocol = named.next().filter(|_| headers::names(headers, &UPGRADE))?;
+    let is_one = named.next().is_none() && !protocol.is_empty() && !protocol.as_bytes().contains(&b',');
+    is_one.then_some(protocol)
+}
+
+fn is_http(protocol: &HeaderValue) -> bool {
+    let name = protocol.as_bytes().split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
+    NEVER.iter().any(|never| name.eq_ignore_ascii_case(never.as_bytes()))
+}
+
+/// Without their versions.
+const NEVER: [&str; 6] = ["http", "https", "h2", "h2c", "h3", "tls"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(fields: &[(&'static str, &'static str)]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let protocol = protocol(&headers).filter(|protocol| !is_http(protocol));
+        protocol.map(|protocol| protocol.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn one_protocol_that_connection_names_is_asked_for() {
+        let connection = ("connection", "keep-alive, Upgrade");
+        assert_eq!(asked(&[connection, ("upgrade", "websocket")]).as_deref(), Some("websocket"));
+        assert_eq!(asked(&[connection, ("upgrade", "tcp/2")]).as_deref(), Some("tcp/2"));
+        assert_eq!(asked(&[("upgrade", "websocket")]), None);
+        assert_eq!(asked(&[("connection", "keep-alive"), ("upgrade", "websocket")]), None);
+        assert_eq!(asked(&[connection]), None);
+        assert_eq!(asked(&[connection, ("upgrade", "")]), None);
+        assert_eq!(asked(&[connection, ("upgrade", "websocket"), ("upgrade", "tcp")]), None);
+        assert_eq!(asked(&[connection, ("upgrade", "websocket, tcp")]), None);
+    }
+
+    #[test]
+    fn no_wish_for_another_http_or_tls_is_one() {
+        let connection = ("connection", "upgrade, http2-settings");
+        for protocol in
+            ["h2c", "H2C", " h2c", "h2", "h3", "HTTP/2.0", "http/1.1", "https", "TLS/1.0", "tls", "h2c/1"]
+        {
+            assert_eq!(asked(&[connection, ("upgrade", protocol)]), None, "{protocol}");
+        }
+        assert_eq!(asked(&[connection, ("upgrade", "websocket, h2c")]), None);
+    }
+}
