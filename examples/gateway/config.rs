@@ -1,9 +1,17 @@
 //! The `[gateway]` table, and the document that it is part of.
 
-use std::{collections::BTreeMap, error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error, fmt, fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use http::HeaderName;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
@@ -13,13 +21,15 @@ use tenantry_tower::{
 };
 
 use crate::{
-    admin::AdminTable,
+    admin::{AdminForm, AdminTable},
     discovery::{self, DiscoveryTables, Schemes},
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
     listener::{InboundBody, Limits},
+    log::LogTable,
     mirror,
+    otel::OtelTable,
     proxy_protocol::ProxyProtocolTable,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
@@ -39,11 +49,13 @@ pub struct Document {
 }
 
 /// The `[gateway]` table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    #[schemars(with = "String")]
     listen: SocketAddr,
     proxy_protocol: Option<ProxyProtocolTable>,
+    #[schemars(with = "Option<AdminForm>")]
     admin: Option<AdminTable>,
     identify: Option<Identify>,
     guard: Option<GuardTable>,
@@ -52,6 +64,8 @@ pub struct Settings {
     drain: Span,
     rate_limit_headers: RateLimitHeaders,
     limits: Limits,
+    log: Option<LogTable>,
+    otel: Option<OtelTable>,
     tls: Option<TlsTable>,
     upstream: BTreeMap<String, UpstreamTable>,
     discovery: DiscoveryTables,
@@ -76,7 +90,7 @@ pub struct Settings {
 }
 
 /// What answers say about the tenant's rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RateLimitHeaders {
@@ -90,7 +104,7 @@ pub enum RateLimitHeaders {
 }
 
 /// What becomes of `%2F` in paths.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Slashes {
     #[default]
@@ -139,6 +153,14 @@ impl Document {
     /// The first thing that is wrong, by path, value and fix.
     pub fn from_text(text: &str, format: Format) -> Result<Self, DocumentError> {
         Self::from_text_in(text, format, Path::new(""))
+    }
+
+    /// Reads a document's tree. `folder` is where files are that are named without one.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by path, value and fix.
+    pub fn from_tree(tree: &Value, folder: &Path) -> Result<Self, DocumentError> {
+        Self::from_text_in(&tree.to_string(), Format::Json, folder)
     }
 
     fn from_text_in(text: &str, format: Format, folder: &Path) -> Result<Self, DocumentError> {
@@ -245,10 +267,36 @@ impl Settings {
         self.limits
     }
 
+    /// What is told of requests, and how. Default: nothing.
+    #[must_use]
+    pub const fn log(&self) -> Option<&LogTable> {
+        self.log.as_ref()
+    }
+
+    /// Where traces and metrics go. Default: nowhere.
+    #[must_use]
+    pub const fn otel(&self) -> Option<&OtelTable> {
+        self.otel.as_ref()
+    }
+
     /// TLS as it is spoken to clients, where it is.
     #[must_use]
     pub const fn secure(&self) -> Option<&Secure> {
         self.secure.as_ref()
+    }
+
+    /// Whether everybody's word on whose a request is is taken.
+    pub(crate) fn trusts_everybody(&self) -> bool {
+        let anywhere: [IpAddr; 2] =
+            [Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
+        anywhere.into_iter().any(|address| self.gate.hops().contains(address))
+    }
+
+    /// The same with what goes without saying, as far as it is the gateway's.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let identify = self.identify.clone().unwrap_or_default().with_defaults();
+        let guard = self.guard.as_ref().map(GuardTable::with_defaults);
+        Self { identify: Some(identify), guard, ..self.clone() }
     }
 
     /// How the endpoints of some pools are spoken to.
@@ -276,6 +324,7 @@ impl Settings {
         if let Some(identify) = &self.identify {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
+        self.log.as_ref().map_or(Ok(()), LogTable::check)?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
         let finds_tls = |pool: &str| discovery::wants_tls(&self.discovery, pool);
@@ -319,6 +368,8 @@ impl Default for Settings {
             drain: Span(Duration::from_secs(30)),
             rate_limit_headers: RateLimitHeaders::default(),
             limits: Limits::default(),
+            log: None,
+            otel: None,
             tls: None,
             upstream: BTreeMap::new(),
             discovery: DiscoveryTables::new(),

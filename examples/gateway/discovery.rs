@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry::{Balancer, Config, ConfigError, DiscoverySpec};
 use tenantry_tower::{
     discovery::{Discoverer, Discovering, DiscoveryError, Dns, Found, Source, WatchedFile},
@@ -16,7 +17,7 @@ use tenantry_tower::{
 use crate::{listener::InboundBody, unfit::Unfit, values::Span};
 
 /// `[gateway.discovery.POOL]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DiscoveryTable {
     dns: Option<String>,
@@ -41,7 +42,7 @@ pub(crate) struct Schemes {
 }
 
 /// Which addresses are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Family {
     Ipv4,

@@ -1,16 +1,17 @@
 //! The parts of the gateway example: a multi-tenant reverse proxy made of `tenantry-tower`.
 //!
 //! ```text
-//! listener ─► (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
+//! listener ─► LogLayer ─► (ServerSpanLayer ─►) (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
 //! lane: meter ─► RateLimitLayer ─► (MirrorLayer ─►) RejectionLayer ─► (RetryLayer ─► HedgeLayer ─►) BalanceLayer ─► ReverseProxy
 //! ```
 //!
-//! `config` reads the `[gateway]` table, `admin` serves the balancer's own pages beside all this, `demo` runs it all against upstreams and load of its own.
+//! `command` is the command line, `config` reads the `[gateway]` table, `admin` serves the balancer's own pages beside all this, `demo` runs it all against upstreams and load of its own.
 
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod again;
+pub mod command;
 pub mod config;
 pub mod demo;
 mod discovery;
@@ -19,9 +20,11 @@ mod identify;
 pub mod keys;
 pub mod listener;
 pub mod load;
+pub mod log;
 pub mod meter;
 mod mirror;
 pub mod open_loop;
+pub mod otel;
 pub mod process;
 mod proxy_protocol;
 pub mod reload;

@@ -1,19 +1,30 @@
 //! A multi-tenant reverse proxy in one binary.
 //!
-//! Without arguments: a demo with upstreams and load of its own. With `--config FILE`: a gateway.
+//! Without arguments: a demo with upstreams and load of its own. With `--config FILE`: a gateway. With a command (`check`, `print`, `schema`, `top`, `health`, `completion`, `man`): that.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 use std::{
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use clap::Parser;
-use gateway_parts::{admin, config::Document, demo, listener::Listener, reload::Reloader, serve};
+use gateway_parts::{
+    admin,
+    command::{self, Arguments, Command},
+    config::Document,
+    demo,
+    listener::Listener,
+    log::LogTable,
+    reload::Reloader,
+    serve,
+};
+use sd_notify::NotifyState;
 use tenantry::Balancer;
 use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -23,25 +34,13 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-/// A multi-tenant reverse proxy: every tenant gets its fair share.
-#[derive(Debug, Parser)]
-#[command(name = "gateway")]
-struct Arguments {
-    /// Serve this configuration (TOML, YAML or JSON, by its extension). Without it: a demo.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// End the demo after so many seconds, with a verdict. Without it the demo runs until Ctrl-C.
-    #[arg(long, value_name = "N", conflicts_with = "config", value_parser = clap::value_parser!(u64).range(4..))]
-    seconds: Option<u64>,
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    log();
-    let ended = match &arguments.config {
-        Some(path) => gateway(path).await,
-        None => demo::run(arguments.seconds.map(Duration::from_secs), &mut io::stdout())
+    let ended = match (arguments.command, &arguments.config) {
+        (Some(command), _) => carry_out(command).await,
+        (None, Some(path)) => gateway(path).await,
+        (None, None) => demo::run(arguments.seconds.map(Duration::from_secs), &mut io::stdout())
             .await
             .map_err(|e| e.to_string()),
     };
@@ -55,11 +54,64 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Whether all was well.
+async fn carry_out(command: Command) -> Result<bool, String> {
+    let told = |result: io::Result<()>| result.map(|()| true).map_err(|error| error.to_string());
+    let mut out = io::stdout();
+    match command {
+        Command::Check { files } => told_of(&files, &mut out).map_err(|error| error.to_string()),
+        Command::Print { file, format } => {
+            let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
+            let document = Document::read(&file).map_err(|error| in_file(&error))?;
+            let text = command::print(&document, format).map_err(|error| in_file(&error))?;
+            told(out.write_all(text.as_bytes()))
+        }
+        Command::Schema => told(writeln!(out, "{:#}", command::schema())),
+        Command::Top { url, once, every } => {
+            command::top(&url, once, every, &mut out).await.map(|()| true).map_err(|error| error.to_string())
+        }
+        Command::Health { url } => {
+            command::healthy(&url).await.map(|()| true).map_err(|error| error.to_string())
+        }
+        Command::Completion { shell } => told(command::completion(shell, &mut out)),
+        Command::Man => told(command::manual(&mut out)),
+        _ => Err("this command is not known here".to_owned()),
+    }
+}
+
+/// What is wrong with each file. Whether nothing is.
+fn told_of(files: &[PathBuf], out: &mut impl Write) -> io::Result<bool> {
+    let mut is_well = true;
+    for file in files {
+        let findings = command::check(file);
+        for line in findings.to_string().lines() {
+            writeln!(out, "{}: {line}", file.display())?;
+        }
+        if findings.errors.is_empty() {
+            writeln!(out, "{}: can be served", file.display())?;
+        } else {
+            is_well = false;
+        }
+    }
+    Ok(is_well)
+}
+
 /// Serves until a signal, then drains. Whether all that was in flight could finish.
 async fn gateway(path: &Path) -> Result<bool, String> {
     let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
+    if settings.log().is_none() {
+        warn();
+    }
+    let log = settings.log().map(LogTable::start).transpose().map_err(|error| in_file(&error))?;
+    let log = log.map(Arc::new);
+    if let Some(log) = log.clone() {
+        let balancer = balancer.clone();
+        tokio::spawn(async move { log.follow(balancer).await });
+    }
+    let sending = settings.otel().map(|table| table.start(&balancer)).transpose();
+    let sending = sending.map_err(|error| in_file(&error))?;
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
     let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
     let live = reloader.live();
@@ -79,12 +131,14 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     if let Some(address) = admin.address() {
         println!("admin on http://{address}/");
     }
+    supervised(NotifyState::Ready);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { stopped.await.unwrap_or(()) };
     tokio::spawn(reloader.follow(DOCUMENT_EVERY, tell));
     let mut serving = tokio::spawn(Listener::new(listener, live).serve(stopped, settings.drain()));
     signals.next().await;
     admin.drain();
+    supervised(NotifyState::Stopping);
     println!("draining for at most {:?}; once more to end now", settings.drain());
     drop(stop); // as good as a word
     let drained = tokio::select! {
@@ -92,19 +146,34 @@ async fn gateway(path: &Path) -> Result<bool, String> {
         () = signals.next() => false,
     };
     admin.stop().await;
+    if let Some(sending) = sending {
+        sending.stop().await;
+    }
     println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
 }
 
-/// What the library warns of (key sets that cannot be fetched, bans, …), to where the gateway's own news go.
-fn log() {
+/// Without a log of its own: what the library warns of (key sets that cannot be fetched, bans, …), to where the gateway's own news go.
+fn warn() {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let ours = Targets::new().with_target("tenantry", LevelFilter::WARN);
     tracing_subscriber::registry().with(lines).with(ours).init();
 }
 
+/// Tells systemd, where it waits for that.
+fn supervised(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tell(&format!("NOTIFY_SOCKET: {error}"));
+    }
+}
+
+/// To the log, where there is one that hears it.
 fn tell(news: &str) {
-    eprintln!("{news}");
+    if tracing::enabled!(target: "tenantry::gateway", tracing::Level::INFO) {
+        tracing::info!(target: "tenantry::gateway", news);
+    } else {
+        eprintln!("{news}");
+    }
 }
 
 /// How often the document is looked at.

@@ -1,12 +1,13 @@
 //! `proxy_protocol`: who tells the gateway the addresses of its clients before their first byte.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_tower::identity::Networks;
 
 use crate::{unfit::Unfit, values::networks};
 
 /// `{ trusted = ["10.0.0.0/8"] }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProxyProtocolTable {
     trusted: Vec<String>,

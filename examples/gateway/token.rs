@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, de::IgnoredAny};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use tenantry_tower::{
     identity::{
         ClaimPath, Credential,
@@ -17,7 +18,7 @@ use tenantry_tower::{
 use crate::{unfit::Unfit, values::Span};
 
 /// `jwt = { jwks = "https://…" or jwks_file = "jwks.json", algorithms = ["RS256"], issuer = "…", audience = "…", tenant = "org.id" }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenTable {
     jwks_file: Option<PathBuf>,
@@ -27,6 +28,8 @@ pub(crate) struct TokenTable {
     jwks_cooldown: Option<Span>,
     secret_file: Option<PathBuf>,
     /// Here only so that no error shows it.
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
     secret: Option<IgnoredAny>,
     algorithms: Vec<String>,
     issuer: String,

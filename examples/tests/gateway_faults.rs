@@ -110,7 +110,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("not within a minute: {what}"));
+    assert!(timeout(Duration::from_secs(60), waiting).await.is_ok(), "not within a minute: {what}");
 }
 
 /// Until an endpoint has failed so often more, and until it has served so often more.
