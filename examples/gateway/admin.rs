@@ -8,8 +8,9 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
     service::TowerToHyperService,
 };
+use schemars::JsonSchema;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use tenantry::Balancer;
@@ -27,12 +28,22 @@ use tokio::{
 use crate::{config::Settings, unfit::Unfit};
 
 /// `admin = "127.0.0.1:9090"`, or `{ listen = …, token_file = …, hosts = […] }`. Without a token there are no actions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct AdminTable {
     listen: SocketAddr,
     token_file: Option<String>,
     hosts: Vec<String>,
+    #[serde(skip)]
     token: Option<Token>,
+}
+
+/// Both ways to write it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) enum AdminForm {
+    Address(String),
+    Table(Fields),
 }
 
 /// The pages as they are served; nothing where the settings name no port.
@@ -172,9 +183,10 @@ impl<'de> Deserialize<'de> for AdminTable {
 }
 
 /// `{ listen = … }`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Fields {
+pub(crate) struct Fields {
+    #[schemars(with = "String")]
     listen: SocketAddr,
     token_file: Option<String>,
     #[serde(default)]

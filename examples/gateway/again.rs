@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_tower::{
     hedge::{HedgePolicy, Percentile},
     retry::{HttpClassifier, RetryPolicy},
@@ -11,7 +12,7 @@ use tenantry_tower::{
 use crate::values::Span;
 
 /// `retry = { attempts = 3, try_timeout = "2s", timeout = "10s", longest_wait = "5s", body_limit = 65536, internal_errors = true }`; each key may be left out.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
     attempts: Option<NonZeroU32>,
@@ -24,8 +25,9 @@ pub struct Retry {
 }
 
 /// `hedge = "p95"` (or `"p90"`, `"p99"`), or a fixed delay, as `"50ms"`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^(p90|p95|p99|[0-9]+(ms|s|m|h))$"))]
 pub struct Hedge(After);
 
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +66,17 @@ impl Hedge {
         match self.0 {
             After::Percentile(percentile) => HedgePolicy::at(percentile),
             After::Delay(delay) => HedgePolicy::after(delay),
+        }
+    }
+}
+
+impl From<Hedge> for String {
+    fn from(Hedge(after): Hedge) -> Self {
+        match after {
+            After::Percentile(Percentile::P90) => "p90".to_owned(),
+            After::Percentile(Percentile::P99) => "p99".to_owned(),
+            After::Percentile(_) => "p95".to_owned(),
+            After::Delay(delay) => Span(delay).into(),
         }
     }
 }

@@ -1,9 +1,17 @@
 //! The `[gateway]` table, and the document that it is part of.
 
-use std::{collections::BTreeMap, error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    error, fmt, fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+    time::Duration,
+};
 
 use http::HeaderName;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
@@ -12,7 +20,7 @@ use tenantry_tower::{
 };
 
 use crate::{
-    admin::AdminTable,
+    admin::{AdminForm, AdminTable},
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
@@ -36,10 +44,12 @@ pub struct Document {
 }
 
 /// The `[gateway]` table.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
+    #[schemars(with = "String")]
     listen: SocketAddr,
+    #[schemars(with = "Option<AdminForm>")]
     admin: Option<AdminTable>,
     identify: Option<Identify>,
     guard: Option<GuardTable>,
@@ -68,7 +78,7 @@ pub struct Settings {
 }
 
 /// What answers say about the tenant's rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RateLimitHeaders {
@@ -82,7 +92,7 @@ pub enum RateLimitHeaders {
 }
 
 /// What becomes of `%2F` in paths.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Slashes {
     #[default]
@@ -131,6 +141,14 @@ impl Document {
     /// The first thing that is wrong, by path, value and fix.
     pub fn from_text(text: &str, format: Format) -> Result<Self, DocumentError> {
         Self::from_text_in(text, format, Path::new(""))
+    }
+
+    /// Reads a document's tree. `folder` is where files are that are named without one.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by path, value and fix.
+    pub fn from_tree(tree: &Value, folder: &Path) -> Result<Self, DocumentError> {
+        Self::from_text_in(&tree.to_string(), Format::Json, folder)
     }
 
     fn from_text_in(text: &str, format: Format, folder: &Path) -> Result<Self, DocumentError> {
@@ -236,6 +254,20 @@ impl Settings {
     #[must_use]
     pub const fn secure(&self) -> Option<&Secure> {
         self.secure.as_ref()
+    }
+
+    /// Whether everybody's word on whose a request is is taken.
+    pub(crate) fn trusts_everybody(&self) -> bool {
+        let anywhere: [IpAddr; 2] =
+            [Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
+        anywhere.into_iter().any(|address| self.gate.hops().contains(address))
+    }
+
+    /// The same with what goes without saying, as far as it is the gateway's.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let identify = self.identify.clone().unwrap_or_default().with_defaults();
+        let guard = self.guard.as_ref().map(GuardTable::with_defaults);
+        Self { identify: Some(identify), guard, ..self.clone() }
     }
 
     /// How the endpoints of some pools are spoken to.

@@ -2,7 +2,8 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_tower::{
     guard::{Guard, GuardPolicy, Mode, Neighbours, Rule, RuleSpec, SurgeSpec},
     identity::Networks,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// `guard = {}`, with any of these keys; what is not said is as the library has it.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GuardTable {
     mode: Option<ModeName>,
@@ -33,7 +34,7 @@ pub(crate) struct GuardTable {
     rate: Option<RateTable>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct RulesTable {
     authentication: RuleTable,
@@ -43,7 +44,7 @@ struct RulesTable {
 }
 
 /// `{ limit = 10, per = "1m", mode = "enforce" }`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct RuleTable {
     limit: Option<NonZeroU32>,
@@ -52,7 +53,7 @@ struct RuleTable {
 }
 
 /// `{ factor = 5.0, floor = 10.0, mode = "shadow" }`.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct RateTable {
     factor: Option<f64>,
@@ -60,7 +61,7 @@ struct RateTable {
     mode: Option<ModeName>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ModeName {
     Enforce,
@@ -68,7 +69,7 @@ enum ModeName {
     Off,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum NeighboursName {
     Served,
@@ -107,6 +108,30 @@ impl GuardTable {
             Some(NeighboursName::Refused) => policy.with_neighbours(Neighbours::Refused),
             Some(NeighboursName::Served) | None => policy.with_neighbours(Neighbours::Served),
         }))
+    }
+
+    /// With the bans and the rules that go without saying.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let policy = GuardPolicy::new();
+        let rule = |rule: Rule, table: RuleTable| {
+            policy.rule(rule).map_or(table, |default| RuleTable {
+                limit: table.limit.or(Some(default.limit())),
+                per: table.per.or(Some(Span(default.window()))),
+                mode: table.mode,
+            })
+        };
+        let rules = RulesTable {
+            authentication: rule(Rule::Authentication, self.rules.authentication),
+            enumeration: rule(Rule::Enumeration, self.rules.enumeration),
+            probing: rule(Rule::Probing, self.rules.probing),
+            scanning: rule(Rule::Scanning, self.rules.scanning),
+        };
+        Self {
+            ban: self.ban.or(Some(Span(FIRST_BAN))),
+            longest_ban: self.longest_ban.or(Some(Span(LONGEST_BAN))),
+            rules,
+            ..self.clone()
+        }
     }
 
     fn bans(&self) -> Result<(Duration, Duration), Unfit> {

@@ -3,7 +3,8 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use http::{HeaderName, header::AUTHORIZATION, request::Parts};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tenantry_tower::identity::{
     Authenticate, Decision, IdentityLayer, Networks, TrustedHeader,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// One of `{ header = … }`, `{ api_key = … }`, `{ jwt = … }`, `{ client_certificate = … }`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Identify {
     header: Option<Name>,
@@ -31,7 +32,7 @@ pub(crate) struct Identify {
 }
 
 /// `{ name = "uri", prefix = "spiffe://example.org/tenant/" }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct CertificateTable {
     name: Kind,
@@ -41,7 +42,7 @@ struct CertificateTable {
     suffix: String,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Kind {
     Dns,
@@ -117,6 +118,15 @@ impl Identify {
         Ok(Gate { authenticate, tell, header, key_file, hops, credential })
     }
 
+    /// The header that names the tenant, and who may set it, where nothing else is said.
+    pub(crate) fn with_defaults(mut self) -> Self {
+        if self.api_key.is_none() && self.jwt.is_none() && self.client_certificate.is_none() {
+            self.header.get_or_insert_with(|| Name(HeaderName::from_static(DEFAULT_HEADER)));
+            self.trusted.get_or_insert_with(|| LOOPBACK.map(str::to_owned).to_vec());
+        }
+        self
+    }
+
     fn trusted(&self) -> Result<Networks, Unfit> {
         let Some(networks) = &self.trusted else { return Ok(loopback()) };
         for (index, network) in networks.iter().enumerate() {
@@ -154,7 +164,7 @@ impl Gate {
 impl Default for Gate {
     /// `x-tenant`, from this machine.
     fn default() -> Self {
-        let name = HeaderName::from_static("x-tenant");
+        let name = HeaderName::from_static(DEFAULT_HEADER);
         let authenticate = Arc::new(TrustedHeader::new(name.clone(), loopback()));
         let header = Some(name.clone());
         Self { authenticate, tell: None, header, key_file: None, hops: loopback(), credential: name }
@@ -174,5 +184,8 @@ impl fmt::Debug for Gate {
 }
 
 fn loopback() -> Networks {
-    Networks::parse(["127.0.0.0/8", "::1"]).expect("both are networks")
+    Networks::parse(LOOPBACK).expect("both are networks")
 }
+
+const DEFAULT_HEADER: &str = "x-tenant";
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];

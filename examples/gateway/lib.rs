@@ -5,12 +5,13 @@
 //! lane: meter ─► RateLimitLayer ─► (MirrorLayer ─►) RejectionLayer ─► (RetryLayer ─► HedgeLayer ─►) BalanceLayer ─► ReverseProxy
 //! ```
 //!
-//! `config` reads the `[gateway]` table, `admin` serves the balancer's own pages beside all this, `demo` runs it all against upstreams and load of its own.
+//! `command` is the command line, `config` reads the `[gateway]` table, `admin` serves the balancer's own pages beside all this, `demo` runs it all against upstreams and load of its own.
 
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod again;
+pub mod command;
 pub mod config;
 pub mod demo;
 mod guard;

@@ -1,41 +1,38 @@
 //! A multi-tenant reverse proxy in one binary.
 //!
-//! Without arguments: a demo with upstreams and load of its own. With `--config FILE`: a gateway.
+//! Without arguments: a demo with upstreams and load of its own. With `--config FILE`: a gateway. With a command (`check`, `print`, `schema`, `top`, `health`, `completion`, `man`): that.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 use std::{
-    io,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use clap::Parser;
-use gateway_parts::{admin, config::Document, demo, listener::Listener, reload::Reloader, serve};
+use gateway_parts::{
+    admin,
+    command::{self, Arguments, Command},
+    config::Document,
+    demo,
+    listener::Listener,
+    reload::Reloader,
+    serve,
+};
 use tenantry::Balancer;
 use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{net::TcpListener, sync::oneshot};
 
-/// A multi-tenant reverse proxy: every tenant gets its fair share.
-#[derive(Debug, Parser)]
-#[command(name = "gateway")]
-struct Arguments {
-    /// Serve this configuration (TOML, YAML or JSON, by its extension). Without it: a demo.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// End the demo after so many seconds, with a verdict. Without it the demo runs until Ctrl-C.
-    #[arg(long, value_name = "N", conflicts_with = "config", value_parser = clap::value_parser!(u64).range(4..))]
-    seconds: Option<u64>,
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ended = match &arguments.config {
-        Some(path) => gateway(path).await,
-        None => demo::run(arguments.seconds.map(Duration::from_secs), &mut io::stdout())
+    let ended = match (arguments.command, &arguments.config) {
+        (Some(command), _) => carry_out(command).await,
+        (None, Some(path)) => gateway(path).await,
+        (None, None) => demo::run(arguments.seconds.map(Duration::from_secs), &mut io::stdout())
             .await
             .map_err(|e| e.to_string()),
     };
@@ -47,6 +44,48 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether all was well.
+async fn carry_out(command: Command) -> Result<bool, String> {
+    let told = |result: io::Result<()>| result.map(|()| true).map_err(|error| error.to_string());
+    let mut out = io::stdout();
+    match command {
+        Command::Check { files } => told_of(&files, &mut out).map_err(|error| error.to_string()),
+        Command::Print { file, format } => {
+            let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", file.display());
+            let document = Document::read(&file).map_err(|error| in_file(&error))?;
+            let text = command::print(&document, format).map_err(|error| in_file(&error))?;
+            told(out.write_all(text.as_bytes()))
+        }
+        Command::Schema => told(writeln!(out, "{:#}", command::schema())),
+        Command::Top { url, once, every } => {
+            command::top(&url, once, every, &mut out).await.map(|()| true).map_err(|error| error.to_string())
+        }
+        Command::Health { url } => {
+            command::healthy(&url).await.map(|()| true).map_err(|error| error.to_string())
+        }
+        Command::Completion { shell } => told(command::completion(shell, &mut out)),
+        Command::Man => told(command::manual(&mut out)),
+        _ => Err("this command is not known here".to_owned()),
+    }
+}
+
+/// What is wrong with each file. Whether nothing is.
+fn told_of(files: &[PathBuf], out: &mut impl Write) -> io::Result<bool> {
+    let mut is_well = true;
+    for file in files {
+        let findings = command::check(file);
+        for line in findings.to_string().lines() {
+            writeln!(out, "{}: {line}", file.display())?;
+        }
+        if findings.errors.is_empty() {
+            writeln!(out, "{}: can be served", file.display())?;
+        } else {
+            is_well = false;
+        }
+    }
+    Ok(is_well)
 }
 
 /// Serves until a signal, then drains. Whether all that was in flight could finish.

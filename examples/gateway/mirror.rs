@@ -1,13 +1,14 @@
 //! A route's `mirror`: a share of its requests, once more, to another pool.
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry::{Config, TenantSpec};
 use tenantry_tower::{mirror::MirrorLayer, share::Share};
 
 use crate::{routes::RouteTable, unfit::Unfit};
 
 /// `mirror = { pool = "next", share = 0.05, tenant = "mirror", body_limit = 65536 }`; the last two may be left out.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MirrorTable {
     pool: String,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use http::HeaderName;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tenantry::{Config, Format, TenantSpec, UnknownTenants};
 use tenantry_tower::{
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// One of `routes`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTable {
     path: Prefix,
@@ -41,7 +42,7 @@ pub struct RouteTable {
     mirror: Option<MirrorTable>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
     header: Name,

@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry_tower::tls::{CertificateFiles, Certificates, ClientAuthentication, ServerTls, TlsVersion};
 use tokio::{task::spawn_blocking, time::sleep};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
@@ -15,7 +16,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use crate::unfit::Unfit;
 
 /// `{ certificates = [{ certificate = "a.pem", key = "a.key" }], min_version = "1.2", client_ca = "ca.pem", client_certificate = "required" }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TlsTable {
     certificates: Vec<Pair>,
@@ -25,14 +26,14 @@ pub(crate) struct TlsTable {
     client_certificate: Option<Clients>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Pair {
     certificate: PathBuf,
     key: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 enum Version {
     #[default]
     #[serde(rename = "1.2")]
@@ -41,7 +42,7 @@ enum Version {
     Tls13,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Clients {
     Required,

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, de::IgnoredAny};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use tenantry_tower::identity::{
     ClaimPath, Credential,
     jwt::{Algorithm, Jwks, Jwt},
@@ -14,13 +15,15 @@ use tenantry_tower::identity::{
 use crate::{unfit::Unfit, values::Span};
 
 /// `jwt = { jwks_file = "jwks.json", algorithms = ["RS256"], issuer = "…", audience = "…", tenant = "org.id" }`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TokenTable {
     jwks_file: Option<PathBuf>,
     jwks: Option<String>,
     secret_file: Option<PathBuf>,
     /// Here only so that no error shows it.
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
     secret: Option<IgnoredAny>,
     algorithms: Vec<String>,
     issuer: String,

@@ -5,7 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tenantry::Config;
 use tenantry_tower::{
     proxy::Transport,
@@ -15,14 +16,14 @@ use tenantry_tower::{
 use crate::unfit::Unfit;
 
 /// `[gateway.upstream.POOL]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UpstreamTable {
     http2: bool,
     tls: Option<ClientTable>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct ClientTable {
     ca: Option<PathBuf>,

@@ -3,19 +3,47 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub(crate) struct Name(pub(crate) HeaderName);
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^/"))]
 pub(crate) struct Prefix(pub(crate) String);
 
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[0-9]+(ms|s|m|h)$"))]
 pub(crate) struct Span(pub(crate) Duration);
+
+impl From<Name> for String {
+    fn from(Name(name): Name) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl From<Prefix> for String {
+    fn from(Prefix(path): Prefix) -> Self {
+        path
+    }
+}
+
+impl From<Span> for String {
+    /// By the largest unit that is exact.
+    fn from(Span(time): Span) -> Self {
+        let millis = time.as_millis();
+        let unit = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        let (unit, length) = unit
+            .into_iter()
+            .find(|(_, length)| millis > 0 && millis.is_multiple_of(*length))
+            .unwrap_or(("ms", 1));
+        format!("{}{unit}", millis / length)
+    }
+}
 
 impl TryFrom<String> for Name {
     type Error = &'static str;

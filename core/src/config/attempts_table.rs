@@ -14,6 +14,7 @@ use super::{
 };
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of ratio, per_second and window")]
 pub(super) struct AttemptsTable {
     ratio: Option<Ratio>,
@@ -38,7 +39,7 @@ impl AttemptsTable {
 }
 
 /// A ratio in millionths: a number, or text such as `"20%"`.
-struct Ratio(u32);
+pub(super) struct Ratio(u32);
 
 impl Ratio {
     /// What six digits after the point cannot write is refused, not rounded.

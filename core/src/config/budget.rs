@@ -147,6 +147,24 @@ impl Budget {
         self.period
     }
 
+    /// Whose calendar it goes by, where that is said.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        self.time_zone.as_deref()
+    }
+
+    /// The day on which a month or a week begins, where that is said.
+    #[must_use]
+    pub const fn anchor_day(&self) -> Option<u32> {
+        self.anchor_day
+    }
+
+    /// How much of what is left over the next window has more, in percent.
+    #[must_use]
+    pub const fn carry_over(&self) -> u32 {
+        self.carry_over
+    }
+
     /// The marks at which to warn.
     #[must_use]
     pub fn warnings(&self) -> &[u32] {

@@ -9,6 +9,7 @@ use super::{
 };
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct CooldownTable {
     #[serde(default)]
@@ -19,6 +20,7 @@ pub(super) struct CooldownTable {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum ScopeName {
     #[default]

@@ -13,7 +13,7 @@ use super::{
     attempts_table::AttemptsTable,
     limit_tables::Cap,
     outlier_table::OutlierTable,
-    pool_tables::{SubsetTable, TiersTable},
+    pool::{SubsetTable, TiersTable},
     queue_table::QueueTable,
     seats_table::SeatsTable,
     short::{Period, Short, ShortForm, ShortVisitor, Table, short_or_table},
@@ -22,15 +22,20 @@ use super::{
 use crate::affinity::Secret;
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of pools, tenants and templates")]
 pub(super) struct Document {
     #[serde(deserialize_with = "short_or_table")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::short::Short<UnknownTenants>"))]
     unknown_tenants: UnknownTenants,
     dimensions: Vec<String>,
     seed: Option<u64>,
     affinity: Table<AffinityTable>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, PoolTable>"))]
     pools: BTreeMap<String, PoolSpec>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, TenantTable>"))]
     tenants: BTreeMap<String, TenantSpec>,
+    #[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, TenantTable>"))]
     templates: BTreeMap<String, TenantSpec>,
     gateway: Option<serde_json::Value>,
 }
@@ -46,18 +51,22 @@ impl From<Document> for Config {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table with the key keys")]
 struct AffinityTable {
     keys: Vec<String>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table with a pool's keys")]
 struct PoolTable {
     endpoints: Vec<Short<EndpointSpec>>,
     #[serde(default, deserialize_with = "short_or_table")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::short::Short<StrategySpec>"))]
     strategy: StrategySpec,
     #[serde(default, deserialize_with = "short_or_table")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::short::Short<CapacitySpec>"))]
     capacity: CapacitySpec,
     #[serde(default)]
     health: Table<HealthTable>,
@@ -102,6 +111,7 @@ impl<'de> Deserialize<'de> for PoolSpec {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table with the keys probe, outlier and cooldown")]
 struct HealthTable {
     probe: Option<Short<HealthCheckSpec>>,
@@ -110,14 +120,18 @@ struct HealthTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table with a tenant's keys")]
 struct TenantTable {
     weight: Option<u32>,
     #[serde(default, deserialize_with = "one_or_list")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::schema::OneOrList<Rate>"))]
     rate: Vec<Rate>,
     #[serde(default, deserialize_with = "one_or_list")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::schema::OneOrList<Budget>"))]
     budget: Vec<Budget>,
     #[serde(default, deserialize_with = "short_or_table")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::short::Short<Cap>"))]
     max_in_flight: Cap,
     pools: Option<Vec<Short<Grant>>>,
     parent: Option<String>,
@@ -177,6 +191,7 @@ pub(super) fn one_or_list<'de, D: Deserializer<'de>, T: ShortForm>(
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct GrantTable {
     pool: String,
@@ -214,6 +229,7 @@ impl ShortForm for Grant {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct UnknownTable {
     template: String,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::{EndpointSpec, Rate, document::one_or_list, short::ShortForm};
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct EndpointTable {
     address: String,
@@ -18,6 +19,7 @@ pub(super) struct EndpointTable {
     #[serde(default)]
     drain: bool,
     #[serde(default, deserialize_with = "one_or_list")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::schema::OneOrList<Rate>"))]
     rate: Vec<Rate>,
 }
 

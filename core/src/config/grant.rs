@@ -52,6 +52,18 @@ impl Grant {
         &self.pool
     }
 
+    /// From when on, since 1970; zero: at any time.
+    #[must_use]
+    pub const fn starts(&self) -> Duration {
+        self.from
+    }
+
+    /// Until when, since 1970.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Duration> {
+        self.until
+    }
+
     /// From when to when, in nanoseconds since 1970.
     pub(crate) fn time(&self) -> (u64, u64) {
         (nanos(self.from), self.until.map_or(u64::MAX, nanos))

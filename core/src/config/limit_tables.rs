@@ -14,6 +14,7 @@ use super::{
 type Counted = BTreeMap<String, u64>;
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct RateTable {
     per: Period,
     burst: Option<u64>,
@@ -25,6 +26,7 @@ pub(super) struct RateTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 enum WindowKind {
     #[serde(rename = "sliding")]
     Sliding,
@@ -53,6 +55,7 @@ impl ShortForm for Rate {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub(super) struct BudgetTable {
     per: Over,
     time_zone: Option<String>,
@@ -67,6 +70,7 @@ pub(super) struct BudgetTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table { at = \"80%\", slow_to = \"25%\" }")]
 struct SoftTable {
     at: Percent,
@@ -106,7 +110,7 @@ impl ShortForm for Budget {
 }
 
 /// A budget's period.
-struct Over(BudgetPeriod);
+pub(super) struct Over(BudgetPeriod);
 
 impl<'de> Deserialize<'de> for Over {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -129,7 +133,7 @@ impl<'de> Deserialize<'de> for Over {
 }
 
 /// A share written as `"80%"`.
-struct Percent(u32);
+pub(super) struct Percent(u32);
 
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -148,6 +152,7 @@ pub(super) struct Cap {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct CapTable {
     limit: u32,

@@ -21,8 +21,6 @@ mod document;
 mod endpoint;
 mod endpoint_change;
 #[cfg(feature = "config")]
-mod endpoint_change_table;
-#[cfg(feature = "config")]
 mod endpoint_list;
 mod endpoint_rates;
 #[cfg(feature = "config")]
@@ -42,14 +40,14 @@ mod outlier_rules;
 #[cfg(feature = "config")]
 mod outlier_table;
 mod pool;
-#[cfg(feature = "config")]
-mod pool_tables;
 mod prequal;
 mod queue;
 #[cfg(feature = "config")]
 mod queue_table;
 mod rate;
 mod root;
+#[cfg(feature = "schema")]
+mod schema;
 mod seats;
 #[cfg(feature = "config")]
 mod seats_table;
@@ -64,6 +62,8 @@ mod tenant;
 mod tenant_rules;
 mod tiers;
 mod validate;
+#[cfg(feature = "config")]
+mod written;
 
 pub use attempts::AttemptsSpec;
 pub use balancing::{CustomSpec, LeastLoadedSpec, LoadKind, P2cSpec, RoundRobinSpec, WeightedSpec};

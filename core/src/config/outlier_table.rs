@@ -8,6 +8,7 @@ use super::{
 };
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of ejection rules")]
 pub(super) struct OutlierTable {
     consecutive_failures: Option<u32>,
@@ -62,11 +63,12 @@ impl From<OutlierTable> for OutlierSpec {
 }
 
 /// A rule, or none.
-struct Rule<T>(Option<T>);
+pub(super) struct Rule<T>(Option<T>);
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct SuccessRateTable {
+pub(super) struct SuccessRateTable {
     factor: Option<f64>,
     min_endpoints: Option<u32>,
     min_requests: Option<u32>,
@@ -75,8 +77,9 @@ struct SuccessRateTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct FailurePercentageTable {
+pub(super) struct FailurePercentageTable {
     threshold: Option<u32>,
     min_endpoints: Option<u32>,
     min_requests: Option<u32>,
@@ -85,8 +88,9 @@ struct FailurePercentageTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct LatencyTable {
+pub(super) struct LatencyTable {
     factor: Option<f64>,
     floor: Option<Period>,
     min_endpoints: Option<u32>,

@@ -8,6 +8,7 @@ use super::{
 };
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of queue bounds")]
 pub(super) struct QueueTable {
     timeout: Option<Period>,
@@ -19,6 +20,7 @@ pub(super) struct QueueTable {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Order {
     Fifo,
@@ -26,6 +28,7 @@ enum Order {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of a target and an interval")]
 struct CodelTable {
     target: Option<Period>,

@@ -9,6 +9,7 @@ use super::{
 };
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of guaranteed, lendable and max")]
 pub(super) struct SeatsTable {
     guaranteed: Option<Short<Amount>>,
@@ -34,6 +35,7 @@ impl From<SeatsTable> for SeatsSpec {
 
 /// Nothing is written as a table of its own.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoTable {}
 

@@ -13,6 +13,7 @@ use super::{
 
 /// One variant for each kind, with the settings that it has.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum StrategyTable {
     P2c {
@@ -59,6 +60,7 @@ pub(super) enum StrategyTable {
 }
 
 #[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Load {
     PeakEwma,
@@ -67,6 +69,7 @@ pub(super) enum Load {
 }
 
 #[derive(Clone, Copy, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Phase {
     First,

@@ -3,13 +3,14 @@ use std::{
     time::Duration,
 };
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::patience::Patience;
 use crate::values::Span;
 
 /// `[gateway.limits]`: what one client may ask for at most.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     max_connections: NonZeroUsize,

@@ -119,7 +119,7 @@ pub(crate) fn free_port() -> u16 {
 
 /// The gateway's program, of the profile that the tests are built with. cargo builds examples with the tests; where it
 /// was told to build only some of them, this builds what is missing or older than its sources.
-fn gateway() -> &'static Path {
+pub(crate) fn gateway() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let test = env::current_exe().unwrap();

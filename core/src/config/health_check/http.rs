@@ -94,6 +94,12 @@ impl HttpCheck {
         self.body.as_deref()
     }
 
+    /// Which statuses are good; none said: 200 to 299.
+    #[cfg(feature = "config")]
+    pub(in crate::config) fn statuses(&self) -> &[RangeInclusive<u16>] {
+        &self.statuses
+    }
+
     /// Whether this status is good.
     #[must_use]
     pub fn accepts(&self, status: u16) -> bool {

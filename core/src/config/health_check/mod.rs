@@ -9,3 +9,5 @@ mod table;
 pub use http::HttpCheck;
 pub use kind::{CheckKind, CheckScheme, InitialHealth};
 pub use spec::HealthCheckSpec;
+#[cfg(feature = "schema")]
+pub(super) use table::Statuses;

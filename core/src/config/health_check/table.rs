@@ -11,6 +11,7 @@ use crate::config::{
 };
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct HealthCheckTable {
     http: Option<Box<str>>,
@@ -25,6 +26,7 @@ pub(in crate::config) struct HealthCheckTable {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "one_or_list")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::config::schema::OneOrList<Statuses>"))]
     status: Vec<Statuses>,
     body: Option<Box<str>>,
     port: Option<NonZeroU16>,
@@ -44,6 +46,7 @@ pub(in crate::config) struct HealthCheckTable {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum SchemeName {
     #[default]
@@ -53,6 +56,7 @@ enum SchemeName {
 }
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum InitialName {
     #[default]
@@ -146,11 +150,12 @@ fn duration(period: Option<Period>) -> Option<Duration> {
 }
 
 /// A status, or a range of them.
-struct Statuses(RangeInclusive<u16>);
+pub(in crate::config) struct Statuses(RangeInclusive<u16>);
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct StatusTable {
+pub(in crate::config) struct StatusTable {
     from: u16,
     to: u16,
 }

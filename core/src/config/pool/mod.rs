@@ -2,5 +2,9 @@
 
 mod rules;
 mod spec;
+#[cfg(feature = "config")]
+mod tables;
 
 pub use spec::PoolSpec;
+#[cfg(feature = "config")]
+pub(super) use tables::{SubsetTable, TiersTable};

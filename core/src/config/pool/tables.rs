@@ -2,15 +2,16 @@
 
 use serde::Deserialize;
 
-use super::{
+use crate::config::{
     SlowStartSpec, SubsetSpec, TiersSpec,
     rate::parse_duration,
     short::{Period, ShortForm},
 };
 
 #[derive(Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields, expecting = "a table of an overprovisioning and a panic threshold")]
-pub(super) struct TiersTable {
+pub(in crate::config) struct TiersTable {
     overprovisioning: Option<f64>,
     panic: Option<u32>,
 }
@@ -24,8 +25,9 @@ impl From<TiersTable> for TiersSpec {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "a table of a size, an instance and a number of instances")]
-pub(super) struct SubsetTable {
+pub(in crate::config) struct SubsetTable {
     size: u32,
     instance: u32,
     instances: u32,
@@ -38,8 +40,9 @@ impl From<SubsetTable> for SubsetSpec {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub(super) struct SlowStartTable {
+pub(in crate::config) struct SlowStartTable {
     window: Period,
     aggression: Option<f64>,
     minimum: Option<u32>,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{
+use crate::config::{
     ConfigError, EndpointSpec, PoolSpec,
     error::{key, quoted},
 };

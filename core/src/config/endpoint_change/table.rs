@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{
+use crate::config::{
     ConfigError, EndpointChange, EndpointSpec, Format,
     error::key,
     format::{parse, read},
