@@ -163,7 +163,14 @@ pub enum Event {
     },
 }
 
-/// The events that nobody has taken yet.
+/// How far somebody has read the [events](crate::Balancer::events_since): each reader has a place of its own. A new one begins with the oldest that is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventCursor {
+    /// The next one's number.
+    next: u64,
+}
+
+/// The last events, for any number of readers.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     kept: Mutex<Kept>,
@@ -172,7 +179,10 @@ pub(crate) struct Events {
 #[derive(Debug, Default)]
 struct Kept {
     events: VecDeque<Event>,
-    lost: u64,
+    /// How many made room.
+    gone: u64,
+    /// How far they are taken.
+    taken: EventCursor,
 }
 
 impl Events {
@@ -180,15 +190,32 @@ impl Events {
         let mut kept = self.kept.lock();
         if kept.events.len() == MOST {
             kept.events.pop_front();
-            kept.lost += 1;
+            kept.gone += 1;
         }
         kept.events.push_back(event);
     }
 
     pub(crate) fn take(&self) -> Vec<Event> {
-        let Kept { events, lost } = std::mem::take(&mut *self.kept.lock());
+        let mut kept = self.kept.lock();
+        let mut cursor = kept.taken.clone();
+        let events = kept.since(&mut cursor);
+        kept.taken = cursor;
+        events
+    }
+
+    pub(crate) fn since(&self, cursor: &mut EventCursor) -> Vec<Event> {
+        self.kept.lock().since(cursor)
+    }
+}
+
+impl Kept {
+    fn since(&self, cursor: &mut EventCursor) -> Vec<Event> {
+        let lost = self.gone.saturating_sub(cursor.next);
+        let read = usize::try_from(cursor.next.saturating_sub(self.gone)).unwrap_or(usize::MAX);
         let lost = (lost > 0).then_some(Event::Lost { count: lost });
-        lost.into_iter().chain(events).collect()
+        let events = lost.into_iter().chain(self.events.iter().skip(read).cloned()).collect();
+        cursor.next = self.gone + u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        events
     }
 }
 
@@ -213,5 +240,22 @@ mod tests {
         assert_eq!(taken.len(), 1_025);
         assert_eq!(taken[..2], [Event::Lost { count: 6 }, Event::Lost { count: 6 }]);
         assert!(events.take().is_empty());
+    }
+
+    #[test]
+    fn every_reader_has_a_place_of_its_own() {
+        let (events, mut one, mut other) =
+            (Events::default(), EventCursor::default(), EventCursor::default());
+        events.add(Event::Lost { count: 1 });
+        assert_eq!(events.since(&mut one), [Event::Lost { count: 1 }]);
+        assert_eq!(events.take(), [Event::Lost { count: 1 }]);
+        events.add(Event::Lost { count: 2 });
+        assert_eq!(events.since(&mut one), [Event::Lost { count: 2 }]);
+        assert_eq!(events.since(&mut one), []);
+        assert_eq!(events.since(&mut other).len(), 2);
+        for count in 0..1_030 {
+            events.add(Event::Lost { count });
+        }
+        assert_eq!(events.since(&mut other)[..2], [Event::Lost { count: 6 }, Event::Lost { count: 6 }]);
     }
 }

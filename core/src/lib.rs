@@ -74,7 +74,7 @@ pub use config::{
 pub use custom::{Candidate, Candidates, Strategy};
 pub use discovery::{DiscoveryFailure, DiscoveryStatus};
 pub use endpoint::Endpoint;
-pub use event::Event;
+pub use event::{Event, EventCursor};
 pub use id::TenantHandle;
 #[cfg(feature = "ledger")]
 pub use ledger::{Ledger, LedgerError, LedgerStore, Restored};

@@ -25,6 +25,7 @@ use crate::{
     identify::{Gate, Identify},
     keys::KeyFile,
     listener::{InboundBody, Limits},
+    log::LogTable,
     mirror,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
@@ -58,6 +59,7 @@ pub struct Settings {
     drain: Span,
     rate_limit_headers: RateLimitHeaders,
     limits: Limits,
+    log: Option<LogTable>,
     tls: Option<TlsTable>,
     upstream: BTreeMap<String, UpstreamTable>,
     /// What `identify` says.
@@ -250,6 +252,12 @@ impl Settings {
         self.limits
     }
 
+    /// What is told of requests, and how. Default: nothing.
+    #[must_use]
+    pub const fn log(&self) -> Option<&LogTable> {
+        self.log.as_ref()
+    }
+
     /// TLS as it is spoken to clients, where it is.
     #[must_use]
     pub const fn secure(&self) -> Option<&Secure> {
@@ -287,6 +295,7 @@ impl Settings {
         if let Some(identify) = &self.identify {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
+        self.log.as_ref().map_or(Ok(()), LogTable::check)?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
         self.transports = transports(&self.upstream, balancer, folder)?;
@@ -322,6 +331,7 @@ impl Default for Settings {
             drain: Span(Duration::from_secs(30)),
             rate_limit_headers: RateLimitHeaders::default(),
             limits: Limits::default(),
+            log: None,
             tls: None,
             upstream: BTreeMap::new(),
             gate: Gate::default(),

@@ -1,7 +1,7 @@
 //! The parts of the gateway example: a multi-tenant reverse proxy made of `tenantry-tower`.
 //!
 //! ```text
-//! listener ─► (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
+//! listener ─► LogLayer ─► (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
 //! lane: meter ─► RateLimitLayer ─► (MirrorLayer ─►) RejectionLayer ─► (RetryLayer ─► HedgeLayer ─►) BalanceLayer ─► ReverseProxy
 //! ```
 //!
@@ -19,6 +19,7 @@ mod identify;
 pub mod keys;
 pub mod listener;
 pub mod load;
+pub mod log;
 pub mod meter;
 mod mirror;
 pub mod open_loop;

@@ -9,6 +9,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,6 +20,7 @@ use gateway_parts::{
     config::Document,
     demo,
     listener::Listener,
+    log::LogTable,
     reload::Reloader,
     serve,
 };
@@ -93,6 +95,12 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
+    let log = settings.log().map(LogTable::start).transpose().map_err(|error| in_file(&error))?;
+    let log = log.map(Arc::new);
+    if let Some(log) = log.clone() {
+        let balancer = balancer.clone();
+        tokio::spawn(async move { log.follow(balancer).await });
+    }
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
     let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
     let live = reloader.live();
@@ -129,8 +137,13 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     Ok(drained)
 }
 
+/// To the log, where there is one that hears it.
 fn tell(news: &str) {
-    eprintln!("{news}");
+    if tracing::enabled!(target: "tenantry::gateway", tracing::Level::INFO) {
+        tracing::info!(target: "tenantry::gateway", news);
+    } else {
+        eprintln!("{news}");
+    }
 }
 
 /// How often the document is looked at.

@@ -18,6 +18,7 @@ use crate::{
     admin::AdminTable,
     config::{Document, Settings},
     listener::Live,
+    log::LogTable,
     route::Router,
 };
 
@@ -115,6 +116,7 @@ impl Reloader {
         let differ = [
             ("gateway.listen", self.started.listen() != settings.listen()),
             ("gateway.admin", !AdminTable::are_same(self.started.admin(), settings.admin())),
+            ("gateway.log", !LogTable::are_written_alike(self.started.log(), settings.log())),
             ("gateway.drain", self.started.drain() != settings.drain()),
             (
                 "gateway.limits.max_connections",

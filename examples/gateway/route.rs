@@ -17,6 +17,7 @@ use tenantry_tower::{
     guard::{ByTenant, ByTenantLayer, GuardLayer, Guarded},
     hedge::HedgeLayer,
     identity::Identified,
+    log::{CountedBody, LogBody, Logged, Note, NoteLayer},
     metrics::Latencies,
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
@@ -35,26 +36,30 @@ use crate::{
     config::{RateLimitHeaders, Settings},
     identify::Gate,
     listener::InboundBody,
+    log::LogTable,
     meter::Meter,
     routes::RouteTable,
     transports::Transports,
 };
 
 /// The body of a gateway's answers.
-pub type Body = RejectionBody<LaneBody>;
+pub type Body = LogBody<RejectionBody<LaneBody>>;
+
+/// A client's body, counted for the log.
+type Inbound = CountedBody<InboundBody>;
 
 type LaneBody = RejectionBody<RetryBody<LeaseBody<Incoming>>>;
-type Lane = Stack<InboundBody>;
+type Lane = Stack<Inbound>;
 type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
 
 /// Who it is, which route it takes, and then the route's own stack of layers; all share the connections to the endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Router {
-    front: Either<Watched, Plain>,
+    front: Logged<Either<Watched, Plain>>,
 }
 
-type Plain = Respond<Identified<Routed<Lanes>, Gate>>;
-type Watched = Guarded<Respond<Identified<ByTenant<Routed<Lanes>>, Gate>>>;
+type Plain = Respond<Identified<Note<Routed<Lanes>>, Gate>>;
+type Watched = Guarded<Respond<Identified<Note<ByTenant<Routed<Lanes>>>, Gate>>>;
 
 /// One for each route, in the order of the settings.
 #[derive(Clone)]
@@ -82,16 +87,17 @@ impl Router {
         let front = ServiceBuilder::new();
         let front = match settings.guard().cloned() {
             None => {
-                let front = front.layer(RejectionLayer::new()).layer(identity).layer(routes);
-                Either::Right(front.service(lanes))
+                let front = front.layer(RejectionLayer::new()).layer(identity).layer(NoteLayer::new());
+                Either::Right(front.layer(routes).service(lanes))
             }
             Some(guard) => {
                 let (by_client, by_tenant) = (GuardLayer::new(guard.clone()), ByTenantLayer::new(guard));
                 let front = front.layer(by_client).layer(RejectionLayer::new()).layer(identity);
+                let front = front.layer(NoteLayer::new());
                 Either::Left(front.layer(by_tenant).layer(routes).service(lanes))
             }
         };
-        Self { front }
+        Self { front: LogTable::layer(settings.log()).layer(front) }
     }
 
     /// The answer to one request.
@@ -103,16 +109,16 @@ impl Router {
     }
 }
 
-impl Service<Request<InboundBody>> for Lanes {
+impl Service<Request<Inbound>> for Lanes {
     type Response = Response<LaneBody>;
     type Error = Infallible;
-    type Future = Oneshot<Lane, Request<InboundBody>>;
+    type Future = Oneshot<Lane, Request<Inbound>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<InboundBody>) -> Self::Future {
+    fn call(&mut self, request: Request<Inbound>) -> Self::Future {
         let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
         self.0[route.index()].clone().oneshot(request)
     }
@@ -130,9 +136,9 @@ struct Build<'a> {
     settings: &'a Settings,
     meter: Option<&'a Meter>,
     latencies: Option<Latencies>,
-    proxies: Proxies<InboundBody>,
+    proxies: Proxies<Inbound>,
     /// For routes with a mirror: their requests' bodies are kept, for copies.
-    mirrored: Proxies<ReplayBody<InboundBody>>,
+    mirrored: Proxies<ReplayBody<Inbound>>,
 }
 
 /// One for each form that a request's body has on its way: as it comes, kept for retries, and kept for hedges.
@@ -178,7 +184,7 @@ impl Build<'_> {
         let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
         // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
         let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
-        let timed = || option_layer(self.latencies.clone());
+        let timed = || (NoteLayer::new(), option_layer(self.latencies.clone()));
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
@@ -203,11 +209,12 @@ impl Build<'_> {
     /// What stands before all of it.
     fn front<S>(&self, inner: S) -> Lane
     where
-        S: Service<Request<InboundBody>, Response = Response<LaneBody>, Error = Infallible>,
+        S: Service<Request<Inbound>, Response = Response<LaneBody>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send + 'static,
     {
         let front = ServiceBuilder::new()
+            .layer(NoteLayer::new())
             .layer(option_layer(self.meter.cloned()))
             .layer(option_layer(rate_limits(self.balancer, self.settings)));
         BoxCloneSyncService::new(front.service(inner))

@@ -15,7 +15,7 @@ pub(crate) struct Name(pub(crate) HeaderName);
 #[schemars(extend("pattern" = "^/"))]
 pub(crate) struct Prefix(pub(crate) String);
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend("pattern" = "^[0-9]+(ms|s|m|h)$"))]
 pub(crate) struct Span(pub(crate) Duration);

@@ -40,10 +40,10 @@
 //! [`identity`] says whose a request is by credentials, and [`route`] which pool serves it and who may.
 //! [`mirror`] copies a share of the traffic elsewhere. [`guard`], around all, bans who is refused too often; [`fault`] makes faults on purpose, for tests. Beside them, [`discovery`] keeps a pool's endpoints as DNS, a file or tower's `Discover` says, [`health`] asks endpoints whether they serve, [`probe`] carries probes, and [`ledger`] keeps what was used over a restart.
 //!
-//! [`metrics`] is what Prometheus reads, and [`admin`] what people read and decide by: health, status, a dashboard, actions.
+//! [`log`] tells of requests and decisions, [`metrics`] is what Prometheus reads, and [`admin`] what people read and decide by: health, status, a dashboard, actions.
 //!
 //! Features (off by default; `full` is all of them): `admin`, `discovery-dns` for endpoints from DNS, `discovery-file` for endpoints from a watched file, `health-tls` and `health-grpc` for
-//! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `metrics` for what Prometheus reads, `tls` for TLS on both sides and HTTP/2 towards endpoints.
+//! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `log` for access and decision logs, `metrics` for what Prometheus reads, `tls` for TLS on both sides and HTTP/2 towards endpoints.
 
 #![forbid(unsafe_code)]
 
@@ -58,6 +58,8 @@ pub mod health;
 pub mod hedge;
 pub mod identity;
 pub mod ledger;
+#[cfg(feature = "log")]
+pub mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod mirror;

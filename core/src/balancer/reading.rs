@@ -2,7 +2,7 @@
 
 use super::{Balancer, LimitStatus};
 use crate::{
-    event::Event,
+    event::{Event, EventCursor},
     stats::{PoolStats, Stats, TenantPage, TenantStats},
 };
 
@@ -83,5 +83,10 @@ impl Balancer {
     #[must_use]
     pub fn take_events(&self) -> Vec<Event> {
         self.state().events.take()
+    }
+
+    /// What has happened since this cursor was used last, the oldest first: for readers beside whoever [takes](Self::take_events) them. Of the last 1 024 events, as there.
+    pub fn events_since(&self, cursor: &mut EventCursor) -> Vec<Event> {
+        self.state().events.since(cursor)
     }
 }

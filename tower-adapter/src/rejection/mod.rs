@@ -30,6 +30,6 @@ mod service;
 pub use body::RejectionBody;
 pub use future::ResponseFuture;
 pub use layer::RejectionLayer;
-pub use problem::Problem;
+pub use problem::{Problem, ProblemCode};
 pub use service::Respond;
 pub(crate) use service::is_grpc;

@@ -55,6 +55,18 @@ enum Retry {
     After(Duration),
 }
 
+/// The code of a problem, among the extensions of its answer: tells an answer of these layers from an endpoint's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProblemCode(&'static str);
+
+impl ProblemCode {
+    /// The code, as in the answer's body.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
 impl Problem {
     /// An answer of your own. `code` is for programs (`SCREAMING_SNAKE`), `title` for people.
     ///
@@ -154,6 +166,7 @@ impl Problem {
     /// The refusal as such, for layers around.
     fn extensions(self) -> Extensions {
         let mut extensions = Extensions::new();
+        extensions.insert(ProblemCode(self.code));
         if let Some(rejection) = self.rejection {
             extensions.insert(rejection);
         }

@@ -54,7 +54,7 @@ fn budget(budget: &Budget) -> Value {
         .soft_limit()
         .map(|(at, slow_to)| Entries::new().with("at", percent(at)).with("slow_to", percent(slow_to)));
     let is_rolling = matches!(budget.period(), BudgetPeriod::Rolling(_));
-    let zone = budget.time_zone().or((!is_rolling).then_some("UTC"));
+    let zone = budget.time_zone().or_else(|| (!is_rolling).then_some("UTC"));
     Entries::new()
         .with(budget.unit().key(), budget.amount())
         .with("per", period)

@@ -1,0 +1,153 @@
+use http::{Extensions, HeaderMap, Method, StatusCode, request::Parts};
+use tracing::{info, warn};
+
+use super::{record::Record, sampling::Sampling};
+use crate::{proxy::Peer, rejection::ProblemCode};
+
+/// What will be told of one request, once: when it is over, or dropped.
+#[derive(Debug)]
+pub(super) struct Line {
+    record: Record,
+    sampling: Sampling,
+    method: Method,
+    path: String,
+    client: Option<String>,
+    trace_id: Option<String>,
+    status: Option<StatusCode>,
+    reason: Option<&'static str>,
+    pub(super) bytes_out: u64,
+    is_told: bool,
+}
+
+impl Line {
+    pub(super) fn new(record: Record, sampling: Sampling, head: &Parts) -> Self {
+        let client = head.extensions.get::<Peer>();
+        Self {
+            record,
+            sampling,
+            method: head.method.clone(),
+            path: head.uri.path().chars().take(LONGEST_PATH).collect(),
+            client: client.map(|peer| peer.address().ip().to_canonical().to_string()),
+            trace_id: trace_id(&head.headers),
+            status: None,
+            reason: None,
+            bytes_out: 0,
+            is_told: false,
+        }
+    }
+
+    /// The answer's head has come.
+    pub(super) fn answered(&mut self, status: StatusCode, extensions: &Extensions) {
+        self.status = Some(status);
+        self.reason = extensions.get::<ProblemCode>().map(|code| code.as_str());
+    }
+
+    /// There will be no answer: the service within has failed.
+    pub(super) fn failed(&mut self) {
+        self.tell("failed");
+    }
+
+    /// The last byte is gone.
+    pub(super) fn ended(&mut self) {
+        let outcome = match self.status {
+            Some(status) if status.is_server_error() => "failed",
+            Some(_) if self.reason.is_some() => "rejected",
+            _ => "served",
+        };
+        self.tell(outcome);
+    }
+
+    fn tell(&mut self, outcome: &str) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        let (facts, duration) = (self.record.facts(), self.record.age());
+        let is_plain = outcome == "served" && self.status.is_none_or(|status| status.as_u16() < 400);
+        if !self.sampling.keeps(facts.tenant.as_ref(), is_plain, duration) {
+            return;
+        }
+        // The levels are different places in the code for `tracing`.
+        macro_rules! tell {
+            ($level:ident) => {
+                $level!(
+                    target: "tenantry::access",
+                    tenant = facts.tenant.as_ref().map(|tenant| tenant.as_str()),
+                    route = facts.route.as_ref().map(|route| route.path()),
+                    pool = facts.picked.as_ref().map(|picked| picked.pool()),
+                    endpoint = facts.picked.as_ref().map(|picked| without_credential(picked.address())),
+                    method = self.method.as_str(),
+                    path = self.path.as_str(),
+                    status = self.status.map(|status| status.as_u16()),
+                    outcome,
+                    reason = self.reason,
+                    wait_ms = facts.wait.map(|wait| wait.as_secs_f64() * 1e3),
+                    duration_ms = duration.as_secs_f64() * 1e3,
+                    attempts = facts.attempts,
+                    bytes_in = self.record.bytes_in(),
+                    bytes_out = self.bytes_out,
+                    client = self.client.as_deref(),
+                    trace_id = self.trace_id.as_deref(),
+                )
+            };
+        }
+        if matches!(outcome, "failed" | "aborted") {
+            tell!(warn);
+        } else {
+            tell!(info);
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.tell("aborted");
+    }
+}
+
+fn without_credential(address: &str) -> &str {
+    address.rsplit('@').next().unwrap_or_default()
+}
+
+/// By W3C Trace Context: `00-` and 32 hexadecimal digits that are not all 0.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let parent = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = parent.split('-');
+    let (version, id) = (parts.next()?, parts.next()?);
+    let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_valid = version.len() == 2 && is_hex(version) && version != "ff" && id.len() == 32 && is_hex(id);
+    (is_valid && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
+}
+
+const LONGEST_PATH: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_valid_trace_id_is_told() {
+        let of = |value: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", http::HeaderValue::from_static(value));
+            trace_id(&headers)
+        };
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(of("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").as_deref(), Some(id));
+        for wrong in [
+            "",
+            "00",
+            "00-secret-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_told_without_its_credential() {
+        assert_eq!(without_credential("http://user:secret@a:1"), "a:1");
+        assert_eq!(without_credential("http://a:1"), "http://a:1");
+    }
+}
