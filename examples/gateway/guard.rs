@@ -115,8 +115,8 @@ impl GuardTable {
         let policy = GuardPolicy::new();
         let rule = |rule: Rule, table: RuleTable| {
             policy.rule(rule).map_or(table, |default| RuleTable {
-                limit: table.limit.or(Some(default.limit())),
-                per: table.per.or(Some(Span(default.window()))),
+                limit: table.limit.or_else(|| Some(default.limit())),
+                per: table.per.or_else(|| Some(Span(default.window()))),
                 mode: table.mode,
             })
         };

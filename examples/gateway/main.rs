@@ -24,6 +24,7 @@ use gateway_parts::{
     reload::Reloader,
     serve,
 };
+use sd_notify::NotifyState;
 use tenantry::Balancer;
 use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{net::TcpListener, sync::oneshot};
@@ -120,12 +121,14 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     if let Some(address) = admin.address() {
         println!("admin on http://{address}/");
     }
+    supervised(NotifyState::Ready);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { stopped.await.unwrap_or(()) };
     tokio::spawn(reloader.follow(DOCUMENT_EVERY, tell));
     let mut serving = tokio::spawn(Listener::new(listener, live).serve(stopped, settings.drain()));
     signals.next().await;
     admin.drain();
+    supervised(NotifyState::Stopping);
     println!("draining for at most {:?}; once more to end now", settings.drain());
     drop(stop); // as good as a word
     let drained = tokio::select! {
@@ -135,6 +138,13 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     admin.stop().await;
     println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
+}
+
+/// Tells systemd, where it waits for that.
+fn supervised(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tell(&format!("NOTIFY_SOCKET: {error}"));
+    }
 }
 
 /// To the log, where there is one that hears it.

@@ -72,7 +72,7 @@ impl World {
     /// Every line so far; each must be JSON.
     fn told(&self) -> Vec<Value> {
         let lines = self.lines.lock().unwrap();
-        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+        lines.iter().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     fn access(&self, path: &str) -> Value {

@@ -9,13 +9,13 @@ use super::record::Record;
 ///
 /// Stands within what identifies, within what routes, and within what balances; wherever it is left out, the fields are.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoteLayer;
+pub struct NoteLayer(());
 
 impl NoteLayer {
     /// Each is the same.
     #[must_use]
     pub const fn new() -> Self {
-        Self
+        Self(())
     }
 }
 
