@@ -43,7 +43,7 @@
 //! [`log`] tells of requests and decisions, [`metrics`] is what Prometheus reads, and [`admin`] what people read and decide by: health, status, a dashboard, actions.
 //!
 //! Features (off by default; `full` is all of them): `admin`, `discovery-dns` for endpoints from DNS, `discovery-file` for endpoints from a watched file, `health-tls` and `health-grpc` for
-//! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `log` for access and decision logs, `metrics` for what Prometheus reads, `tls` for TLS on both sides and HTTP/2 towards endpoints.
+//! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `log` for access and decision logs, `metrics` for what Prometheus reads, `otel` for traces and metrics by OpenTelemetry, `tls` for TLS on both sides and HTTP/2 towards endpoints.
 
 #![forbid(unsafe_code)]
 
@@ -63,6 +63,8 @@ pub mod log;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod mirror;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod probe;
 pub mod proxy;
 pub mod rate_limit;

@@ -1,7 +1,10 @@
 use http::{Extensions, HeaderMap, Method, StatusCode, request::Parts};
 use tracing::{info, warn};
 
-use super::{record::Record, sampling::Sampling};
+use super::{
+    record::{Record, Summary},
+    sampling::Sampling,
+};
 use crate::{proxy::Peer, rejection::ProblemCode};
 
 /// What will be told of one request, once: when it is over, or dropped.
@@ -61,7 +64,17 @@ impl Line {
         if std::mem::replace(&mut self.is_told, true) {
             return;
         }
-        let (facts, duration) = (self.record.facts(), self.record.age());
+        let summary = Summary {
+            facts: self.record.facts(),
+            outcome,
+            status: self.status,
+            reason: self.reason,
+            duration: self.record.age(),
+            bytes_in: self.record.bytes_in(),
+            bytes_out: self.bytes_out,
+        };
+        self.record.end(&summary);
+        let Summary { facts, duration, bytes_in, bytes_out, .. } = summary;
         let is_plain = outcome == "served" && self.status.is_none_or(|status| status.as_u16() < 400);
         if !self.sampling.keeps(facts.tenant.as_ref(), is_plain, duration) {
             return;
@@ -83,8 +96,8 @@ impl Line {
                     wait_ms = facts.wait.map(|wait| wait.as_secs_f64() * 1e3),
                     duration_ms = duration.as_secs_f64() * 1e3,
                     attempts = facts.attempts,
-                    bytes_in = self.record.bytes_in(),
-                    bytes_out = self.bytes_out,
+                    bytes_in,
+                    bytes_out,
                     client = self.client.as_deref(),
                     trace_id = self.trace_id.as_deref(),
                 )

@@ -43,5 +43,6 @@ pub use decision::log_events;
 pub use future::ResponseFuture;
 pub use layer::LogLayer;
 pub use note::{Note, NoteLayer};
+pub(crate) use record::{Record, Summary};
 pub use sampling::Sampling;
 pub use service::Logged;

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -6,36 +7,52 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::Extensions;
+use http::{Extensions, StatusCode};
 
 use crate::{balance::PickedEndpoint, route::MatchedRoute, tenant::TenantId};
 
 /// What is known of one request so far; in its extensions, for [`Note`](super::Note)s further in.
-#[derive(Clone, Debug)]
-pub(super) struct Record(Arc<Shared>);
+#[derive(Clone)]
+pub(crate) struct Record(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     began: Instant,
+    ending: Mutex<Option<Ending>>,
     /// Relaxed: a figure that guards nothing.
     bytes_in: AtomicU64,
     facts: Mutex<Facts>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts {
-    pub(super) tenant: Option<TenantId>,
-    pub(super) route: Option<MatchedRoute>,
+pub(crate) struct Facts {
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) route: Option<MatchedRoute>,
     /// The last one.
-    pub(super) picked: Option<PickedEndpoint>,
-    pub(super) attempts: u32,
-    pub(super) wait: Option<Duration>,
+    pub(crate) picked: Option<PickedEndpoint>,
+    pub(crate) attempts: u32,
+    pub(crate) wait: Option<Duration>,
 }
+
+/// All that there is to say of a request that is over.
+#[derive(Debug)]
+pub(crate) struct Summary<'a> {
+    pub(crate) facts: Facts,
+    pub(crate) outcome: &'a str,
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) reason: Option<&'static str>,
+    pub(crate) duration: Duration,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+}
+
+/// What else hears that a request is over.
+type Ending = Box<dyn FnOnce(&Summary<'_>) + Send>;
 
 impl Record {
     pub(super) fn new() -> Self {
         Self(Arc::new(Shared {
             began: Instant::now(),
+            ending: Mutex::new(None),
             bytes_in: AtomicU64::new(0),
             facts: Mutex::new(Facts::default()),
         }))
@@ -57,6 +74,19 @@ impl Record {
         self.0.bytes_in.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Calls this once the request is over.
+    #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "spans end by it"))]
+    pub(crate) fn on_end(&self, ending: impl FnOnce(&Summary<'_>) + Send + 'static) {
+        *self.0.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(ending));
+    }
+
+    pub(super) fn end(&self, summary: &Summary<'_>) {
+        let ending = self.0.ending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(ending) = ending {
+            ending(summary);
+        }
+    }
+
     /// Writes down what is known here.
     pub(super) fn note(&self, extensions: &Extensions) {
         let age = self.age();
@@ -76,5 +106,11 @@ impl Record {
 
     fn lock(&self) -> MutexGuard<'_, Facts> {
         self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("facts", &self.facts()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,30 @@
+//! Traces and metrics by [OpenTelemetry](https://opentelemetry.io), sent by OTLP over HTTP.
+//!
+//! ```text
+//! LogLayer ─► ServerSpanLayer ─► … ─► BalanceLayer ─► NoteLayer ─► AttemptSpanLayer ─► the endpoint
+//! ends the span   one for a request                                  one for each attempt, and traceparent
+//! ```
+//!
+//! A request's span goes on with the trace that its `traceparent` and `tracestate` name (W3C Trace Context), and is a new trace's first where they name none. Each attempt is a span within, and what the endpoint is sent names that one. Without
+//! these layers both headers go to the endpoint as they came.
+//!
+//! Names and attributes are the semantic conventions' for HTTP; beside them a request's span has `tenantry.tenant`, `tenantry.pool`, `tenantry.endpoint`, `tenantry.wait_ms`, `tenantry.attempts`, `tenantry.outcome` and
+//! `tenantry.reason`, as far as [`NoteLayer`](crate::log::NoteLayer)s have written them down; what they mean: [`log`](crate::log). Neither headers nor queries are told.
+//!
+//! Metrics: `http.server.request.duration` by method, route, status, pool and outcome ([`ServerSpanLayer::with_meter`]), and what the balancer knows of its pools and endpoints ([`observe`]). Tenants are on spans alone: there may be any number of them.
+
+mod attempt;
+mod carrier;
+mod future;
+mod metrics;
+mod names;
+mod otlp;
+mod server;
+mod telemetry;
+
+pub use attempt::{AttemptSpan, AttemptSpanLayer};
+pub use future::ResponseFuture;
+pub use metrics::observe;
+pub use otlp::{Otlp, OtlpError};
+pub use server::{ServerSpan, ServerSpanLayer};
+pub use telemetry::Telemetry;
