@@ -63,6 +63,8 @@ rust: lint docs
 	@$(call say,Rust: tests)
 	$(CARGO) build -j$(JOBS) -p tenantry-examples --examples
 	$(CARGO) $(TEST) -j$(JOBS) --workspace $(BINDINGS) --features tenantry/toml,tenantry/yaml,tenantry-tower/full
+	$(call say,Rust: the gateway with OpenTelemetry)
+	$(CARGO) $(TEST) -j$(JOBS) -p tenantry-examples --features otel --lib --test gateway_otel
 	$(call say,Rust: doctests)
 	$(CARGO) test -j$(JOBS) --doc -p tenantry --all-features
 	$(CARGO) test -j$(JOBS) --doc -p tenantry-tower --all-features
@@ -80,6 +82,7 @@ lint:
 	@$(call say,Rust: format and clippy)
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy -j$(JOBS) --workspace --all-targets -- -D warnings
+	$(CARGO) clippy -j$(JOBS) -p tenantry-examples --features otel --all-targets -- -D warnings
 	# Alone and with every feature: what the workspace's feature unification hides.
 	$(CARGO) clippy -j$(JOBS) -p tenantry -- -D warnings
 	$(CARGO) clippy -j$(JOBS) -p tenantry --all-features --all-targets -- -D warnings

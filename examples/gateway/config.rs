@@ -27,6 +27,7 @@ use crate::{
     listener::{InboundBody, Limits},
     log::LogTable,
     mirror,
+    otel::OtelTable,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
     transports::{Transports, UpstreamTable, transports},
@@ -60,6 +61,7 @@ pub struct Settings {
     rate_limit_headers: RateLimitHeaders,
     limits: Limits,
     log: Option<LogTable>,
+    otel: Option<OtelTable>,
     tls: Option<TlsTable>,
     upstream: BTreeMap<String, UpstreamTable>,
     /// What `identify` says.
@@ -258,6 +260,12 @@ impl Settings {
         self.log.as_ref()
     }
 
+    /// Where traces and metrics go. Default: nowhere.
+    #[must_use]
+    pub const fn otel(&self) -> Option<&OtelTable> {
+        self.otel.as_ref()
+    }
+
     /// TLS as it is spoken to clients, where it is.
     #[must_use]
     pub const fn secure(&self) -> Option<&Secure> {
@@ -332,6 +340,7 @@ impl Default for Settings {
             rate_limit_headers: RateLimitHeaders::default(),
             limits: Limits::default(),
             log: None,
+            otel: None,
             tls: None,
             upstream: BTreeMap::new(),
             gate: Gate::default(),

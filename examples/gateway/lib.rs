@@ -1,7 +1,7 @@
 //! The parts of the gateway example: a multi-tenant reverse proxy made of `tenantry-tower`.
 //!
 //! ```text
-//! listener ─► LogLayer ─► (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
+//! listener ─► LogLayer ─► (ServerSpanLayer ─►) (GuardLayer ─►) RejectionLayer ─► IdentityLayer ─► (ByTenantLayer ─►) RouteLayer ─► the route's lane
 //! lane: meter ─► RateLimitLayer ─► (MirrorLayer ─►) RejectionLayer ─► (RetryLayer ─► HedgeLayer ─►) BalanceLayer ─► ReverseProxy
 //! ```
 //!
@@ -23,6 +23,7 @@ pub mod log;
 pub mod meter;
 mod mirror;
 pub mod open_loop;
+pub mod otel;
 pub mod process;
 pub mod reload;
 pub mod route;

@@ -14,7 +14,7 @@ use tracing::{Level, Subscriber, warn};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, registry};
 
-use crate::{unfit::Unfit, values::Span};
+use crate::{config::Settings, unfit::Unfit, values::Span};
 
 /// `log = { level = "info", format = "json", sample = 1.0, slow = "1s", to = "stderr" }`; each key may be left out. Without the table there are no logs.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema, Serialize)]
@@ -73,11 +73,13 @@ impl LogTable {
         Err(Unfit::new("gateway.log.sample", self.sample.to_string(), "write a number from 0 to 1, as 0.01"))
     }
 
-    /// What tells of requests, by a table or without one.
-    pub(crate) fn layer(table: Option<&Self>) -> LogLayer {
-        table.map_or_else(LogLayer::off, |table| {
-            LogLayer::new(Sampling::of_successes(table.sample).with_slow(table.slow.0))
-        })
+    /// What tells of requests. Spans end by it, too.
+    pub(crate) fn layer(settings: &Settings) -> LogLayer {
+        match (settings.log(), settings.otel()) {
+            (Some(table), _) => LogLayer::new(Sampling::of_successes(table.sample).with_slow(table.slow.0)),
+            (None, Some(_)) => LogLayer::new(Sampling::all()),
+            (None, None) => LogLayer::off(),
+        }
     }
 
     /// Whether they write to the same place in the same form: what else they say can be exchanged.

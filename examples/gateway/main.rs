@@ -102,6 +102,8 @@ async fn gateway(path: &Path) -> Result<bool, String> {
         let balancer = balancer.clone();
         tokio::spawn(async move { log.follow(balancer).await });
     }
+    let sending = settings.otel().map(|table| table.start(&balancer)).transpose();
+    let sending = sending.map_err(|error| in_file(&error))?;
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
     let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
     let live = reloader.live();
@@ -136,6 +138,9 @@ async fn gateway(path: &Path) -> Result<bool, String> {
         () = signals.next() => false,
     };
     admin.stop().await;
+    if let Some(sending) = sending {
+        sending.stop().await;
+    }
     println!("{}", if drained { "drained" } else { "what was still in flight is cut off" });
     Ok(drained)
 }

@@ -26,6 +26,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Reloader {
     path: PathBuf,
+    /// What the file held when it was used last.
+    used: Option<Vec<u8>>,
     balancer: Balancer,
     live: Live,
     /// What the gateway was started with.
@@ -53,8 +55,9 @@ impl Reloader {
     ) -> Self {
         let live = Live::new(settings, Router::timed(balancer, settings, None, latencies.clone()));
         let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
-        let (path, balancer, started) = (path.to_owned(), balancer.clone(), settings.clone());
-        Self { path, balancer, live, started, guard, latencies, watchers }
+        let (used, path) = (fs::read(path).ok(), path.to_owned());
+        let (balancer, started) = (balancer.clone(), settings.clone());
+        Self { path, used, balancer, live, started, guard, latencies, watchers }
     }
 
     /// What is to be served.
@@ -84,8 +87,7 @@ impl Reloader {
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
     pub async fn follow(mut self, every: Duration, tell: Tell) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
-        let mut used = fs::read(&self.path).ok();
-        let mut seen = used.clone();
+        let mut seen = self.used.clone();
         loop {
             let is_asked = tokio::select! {
                 _ = hangup.recv() => true,
@@ -95,8 +97,8 @@ impl Reloader {
             let Ok(content) = fs::read(&self.path) else { continue };
             // Half a document may be one, too: it counts once two readings agree.
             let is_settled = seen.replace(content) == seen;
-            if is_asked || (is_settled && used != seen) {
-                used.clone_from(&seen);
+            if is_asked || (is_settled && self.used != seen) {
+                self.used.clone_from(&seen);
                 tell(&self.report(tell));
             }
         }
@@ -117,6 +119,7 @@ impl Reloader {
             ("gateway.listen", self.started.listen() != settings.listen()),
             ("gateway.admin", !AdminTable::are_same(self.started.admin(), settings.admin())),
             ("gateway.log", !LogTable::are_written_alike(self.started.log(), settings.log())),
+            ("gateway.otel", self.started.otel() != settings.otel()),
             ("gateway.drain", self.started.drain() != settings.drain()),
             (
                 "gateway.limits.max_connections",

@@ -38,6 +38,7 @@ use crate::{
     listener::InboundBody,
     log::LogTable,
     meter::Meter,
+    otel::{self, ServerSpans},
     routes::RouteTable,
     transports::Transports,
 };
@@ -55,7 +56,7 @@ type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
 /// Who it is, which route it takes, and then the route's own stack of layers; all share the connections to the endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Router {
-    front: Logged<Either<Watched, Plain>>,
+    front: Logged<ServerSpans<Either<Watched, Plain>>>,
 }
 
 type Plain = Respond<Identified<Note<Routed<Lanes>>, Gate>>;
@@ -97,7 +98,7 @@ impl Router {
                 Either::Left(front.layer(by_tenant).layer(routes).service(lanes))
             }
         };
-        Self { front: LogTable::layer(settings.log()).layer(front) }
+        Self { front: LogTable::layer(settings).layer(otel::server_spans(settings).layer(front)) }
     }
 
     /// The answer to one request.
@@ -184,7 +185,8 @@ impl Build<'_> {
         let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
         // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
         let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
-        let timed = || (NoteLayer::new(), option_layer(self.latencies.clone()));
+        let timed =
+            || (NoteLayer::new(), option_layer(self.latencies.clone()), otel::attempt_spans(self.settings));
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {

@@ -339,3 +339,12 @@ fn shells_and_man_know_every_command() {
     assert!(text(&manual.stdout).contains("Exit codes"));
     assert_eq!(run(&["completion", "no-shell"]).status.code(), Some(2));
 }
+
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_gateway_without_opentelemetry_says_how_to_get_it() {
+    let text = "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\notel = { endpoint = \"http://127.0.0.1:4318\" }\n";
+    let problem = Document::from_text(text, Format::Toml).unwrap_err().to_string();
+    assert!(problem.starts_with("gateway.otel: ") && problem.contains("--features otel"), "{problem}");
+    assert!(!jsonschema::validator_for(&schema()).unwrap().is_valid(&tree(text)));
+}

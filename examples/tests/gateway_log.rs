@@ -23,6 +23,7 @@ use support::{Folder, Program};
 struct World {
     gateway: SocketAddr,
     lines: Arc<Mutex<Vec<String>>>,
+    folder: Folder,
     _program: Program,
 }
 
@@ -44,7 +45,7 @@ impl World {
                 kept.lock().unwrap().push(line);
             }
         });
-        Self { gateway, lines, _program: program }
+        Self { gateway, lines, folder, _program: program }
     }
 
     /// The answer's status.
@@ -253,18 +254,10 @@ fn decisions_are_told_with_their_reason_and_evidence() {
 
 #[test]
 fn a_new_document_is_told_in_the_log() {
-    let folder = Folder::new("log-reload");
-    let file = folder.join("gateway.toml");
-    fs::write(&file, document("{}")).unwrap();
-    let mut command = Command::new(support::gateway());
-    command.arg("--config").arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut program = Program { child: command.spawn().unwrap() };
-    BufReader::new(program.child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
-    let mut lines = BufReader::new(program.child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    fs::write(&file, "[pools.api]\nendpoints = []\ncapacty = 1\n").unwrap();
-    let line: Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
-    assert_eq!(line["target"], "tenantry::gateway", "{line}");
-    assert!(line["news"].as_str().unwrap().contains("pools.api.capacty"), "{line}");
+    let world = World::start("log-reload", &document("{}"));
+    fs::write(world.folder.join("gateway.toml"), "[pools.api]\nendpoints = []\ncapacty = 1\n").unwrap();
+    let is_told = |line: &Value| line["news"].as_str().is_some_and(|news| news.contains("pools.api.capacty"));
+    world.line("tenantry::gateway", is_told);
 }
 
 /// A reader that never reads, until it is gone.

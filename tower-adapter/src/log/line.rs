@@ -74,8 +74,8 @@ impl Line {
             bytes_out: self.bytes_out,
         };
         self.record.end(&summary);
-        let Summary { facts, duration, bytes_in, bytes_out, .. } = summary;
-        let is_plain = outcome == "served" && self.status.is_none_or(|status| status.as_u16() < 400);
+        let Summary { facts, outcome, status, reason, duration, bytes_in, bytes_out } = summary;
+        let is_plain = outcome == "served" && status.is_none_or(|status| status.as_u16() < 400);
         if !self.sampling.keeps(facts.tenant.as_ref(), is_plain, duration) {
             return;
         }
@@ -90,9 +90,9 @@ impl Line {
                     endpoint = facts.picked.as_ref().map(|picked| without_credential(picked.address())),
                     method = self.method.as_str(),
                     path = self.path.as_str(),
-                    status = self.status.map(|status| status.as_u16()),
+                    status = status.map(|status| status.as_u16()),
                     outcome,
-                    reason = self.reason,
+                    reason,
                     wait_ms = facts.wait.map(|wait| wait.as_secs_f64() * 1e3),
                     duration_ms = duration.as_secs_f64() * 1e3,
                     attempts = facts.attempts,

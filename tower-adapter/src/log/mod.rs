@@ -43,6 +43,7 @@ pub use decision::log_events;
 pub use future::ResponseFuture;
 pub use layer::LogLayer;
 pub use note::{Note, NoteLayer};
+#[cfg(feature = "otel")]
 pub(crate) use record::{Record, Summary};
 pub use sampling::Sampling;
 pub use service::Logged;
