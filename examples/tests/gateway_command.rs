@@ -61,7 +61,7 @@ upstream = { next = { http2 = true } }
 
 /// Reads text as a file that the gateway would read.
 fn document(text: &str, format: Format) -> Document {
-    Document::from_text(text, format).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    Document::from_text(text, format).expect(text)
 }
 
 #[test]
