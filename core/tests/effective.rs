@@ -3,12 +3,12 @@
 use tenantry::{Config, Format};
 
 fn read(text: &str) -> Config {
-    Config::from_text(text, Format::Toml).unwrap_or_else(|error| panic!("{error}"))
+    Config::from_text(text, Format::Toml).expect(text)
 }
 
 fn again(config: &Config) -> Config {
     let text = config.to_tree().to_string();
-    Config::from_text(&text, Format::Json).unwrap_or_else(|error| panic!("{error}: {text}"))
+    Config::from_text(&text, Format::Json).expect(&text)
 }
 
 /// Every key of the document, each with a value that is not the default.

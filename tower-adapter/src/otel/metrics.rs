@@ -22,7 +22,7 @@ fn by_pool(meter: &Meter, balancer: &Balancer, name: &'static str, figure: fn(&P
             observer.observe(figure(pool), &[KeyValue::new(names::POOL, pool.name().to_owned())]);
         }
     });
-    drop(gauge.build()); // the meter keeps the callback
+    let _ = gauge.build(); // the meter keeps the callback
 }
 
 fn by_endpoint(meter: &Meter, balancer: &Balancer, name: &'static str, figure: fn(&EndpointStats) -> u64) {
@@ -39,5 +39,5 @@ fn by_endpoint(meter: &Meter, balancer: &Balancer, name: &'static str, figure: f
             }
         }
     });
-    drop(gauge.build());
+    let _ = gauge.build();
 }
