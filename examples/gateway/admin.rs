@@ -15,7 +15,7 @@ use serde::{
 use tenantry::Balancer;
 use tenantry_tower::{
     admin::{Admin, Hosts, Token, TokenError},
-    metrics::{Latencies, Metrics},
+    metrics::Metrics,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -35,15 +35,15 @@ pub struct AdminTable {
     token: Option<Token>,
 }
 
-/// The pages as they are served; nothing where the settings name no port.
-#[derive(Debug)]
+/// The pages as they are served; nothing, the default, where the settings name no port.
+#[derive(Debug, Default)]
 pub struct Served(Option<Serving>);
 
 #[derive(Debug)]
 struct Serving {
     address: SocketAddr,
     admin: Admin,
-    latencies: Latencies,
+    metrics: Metrics,
     watching: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
@@ -103,12 +103,11 @@ pub async fn start(balancer: &Balancer, settings: &Settings) -> Result<Served, U
     let listener = TcpListener::bind(table.listen).await.map_err(wrong)?;
     let address = listener.local_addr().map_err(wrong)?;
     let metrics = Metrics::new(balancer);
-    let latencies = metrics.latencies();
-    let admin = table.admin(balancer, address).with_metrics(metrics);
+    let admin = table.admin(balancer, address).with_metrics(metrics.clone());
     let watching = tokio::spawn(admin.clone().run());
     let (stop, stopped) = oneshot::channel::<()>();
     let ended = tokio::spawn(serve(listener, admin.clone(), stopped));
-    Ok(Served(Some(Serving { address, admin, latencies, watching, stop, ended })))
+    Ok(Served(Some(Serving { address, admin, metrics, watching, stop, ended })))
 }
 
 impl Served {
@@ -118,10 +117,10 @@ impl Served {
         self.0.as_ref().map(|serving| serving.address)
     }
 
-    /// What times answers for `/metrics`.
+    /// What `/metrics` tells; its layers measure what the gateway serves.
     #[must_use]
-    pub fn latencies(&self) -> Option<Latencies> {
-        self.0.as_ref().map(|serving| serving.latencies.clone())
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.0.as_ref().map(|serving| &serving.metrics)
     }
 
     /// From now on `/healthz` answers 503; the pages stay.

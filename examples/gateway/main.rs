@@ -55,7 +55,7 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
-    let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
+    let reloader = Reloader::start(path, &balancer, &settings, &admin, tell);
     let live = reloader.live();
     tokio::spawn(Prober::new(&balancer).run());
     let _checking = HealthChecker::new(&balancer).start();

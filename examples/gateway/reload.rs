@@ -7,7 +7,7 @@ use std::{
 };
 
 use tenantry::Balancer;
-use tenantry_tower::{guard::Guard, metrics::Latencies};
+use tenantry_tower::{guard::Guard, metrics::Metrics};
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    admin::AdminTable,
+    admin::{AdminTable, Served},
     config::{Document, Settings},
     listener::Live,
     route::Router,
@@ -31,8 +31,8 @@ pub struct Reloader {
     started: Settings,
     /// Which the next settings go on with.
     guard: Option<Guard>,
-    /// Times answers by endpoint.
-    latencies: Option<Latencies>,
+    /// Told of what is served.
+    metrics: Option<Metrics>,
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
 }
@@ -41,19 +41,14 @@ pub struct Reloader {
 type Tell = fn(&str);
 
 impl Reloader {
-    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `latencies` times answers.
+    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `admin` are its pages.
     #[must_use]
-    pub fn start(
-        path: &Path,
-        balancer: &Balancer,
-        settings: &Settings,
-        latencies: Option<Latencies>,
-        tell: Tell,
-    ) -> Self {
-        let live = Live::new(settings, Router::timed(balancer, settings, None, latencies.clone()));
+    pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
+        let metrics = admin.metrics().cloned();
+        let live = Live::new(settings, Router::measured(balancer, settings, None, metrics.as_ref()));
         let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
         let (path, balancer, started) = (path.to_owned(), balancer.clone(), settings.clone());
-        Self { path, balancer, live, started, guard, latencies, watchers }
+        Self { path, balancer, live, started, guard, metrics, watchers }
     }
 
     /// What is to be served.
@@ -73,7 +68,7 @@ impl Reloader {
         self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
         self.guard.iter().for_each(|before| settings.go_on_with(before));
         self.guard = settings.guard().cloned();
-        let router = Router::timed(&self.balancer, &settings, None, self.latencies.clone());
+        let router = Router::measured(&self.balancer, &settings, None, self.metrics.as_ref());
         self.live.replace(&settings, router);
         self.stop_watching();
         self.watchers = watch_files(&settings, tell);

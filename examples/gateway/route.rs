@@ -17,7 +17,7 @@ use tenantry_tower::{
     guard::{ByTenant, ByTenantLayer, GuardLayer, Guarded},
     hedge::HedgeLayer,
     identity::Identified,
-    metrics::Latencies,
+    metrics::Metrics,
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{RejectionBody, RejectionLayer, Respond},
@@ -64,19 +64,19 @@ impl Router {
     /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
     #[must_use]
     pub fn new(balancer: &Balancer, settings: &Settings, meter: Option<&Meter>) -> Self {
-        Self::timed(balancer, settings, meter, None)
+        Self::measured(balancer, settings, meter, None)
     }
 
-    /// The same, with answers timed by endpoint.
+    /// The same; these metrics are told how requests end, and how long they and endpoints take.
     #[must_use]
-    pub fn timed(
+    pub fn measured(
         balancer: &Balancer,
         settings: &Settings,
         meter: Option<&Meter>,
-        latencies: Option<Latencies>,
+        metrics: Option<&Metrics>,
     ) -> Self {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
-        let build = Build { balancer, settings, meter, latencies, proxies, mirrored };
+        let build = Build { balancer, settings, meter, metrics, proxies, mirrored };
         let lanes = Lanes(settings.routes().iter().map(|route| build.lane(route)).collect());
         let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
         let front = ServiceBuilder::new();
@@ -129,7 +129,7 @@ struct Build<'a> {
     balancer: &'a Balancer,
     settings: &'a Settings,
     meter: Option<&'a Meter>,
-    latencies: Option<Latencies>,
+    metrics: Option<&'a Metrics>,
     proxies: Proxies<InboundBody>,
     /// For routes with a mirror: their requests' bodies are kept, for copies.
     mirrored: Proxies<ReplayBody<InboundBody>>,
@@ -178,7 +178,7 @@ impl Build<'_> {
         let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
         // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
         let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
-        let timed = || option_layer(self.latencies.clone());
+        let timed = || option_layer(self.metrics.map(Metrics::latencies));
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
@@ -209,6 +209,7 @@ impl Build<'_> {
     {
         let front = ServiceBuilder::new()
             .layer(option_layer(self.meter.cloned()))
+            .layer(option_layer(self.metrics.map(Metrics::requests)))
             .layer(option_layer(rate_limits(self.balancer, self.settings)));
         BoxCloneSyncService::new(front.service(inner))
     }

@@ -49,7 +49,7 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
     let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
     let admin = admin::start(&balancer, &settings).await.unwrap();
-    let router = Router::timed(&balancer, &settings, None, admin.latencies());
+    let router = Router::measured(&balancer, &settings, None, admin.metrics());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
