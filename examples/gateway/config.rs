@@ -13,6 +13,7 @@ use tenantry_tower::{
 
 use crate::{
     admin::AdminTable,
+    alert::{Alarm, AlertTable},
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
@@ -43,6 +44,7 @@ pub struct Settings {
     admin: Option<AdminTable>,
     identify: Option<Identify>,
     guard: Option<GuardTable>,
+    alert: Option<AlertTable>,
     routes: Vec<RouteTable>,
     encoded_slashes: Slashes,
     drain: Span,
@@ -59,6 +61,9 @@ pub struct Settings {
     /// What `guard` says.
     #[serde(skip)]
     watch: Option<Guard>,
+    /// What `alert` says.
+    #[serde(skip)]
+    alarm: Option<Alarm>,
     /// What `tls` says.
     #[serde(skip)]
     secure: Option<Secure>,
@@ -180,6 +185,11 @@ impl Settings {
         self.watch.as_ref()
     }
 
+    /// What is told to whom, where the table `alert` is there. Default: nothing.
+    pub(crate) const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
     /// The guard that was there before goes on where the new one would be like it; else its bans do.
     pub(crate) fn go_on_with(&mut self, before: &Guard) {
         if let Some(guard) = &mut self.watch {
@@ -256,6 +266,11 @@ impl Settings {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
+        if self.alert.is_some() && self.admin.is_none() {
+            let fix = "write gateway.admin, too: its pages show what fires";
+            return Err(Unfit::hidden("gateway.alert", fix).into());
+        }
+        self.alarm = self.alert.as_ref().map(|table| table.alarm(balancer, folder)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
         self.transports = transports(&self.upstream, balancer, folder)?;
         Ok(())
@@ -285,6 +300,7 @@ impl Default for Settings {
             admin: None,
             identify: None,
             guard: None,
+            alert: None,
             routes: Vec::new(),
             encoded_slashes: Slashes::default(),
             drain: Span(Duration::from_secs(30)),
@@ -295,6 +311,7 @@ impl Default for Settings {
             gate: Gate::default(),
             map: Routes::default(),
             watch: None,
+            alarm: None,
             secure: None,
             transports: Transports::new(),
         }
@@ -363,6 +380,11 @@ mod tests {
         assert!(problem.starts_with("pools: add a pool"), "{problem}");
     }
 
+    fn with_alert(alert: &str) -> String {
+        let routes = "routes = [{ path = \"/\", pool = \"api\" }]";
+        format!("{routes}\nadmin = \"127.0.0.1:0\"\n[gateway.alert]\n{alert}")
+    }
+
     #[test]
     fn what_is_wrong_is_told_by_path_value_and_fix() {
         for (gateway, parts) in [
@@ -380,6 +402,42 @@ mod tests {
             (
                 "admin = { listen = \"127.0.0.1:1\", hosts = [\"a:1\"] }",
                 ["gateway.admin.hosts[0]", "a:1", "without a port"],
+            ),
+            (
+                "alert = {}\nroutes = [{ path = \"/\", pool = \"api\" }]",
+                ["gateway.alert", "gateway.admin", "fires"],
+            ),
+            ("[gateway.alert]\nbudgets = 5", ["gateway.alert.budgets", "5", "budget"]),
+            ("[gateway.alert.panic]\nfro = \"1s\"", ["gateway.alert.panic.fro", "1s", "for"]),
+            ("[gateway.alert]\npanic = \"on\"", ["gateway.alert.panic", "on", "\"off\""]),
+            (&with_alert("budget = { percent = 0 }"), ["gateway.alert.budget.percent", "0", "more than 0"]),
+            (
+                &with_alert("rejection = { window = \"5ms\" }"),
+                ["gateway.alert.rejection.window", "5ms", "a second"],
+            ),
+            (
+                &with_alert("objective = { percent = 100 }"),
+                ["gateway.alert.objective.percent", "100", "99.9"],
+            ),
+            (
+                &with_alert("objectives = { api = { percent = 99, latency = \"300ms\" } }"),
+                ["gateway.alert.objectives.api.latency", "300ms", "250ms, 500ms, 1s"],
+            ),
+            (
+                &with_alert("objectives = { apl = { percent = 99 } }"),
+                ["gateway.alert.objectives.apl", "\"apl\"", "api, web"],
+            ),
+            (
+                &with_alert("webhook = { url = \"hooks\" }"),
+                ["gateway.alert.webhook.url", "", "https://host/path"],
+            ),
+            (
+                &with_alert("webhook = { url = \"http://a/\", tls = {} }"),
+                ["gateway.alert.webhook.tls", "", "https://"],
+            ),
+            (
+                &with_alert("webhook = { url = \"http://a/\", token_file = \"no/such\" }"),
+                ["gateway.alert.webhook.token_file", "no/such", "can be read"],
             ),
             ("rate_limit_headers = \"new\"", ["gateway.rate_limit_headers", "new", "current"]),
             ("drain = \"soon\"", ["gateway.drain", "soon", "a number and its unit"]),

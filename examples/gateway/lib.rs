@@ -11,6 +11,7 @@
 
 pub mod admin;
 pub mod again;
+mod alert;
 pub mod config;
 pub mod demo;
 mod guard;

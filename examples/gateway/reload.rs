@@ -7,7 +7,7 @@ use std::{
 };
 
 use tenantry::Balancer;
-use tenantry_tower::{guard::Guard, metrics::Metrics};
+use tenantry_tower::guard::Guard;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::JoinHandle,
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    admin::{AdminTable, Served},
+    admin::{AdminTable, Pages, Served},
     config::{Document, Settings},
     listener::Live,
     route::Router,
@@ -31,8 +31,8 @@ pub struct Reloader {
     started: Settings,
     /// Which the next settings go on with.
     guard: Option<Guard>,
-    /// Told of what is served.
-    metrics: Option<Metrics>,
+    /// Its own pages.
+    pages: Option<Pages>,
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
 }
@@ -44,11 +44,11 @@ impl Reloader {
     /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `admin` are its pages.
     #[must_use]
     pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
-        let metrics = admin.metrics().cloned();
-        let live = Live::new(settings, Router::measured(balancer, settings, None, metrics.as_ref()));
+        let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
+        let pages = admin.pages().cloned();
         let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
         let (path, balancer, started) = (path.to_owned(), balancer.clone(), settings.clone());
-        Self { path, balancer, live, started, guard, metrics, watchers }
+        Self { path, balancer, live, started, guard, pages, watchers }
     }
 
     /// What is to be served.
@@ -68,11 +68,17 @@ impl Reloader {
         self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
         self.guard.iter().for_each(|before| settings.go_on_with(before));
         self.guard = settings.guard().cloned();
-        let router = Router::measured(&self.balancer, &settings, None, self.metrics.as_ref());
+        let router =
+            Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
         self.live.replace(&settings, router);
+        let unchanged = self.unchangeable(&settings);
+        if let Some(pages) = &self.pages {
+            pages.put_in_force(&settings);
+            pages.waits_for_restart(&unchanged);
+        }
         self.stop_watching();
         self.watchers = watch_files(&settings, tell);
-        Ok(self.unchangeable(&settings))
+        Ok(unchanged)
     }
 
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
@@ -109,7 +115,10 @@ impl Reloader {
     fn unchangeable(&self, settings: &Settings) -> Vec<&'static str> {
         let differ = [
             ("gateway.listen", self.started.listen() != settings.listen()),
-            ("gateway.admin", !AdminTable::are_same(self.started.admin(), settings.admin())),
+            (
+                "gateway.admin",
+                self.started.admin().map(AdminTable::listen) != settings.admin().map(AdminTable::listen),
+            ),
             ("gateway.drain", self.started.drain() != settings.drain()),
             (
                 "gateway.limits.max_connections",

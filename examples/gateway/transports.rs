@@ -24,7 +24,7 @@ pub(crate) struct UpstreamTable {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct ClientTable {
+pub(crate) struct ClientTable {
     ca: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
     client_key: Option<PathBuf>,
@@ -75,7 +75,7 @@ impl UpstreamTable {
     fn transport(&self, known: Option<Transport>, pool: &str, folder: &Path) -> Result<Transport, Unfit> {
         let transport = match &self.tls {
             None => known.unwrap_or_else(Transport::plain),
-            Some(table) => Transport::tls(&table.client(pool, folder)?)
+            Some(table) => Transport::tls(&table.client(&format!("gateway.upstream.{pool}.tls"), folder)?)
                 .map_err(|error| Unfit::hidden(format!("gateway.upstream.{pool}.tls"), error))?,
         };
         Ok(if self.http2 { transport.with_http2() } else { transport })
@@ -83,8 +83,9 @@ impl UpstreamTable {
 }
 
 impl ClientTable {
-    fn client(&self, pool: &str, folder: &Path) -> Result<ClientTls, Unfit> {
-        let path = |field: &str| format!("gateway.upstream.{pool}.tls.{field}");
+    /// `at` is where the table stands.
+    pub(crate) fn client(&self, at: &str, folder: &Path) -> Result<ClientTls, Unfit> {
+        let path = |field: &str| format!("{at}.{field}");
         let mut tls = ClientTls::new();
         if let Some(file) = &self.ca {
             tls = tls.with_roots(folder.join(file));

@@ -32,7 +32,7 @@
 //! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
 //! | `tenantry_rejections_total` | `pool`, `tenant`, `reason` | the last two by their code; no series where there was none |
 //! | `tenantry_endpoint_…` | `pool`, `endpoint` | `weight`, `draining`, `in_flight`, `requests_total`, `failures_total`, `overridden`, `ejected`, `shadow_ejections_total`, `latency_seconds`, `response_seconds` (histogram), `health` (by `state`) |
-//! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `untracked_total`, `active_bans`, `clients`, `tenants` |
+//! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `displaced_bans_total`, `active_bans`, `clients`, `tenants` |
 
 mod balancer;
 mod desired;
@@ -49,9 +49,11 @@ use tenantry::Balancer;
 #[cfg(feature = "admin")]
 pub(crate) use desired::desired_endpoints;
 pub use latencies::{Latencies, ResponseFuture, Timed};
+#[cfg(feature = "admin")]
+pub(crate) use limits::unit;
 pub use requests::{BOUNDS, Counted, CountedFuture, MOST_TENANTS, RequestStats, RequestsLayer};
 
-use crate::guard::Guard;
+use crate::guard::CurrentGuard;
 
 /// The figures of one balancer, for a scraper. Cheap to clone.
 #[derive(Clone)]
@@ -77,11 +79,11 @@ impl Metrics {
         Self { registry, guard: None, balancer, latencies, requests }
     }
 
-    /// Those of this guard, too.
+    /// Those of this guard, too; of a [`CurrentGuard`], those of the one that is in force when somebody asks.
     #[must_use]
-    pub fn with_guard(mut self, guard: &Guard) -> Self {
+    pub fn with_guard(mut self, guard: impl Into<CurrentGuard>) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
-        registry.register_collector(Box::new(guard::GuardFigures::new(guard.clone())));
+        registry.register_collector(Box::new(guard::GuardFigures::new(guard.into())));
         self.guard = Some(Arc::new(registry));
         self
     }
