@@ -151,7 +151,7 @@ impl ObjectiveTable {
         if bounds.contains(&latency) {
             return Ok(objective.with_latency(latency));
         }
-        let bounds: Vec<String> = bounds.iter().filter(|bound| is_whole(bound)).map(written).collect();
+        let bounds: Vec<String> = bounds.iter().filter(is_whole).map(written).collect();
         let fix = format!("write one of the bounds that latencies are counted by: {}", bounds.join(", "));
         Err(Unfit::new(at(&format!("{path}.latency")), format!("{latency:?}"), fix))
     }
@@ -257,7 +257,7 @@ fn at(path: &str) -> String {
 
 /// Times in documents are whole milliseconds.
 fn is_whole(time: &&Duration) -> bool {
-    time.subsec_nanos() % 1_000_000 == 0
+    time.subsec_nanos().is_multiple_of(1_000_000)
 }
 
 fn written(time: &Duration) -> String {

@@ -1,13 +1,12 @@
 //! The `[gateway]` table, and the document that it is part of.
 
-use std::{collections::BTreeMap, error, fmt, fs, io, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, time::Duration};
 
 use http::HeaderName;
 use serde::Deserialize;
 use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
-    proxy::ReverseProxy,
     route::{EncodedSlashes, Routes},
 };
 
@@ -17,14 +16,16 @@ use crate::{
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
-    listener::{InboundBody, Limits},
+    listener::Limits,
     mirror,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
-    transports::{Transports, UpstreamTable, transports},
+    transports::{self, Transports, UpstreamTable},
     unfit::Unfit,
     values::Span,
 };
+
+pub use crate::document_error::DocumentError;
 
 /// What one file says: for the balancer, and for the gateway around it.
 #[derive(Debug)]
@@ -104,20 +105,6 @@ impl From<Slashes> for EncodedSlashes {
     }
 }
 
-/// Why a file cannot be used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DocumentError {
-    /// It cannot be read.
-    Read(io::Error),
-    /// Its extension is none of `toml`, `yaml`, `yml`, `json`.
-    Extension,
-    /// Something in it is wrong.
-    Config(ConfigError),
-    /// The parts do not fit: a route's pool does not exist, a key is no hash, or the gateway cannot dial an endpoint.
-    Unfit(Unfit),
-}
-
 impl Document {
     /// Reads a file.
     ///
@@ -144,7 +131,7 @@ impl Document {
             Some(section) => ConfigError::read_section("gateway", section).map_err(DocumentError::Config)?,
             None => Settings::default(),
         };
-        dialable(&balancer)?;
+        transports::dialable(&balancer)?;
         settings.resolve(&balancer, folder)?;
         let balancer = mirror::with_tenants(balancer, &settings.routes);
         Ok(Self { balancer, settings })
@@ -272,25 +259,9 @@ impl Settings {
         }
         self.alarm = self.alert.as_ref().map(|table| table.alarm(balancer, folder)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
-        self.transports = transports(&self.upstream, balancer, folder)?;
+        self.transports = transports::transports(&self.upstream, balancer, folder)?;
         Ok(())
     }
-}
-
-/// Checks that the gateway can dial every endpoint, now rather than at the first request.
-fn dialable(balancer: &Config) -> Result<(), DocumentError> {
-    for (name, pool) in balancer.pools() {
-        for (index, endpoint) in pool.endpoints().iter().enumerate() {
-            if ReverseProxy::<InboundBody>::check_address(endpoint.address()).is_err() {
-                let path = format!("pools.{name}.endpoints[{index}].address");
-                // What stands before an @ may be a password.
-                let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
-                let fix = "write \"http://host:port\" or \"https://host:port\", without a path";
-                return Err(Unfit::new(path, value, fix).into());
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Default for Settings {
@@ -315,27 +286,6 @@ impl Default for Settings {
             secure: None,
             transports: Transports::new(),
         }
-    }
-}
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => error.fmt(f),
-            Self::Extension => {
-                f.write_str("name the file .toml, .yaml, .yml or .json, so that its format is known")
-            }
-            Self::Config(error) => error.fmt(f),
-            Self::Unfit(unfit) => unfit.fmt(f),
-        }
-    }
-}
-
-impl error::Error for DocumentError {}
-
-impl From<Unfit> for DocumentError {
-    fn from(unfit: Unfit) -> Self {
-        Self::Unfit(unfit)
     }
 }
 
@@ -403,6 +353,43 @@ mod tests {
                 "admin = { listen = \"127.0.0.1:1\", hosts = [\"a:1\"] }",
                 ["gateway.admin.hosts[0]", "a:1", "without a port"],
             ),
+            ("rate_limit_headers = \"new\"", ["gateway.rate_limit_headers", "new", "current"]),
+            ("drain = \"soon\"", ["gateway.drain", "soon", "a number and its unit"]),
+            (
+                "routes = [{ path = \"x\", pool = \"api\" }]",
+                ["gateway.routes[0].path", "\"x\"", "starts with a slash"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"apl\" }]",
+                ["gateway.routes[0].pool", "\"apl\"", "api, web"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\" }, { path = \"/\", pool = \"web\" }]",
+                ["gateway.routes[1].path", "\"/\"", "its own path"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", hedge = \"p50\" }]",
+                ["gateway.routes[0].hedge", "p50", "\"p95\""],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", retry = { tries = 3 } }]",
+                ["gateway.routes[0].retry.tries", "3", "attempts"],
+            ),
+            (
+                "routes = [{ path = \"/\", pool = \"api\", retry = { attempts = 0 } }]",
+                ["gateway.routes[0].retry.attempts", "0", "nonzero"],
+            ),
+            ("routes = [{ path = \"/\" }]", ["gateway.routes[0]", "", "pool"]),
+            ("", ["gateway.routes", "", "api, web"]),
+        ] {
+            let problem = problem(gateway);
+            assert!(parts.iter().all(|part| problem.contains(part)), "{gateway}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_of_alerts_is_told_so_too() {
+        for (gateway, parts) in [
             (
                 "alert = {}\nroutes = [{ path = \"/\", pool = \"api\" }]",
                 ["gateway.alert", "gateway.admin", "fires"],
@@ -439,34 +426,6 @@ mod tests {
                 &with_alert("webhook = { url = \"http://a/\", token_file = \"no/such\" }"),
                 ["gateway.alert.webhook.token_file", "no/such", "can be read"],
             ),
-            ("rate_limit_headers = \"new\"", ["gateway.rate_limit_headers", "new", "current"]),
-            ("drain = \"soon\"", ["gateway.drain", "soon", "a number and its unit"]),
-            (
-                "routes = [{ path = \"x\", pool = \"api\" }]",
-                ["gateway.routes[0].path", "\"x\"", "starts with a slash"],
-            ),
-            (
-                "routes = [{ path = \"/\", pool = \"apl\" }]",
-                ["gateway.routes[0].pool", "\"apl\"", "api, web"],
-            ),
-            (
-                "routes = [{ path = \"/\", pool = \"api\" }, { path = \"/\", pool = \"web\" }]",
-                ["gateway.routes[1].path", "\"/\"", "its own path"],
-            ),
-            (
-                "routes = [{ path = \"/\", pool = \"api\", hedge = \"p50\" }]",
-                ["gateway.routes[0].hedge", "p50", "\"p95\""],
-            ),
-            (
-                "routes = [{ path = \"/\", pool = \"api\", retry = { tries = 3 } }]",
-                ["gateway.routes[0].retry.tries", "3", "attempts"],
-            ),
-            (
-                "routes = [{ path = \"/\", pool = \"api\", retry = { attempts = 0 } }]",
-                ["gateway.routes[0].retry.attempts", "0", "nonzero"],
-            ),
-            ("routes = [{ path = \"/\" }]", ["gateway.routes[0]", "", "pool"]),
-            ("", ["gateway.routes", "", "api, web"]),
         ] {
             let problem = problem(gateway);
             assert!(parts.iter().all(|part| problem.contains(part)), "{gateway}: {problem}");

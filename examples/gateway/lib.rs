@@ -14,6 +14,7 @@ pub mod again;
 mod alert;
 pub mod config;
 pub mod demo;
+mod document_error;
 mod guard;
 mod identify;
 pub mod keys;

@@ -8,11 +8,11 @@ use std::{
 use serde::Deserialize;
 use tenantry::Config;
 use tenantry_tower::{
-    proxy::Transport,
+    proxy::{ReverseProxy, Transport},
     tls::{CertificateFiles, ClientTls},
 };
 
-use crate::unfit::Unfit;
+use crate::{listener::InboundBody, unfit::Unfit};
 
 /// `[gateway.upstream.POOL]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -69,6 +69,22 @@ pub(crate) fn transports(
         transports.insert(pool.clone(), table.transport(known, pool, folder)?);
     }
     Ok(transports)
+}
+
+/// Checks that the gateway can dial every endpoint, now rather than at the first request.
+pub(crate) fn dialable(balancer: &Config) -> Result<(), Unfit> {
+    for (name, pool) in balancer.pools() {
+        for (index, endpoint) in pool.endpoints().iter().enumerate() {
+            if ReverseProxy::<InboundBody>::check_address(endpoint.address()).is_err() {
+                let path = format!("pools.{name}.endpoints[{index}].address");
+                // What stands before an @ may be a password.
+                let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
+                let fix = "write \"http://host:port\" or \"https://host:port\", without a path";
+                return Err(Unfit::new(path, value, fix));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl UpstreamTable {

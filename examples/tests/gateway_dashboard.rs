@@ -20,6 +20,7 @@ use gateway_parts::{
 };
 use serde_json::Value;
 use tenantry::{Balancer, Format};
+use tenantry_tower::guard::Guard;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -82,23 +83,31 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
     browser.stdin.as_mut().unwrap().write_all(b"quiet\n").await.unwrap();
     let seen: Value = serde_json::from_str(&lines.next_line().await.unwrap().expect("it ends")).unwrap();
     judge(&seen);
+    clicks_have_reached(&balancer, &endpoints[0], &guard);
+    if let Some(to) = kept {
+        keep_pictures(&folder, Path::new(&to));
+    }
+    drop(stop);
+    assert!(serving.await.unwrap());
+    admin.stop().await;
+}
+
+fn clicks_have_reached(balancer: &Balancer, endpoint: &str, guard: &Guard) {
     let pool = balancer.pool_stats("api").unwrap();
-    let drained = pool.endpoints().iter().find(|one| one.address() == endpoints[0]).unwrap();
+    let drained = pool.endpoints().iter().find(|one| one.address() == endpoint).unwrap();
     assert!(drained.is_draining(), "the click has reached the balancer");
     let bans = guard.bans();
     assert!(
         bans.len() == 1 && bans[0].subject().to_string() == "203.0.113.5",
         "the button has reached the guard: {bans:?}"
     );
-    if let Some(to) = kept {
-        let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
-        for name in ["dashboard.png", "dashboard-dark.png"] {
-            fs::copy(folder.0.join(name), to.join(name)).unwrap();
-        }
+}
+
+fn keep_pictures(folder: &Folder, to: &Path) {
+    let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
+    for name in ["dashboard.png", "dashboard-dark.png"] {
+        fs::copy(folder.0.join(name), to.join(name)).unwrap();
     }
-    drop(stop);
-    assert!(serving.await.unwrap());
-    admin.stop().await;
 }
 
 fn judge(seen: &Value) {

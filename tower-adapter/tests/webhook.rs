@@ -84,7 +84,7 @@ async fn it_is_told_what_fires_and_again_until_it_takes_it() {
             head.contains("content-type: application/json")
                 && head.contains("authorization: bearer 0123456789")
         );
-        assert_eq!(*first.get_or_insert(body.clone()), body, "the same is sent again");
+        assert_eq!(*first.get_or_insert_with(|| body.clone()), body, "the same is sent again");
     }
     let body = first.expect("it came");
     assert_eq!((&body["version"], &body["source"]), (&Value::from(1), &Value::from("tenantry")));

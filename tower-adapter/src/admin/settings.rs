@@ -78,11 +78,17 @@ impl Admin {
 
     /// Watches by these rules, from now on: while it [runs](Self::run), and whenever somebody looks. What fires stands in `/status` and on the dashboard; what begins and ends is an event, and is told
     /// to the webhook, by a task of tokio's. Also for clones, and as often as the rules change; what was counted is forgotten where they differ.
+    ///
+    /// # Panics
+    /// Outside of tokio, where there is a webhook.
     pub fn set_alerts(&self, rules: Option<AlertRules>, webhook: Option<Webhook>) {
         self.observer.alarms.set(rules, webhook);
     }
 
     /// As [`set_alerts`](Self::set_alerts), in a row with other settings.
+    ///
+    /// # Panics
+    /// As [`set_alerts`](Self::set_alerts).
     ///
     /// ```
     /// # use tenantry::{Balancer, Config, PoolSpec};

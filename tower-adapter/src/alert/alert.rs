@@ -170,6 +170,9 @@ impl fmt::Display for Alert {
             }
             AlertKind::Panic => write!(f, "{pool} is in a panic: unhealthy endpoints serve, too"),
             AlertKind::Ejection => write!(f, "{} of {pool} does not serve", or(endpoint, "an endpoint")),
+            AlertKind::Rejection if tenant.is_none() => {
+                write!(f, "{percent:.0} % of the requests that {pool} should serve are refused")
+            }
             AlertKind::Rejection => {
                 write!(
                     f,

@@ -10,7 +10,7 @@
 //! | [`Budget`](AlertKind::Budget) | so much of a tenant's budget is used | 80 %, at once |
 //! | [`Panic`](AlertKind::Panic) | a pool is in a panic | for 30 s |
 //! | [`Ejection`](AlertKind::Ejection) | an endpoint does not serve: ejected, failing its checks, disabled | for 1 min |
-//! | [`Rejection`](AlertKind::Rejection) | a share of the requests of a tenant in a pool, or of all, is refused | 10 % of at least 100 in 5 min, for 2 min |
+//! | [`Rejection`](AlertKind::Rejection) | a share of the requests of a tenant in a pool is refused, or of all because the pool cannot serve them | 10 % of at least 100 in 5 min, for 2 min |
 //! | [`FastBurn`](AlertKind::FastBurn) | an [`Objective`]'s error budget burns 14.4 times as fast as it may, over 1 h and over 5 min | no objective |
 //! | [`SlowBurn`](AlertKind::SlowBurn) | 6 times, over 6 h and over 30 min | no objective |
 //!

@@ -27,11 +27,11 @@ impl AlertRules {
             // A JSON string is a YAML one.
             let quoted = |text: &str| serde_json::Value::from(text).to_string();
             let (expression, summary) = (quoted(&expression), quoted(summary));
-            let keep = seconds(self.resolve_after);
+            let keep = written(self.resolve_after);
             write!(
                 text,
                 "      - alert: {name}\n        expr: {expression}\n        for: {}\n        keep_firing_for: {keep}\n        labels:\n          severity: {severity}\n        annotations:\n          summary: {summary}\n",
-                seconds(hold),
+                written(hold),
             )
             .expect("writing to a string does not fail");
         }
@@ -67,30 +67,14 @@ impl AlertRules {
             add(AlertKind::Ejection, "EndpointNotServing", expression, hold, summary);
         }
         if let Some(rule) = self.rejection {
-            for (by, name, summary) in [
-                (
-                    "pool",
-                    "PoolRefuses",
-                    "{{ $value | humanizePercentage }} of the requests in {{ $labels.pool }} are refused",
-                ),
-                (
-                    "pool, tenant",
-                    "TenantRefused",
-                    "{{ $value | humanizePercentage }} of the requests of {{ $labels.tenant }} in {{ $labels.pool }} are refused",
-                ),
-            ] {
-                let window = seconds(rule.window);
+            for (by, name, refused, all, summary) in REFUSALS {
+                let window = written(rule.window);
                 let sum = |function: &str, labels: &str| {
                     format!("sum by ({by}) ({function}(tenantry_requests_total{labels}[{window}]))")
                 };
-                let expression = format!(
-                    "{} / {} >= {} and {} >= {}",
-                    sum("rate", "{outcome=~\"refused|unserved\"}"),
-                    sum("rate", ""),
-                    rule.share,
-                    sum("increase", ""),
-                    rule.min_requests
-                );
+                let (refused, share) = (sum("rate", refused), rule.share);
+                let (rate, count, least) = (sum("rate", all), sum("increase", all), rule.min_requests);
+                let expression = format!("{refused} / {rate} >= {share} and {count} >= {least}");
                 add(AlertKind::Rejection, name, expression, rule.hold, summary);
             }
         }
@@ -127,7 +111,7 @@ impl AlertRules {
                 ),
             ] {
                 let sum = |what: &str, function: &str, window: Duration| {
-                    format!("sum by ({by}) ({function}({what}[{}]))", seconds(window))
+                    format!("sum by ({by}) ({function}({what}[{}]))", written(window))
                 };
                 let bad =
                     |window| format!("1 - {} / {}", sum(&good, "rate", window), sum(&all, "rate", window));
@@ -147,13 +131,35 @@ impl AlertRules {
     }
 }
 
+/// By what, the rule's name, what is refused, of what, and what to say.
+const REFUSALS: [(&str, &str, &str, &str, &str); 2] = [
+    (
+        "pool",
+        "PoolRefuses",
+        "{outcome=\"unserved\"}",
+        "{outcome!=\"refused\"}",
+        "{{ $value | humanizePercentage }} of the requests that {{ $labels.pool }} should serve are refused",
+    ),
+    (
+        "pool, tenant",
+        "TenantRefused",
+        "{outcome=~\"refused|unserved\"}",
+        "",
+        "{{ $value | humanizePercentage }} of the requests of {{ $labels.tenant }} in {{ $labels.pool }} are refused",
+    ),
+];
+
 /// The bound that stands for a latency.
 fn bound(latency: Duration) -> Option<f64> {
     BOUNDS.into_iter().rfind(|bound| *bound <= latency.as_secs_f64())
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{}ms", time.as_millis())
+/// A time as Prometheus writes it.
+fn written(time: Duration) -> String {
+    let millis = time.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let whole = units.into_iter().find(|(unit, _)| millis >= *unit && millis.is_multiple_of(*unit));
+    whole.map_or_else(|| format!("{millis}ms"), |(unit, name)| format!("{}{name}", millis / unit))
 }
 
 /// A name as a regular expression (RE2) that means it.

@@ -19,7 +19,7 @@ pub struct BudgetRule {
     pub(crate) hold: Duration,
 }
 
-/// So many of the requests of a tenant, or of a pool, are refused.
+/// So many of the requests of a tenant in a pool are refused, for whatever reason; or of all requests there, because the pool cannot serve them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RejectionRule {
     pub(crate) share: f64,

@@ -21,7 +21,7 @@ pub(super) struct Series {
 /// Counters as they stand.
 #[derive(Clone, Copy, Debug, Default)]
 struct Totals {
-    /// Refused, and all.
+    /// Refused, and all: of a tenant for any reason, of everybody because the pool could not serve, which a tenant beyond its own limits is no sign of.
     refused: [u64; 2],
     /// Bad by the objective, and all that it counts.
     bad: [u64; 2],
@@ -33,7 +33,11 @@ impl Totals {
         let latency = objective.and_then(|objective| objective.latency);
         let good = latency.map_or(successes, |latency| stats.successes_within(latency));
         let judged = successes + failures + unserved;
-        Self { refused: [refused + unserved, judged + refused], bad: [judged.saturating_sub(good), judged] }
+        let refused = match stats.tenant() {
+            Some(_) => [refused + unserved, refused + judged],
+            None => [unserved, judged],
+        };
+        Self { refused, bad: [judged.saturating_sub(good), judged] }
     }
 }
 

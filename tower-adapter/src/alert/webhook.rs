@@ -155,7 +155,8 @@ impl Webhook {
         let scheme = self.uri.scheme_str().unwrap_or("http");
         let request = Request::post(target).header(HOST, authority).header(CONTENT_TYPE, "application/json");
         let mut request = request.body(Full::new(message)).map_err(|error| error.to_string())?;
-        let port = self.uri.port_u16().unwrap_or(if self.is_secure() { 443 } else { 80 });
+        let usual = if self.is_secure() { 443 } else { 80 };
+        let port = self.uri.port_u16().unwrap_or(usual);
         let host = self.uri.host().unwrap_or_default();
         let picked = PickedEndpoint::new(&format!("{scheme}://{host}:{port}"));
         request.extensions_mut().insert(picked);
