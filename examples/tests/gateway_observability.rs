@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod pki;
+
 use std::{
     collections::BTreeSet,
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,12 +20,20 @@ use gateway_parts::{
     reload::Reloader,
     upstream,
 };
+use pki::Authority;
 use serde_json::{Value, json};
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -180,4 +191,57 @@ async fn token_guard_and_alerts_follow_the_document_and_what_does_not_is_said() 
     let told = world.status().await;
     assert_eq!((&told["guard"], &told["alerts"]), (&Value::Null, &Value::Null));
     assert_eq!(told["after_restart"], json!([]));
+}
+
+/// Takes one message over TLS: its head, and its body.
+async fn take_over_tls(listener: TcpListener, certificate: PathBuf, key: PathBuf) -> (String, Value) {
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let (stream, _) = listener.accept().await.unwrap();
+    let (mut stream, mut came) = (acceptor.accept(stream).await.unwrap(), Vec::new());
+    loop {
+        let mut part = [0; 4_096];
+        let read = stream.read(&mut part).await.unwrap();
+        assert!(read > 0, "it ended too soon");
+        came.extend_from_slice(&part[..read]);
+        let text = String::from_utf8_lossy(&came).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        if let Ok(body) = serde_json::from_str(body) {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            return (head.to_ascii_lowercase(), body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_over_tls_by_whoever_the_document_trusts() {
+    let authority = Authority::new("observability-pki");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    fs::write(authority.file("hook.token"), "a-token-for-the-hook\n").unwrap();
+    let file = |name: &str| authority.file(name).display().to_string();
+    let webhook = format!(
+        "webhook = {{ url = \"https://127.0.0.1:{port}/hook?x=1\", token_file = {:?}, tls = {{ ca = {:?} }} }}",
+        file("hook.token"),
+        file("ca.pem")
+    );
+    let alert = format!("alert = {{ ejection = {{ for = \"0s\" }}, {webhook} }}");
+    let world = World::start("observability-hook", &format!("{ADMIN}{alert}")).await;
+    authority.write("hook", &authority.issue(&["127.0.0.1"]));
+    let (certificate, key) = (authority.file("hook.pem"), authority.file("hook.key"));
+    let taking = tokio::spawn(take_over_tls(listener, certificate, key));
+    let disable = json!({ "pool": "api", "endpoint": world.endpoint });
+    assert_eq!(world.act(TOKEN, "disable", &disable).await, 200);
+    let (head, body) = timeout(PATIENCE, taking).await.unwrap().unwrap();
+    assert!(head.starts_with("post /hook?x=1 http/1.1"), "{head}");
+    assert!(head.contains(&format!("host: 127.0.0.1:{port}")), "{head}");
+    assert!(head.contains("authorization: bearer a-token-for-the-hook"), "{head}");
+    assert_eq!(
+        (&body["alerts"][0]["alert"], &body["alerts"][0]["state"]),
+        (&json!("ejection"), &json!("firing"))
+    );
+    let told = world.status().await.to_string();
+    assert!(!told.contains("a-token-for-the-hook") && !told.contains("/hook"), "{told}");
 }
