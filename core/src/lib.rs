@@ -84,7 +84,7 @@ pub use load::{Begun, LoadReport, ProbeReport, ServerLoad};
 pub use outcome::{FailureCause, Outcome, OutcomeKind};
 pub use rejection::Rejection;
 pub use request::Request;
-pub use stats::{AttemptStats, EndpointStats, PoolStats, Stats, TenantPage, TenantStats};
+pub use stats::{AttemptStats, EndpointStats, PoolStats, RejectionStats, Stats, TenantPage, TenantStats};
 pub use strategy::Probe;
 pub use time::{Clock, ClockListener, ManualClock, SystemClock, Time};
 pub use upstream::{UpstreamLimit, UpstreamReport};

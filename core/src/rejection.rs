@@ -89,26 +89,51 @@ impl Rejection {
         )
     }
 
+    /// Every [code](Self::code) that there is.
+    pub const CODES: [&str; 16] = [
+        "UNKNOWN_TENANT",
+        "UNKNOWN_POOL",
+        "POOL_FORBIDDEN",
+        "RATE_LIMITED",
+        "COST_TOO_HIGH",
+        "BUDGET_EXHAUSTED",
+        "RETRY_BUDGET_EXHAUSTED",
+        "HEDGE_BUDGET_EXHAUSTED",
+        "UNKNOWN_DIMENSION",
+        "TOO_MANY_IN_FLIGHT",
+        "SATURATED",
+        "QUEUE_FULL",
+        "TIMED_OUT",
+        "WOULD_TIME_OUT",
+        "UPSTREAM_LIMITED",
+        "NO_ENDPOINT",
+    ];
+
     /// The variant's name as a stable code: what Node's `code` and HTTP problem bodies carry.
     #[must_use]
     pub const fn code(&self) -> &'static str {
+        Self::CODES[self.index()]
+    }
+
+    /// The place of its code among all.
+    pub(crate) const fn index(&self) -> usize {
         match self {
-            Self::UnknownTenant => "UNKNOWN_TENANT",
-            Self::UnknownPool => "UNKNOWN_POOL",
-            Self::PoolForbidden => "POOL_FORBIDDEN",
-            Self::RateLimited { .. } => "RATE_LIMITED",
-            Self::CostTooHigh { .. } => "COST_TOO_HIGH",
-            Self::BudgetExhausted { .. } => "BUDGET_EXHAUSTED",
-            Self::RetryBudgetExhausted { .. } => "RETRY_BUDGET_EXHAUSTED",
-            Self::HedgeBudgetExhausted { .. } => "HEDGE_BUDGET_EXHAUSTED",
-            Self::UnknownDimension => "UNKNOWN_DIMENSION",
-            Self::TooManyInFlight { .. } => "TOO_MANY_IN_FLIGHT",
-            Self::Saturated => "SATURATED",
-            Self::QueueFull => "QUEUE_FULL",
-            Self::TimedOut => "TIMED_OUT",
-            Self::WouldTimeOut { .. } => "WOULD_TIME_OUT",
-            Self::UpstreamLimited { .. } => "UPSTREAM_LIMITED",
-            Self::NoEndpoint => "NO_ENDPOINT",
+            Self::UnknownTenant => 0,
+            Self::UnknownPool => 1,
+            Self::PoolForbidden => 2,
+            Self::RateLimited { .. } => 3,
+            Self::CostTooHigh { .. } => 4,
+            Self::BudgetExhausted { .. } => 5,
+            Self::RetryBudgetExhausted { .. } => 6,
+            Self::HedgeBudgetExhausted { .. } => 7,
+            Self::UnknownDimension => 8,
+            Self::TooManyInFlight { .. } => 9,
+            Self::Saturated => 10,
+            Self::QueueFull => 11,
+            Self::TimedOut => 12,
+            Self::WouldTimeOut { .. } => 13,
+            Self::UpstreamLimited { .. } => 14,
+            Self::NoEndpoint => 15,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `admin`: the balancer's own pages, on a port of their own, until the gateway has drained.
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -16,11 +16,12 @@ use serde::{
 use tenantry::Balancer;
 use tenantry_tower::{
     admin::{Admin, Hosts, Token, TokenError},
-    metrics::{Latencies, Metrics},
+    guard::CurrentGuard,
+    metrics::Metrics,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::oneshot,
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -46,18 +47,25 @@ pub(crate) enum AdminForm {
     Table(Fields),
 }
 
-/// The pages as they are served; nothing where the settings name no port.
-#[derive(Debug)]
+/// The pages as they are served; nothing, the default, where the settings name no port.
+#[derive(Debug, Default)]
 pub struct Served(Option<Serving>);
 
 #[derive(Debug)]
 struct Serving {
-    address: SocketAddr,
-    admin: Admin,
-    latencies: Latencies,
+    pages: Pages,
     watching: JoinHandle<()>,
     stop: oneshot::Sender<()>,
     ended: JoinHandle<()>,
+}
+
+/// What of the pages follows the document while they are served. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    address: SocketAddr,
+    admin: Admin,
+    guard: CurrentGuard,
+    metrics: Metrics,
 }
 
 impl AdminTable {
@@ -65,12 +73,6 @@ impl AdminTable {
     #[must_use]
     pub const fn listen(&self) -> SocketAddr {
         self.listen
-    }
-
-    /// Whether they say the same, as far as documents tell.
-    pub(crate) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
-        let words = |table: &Self| (table.listen, table.token_file.clone(), table.hosts.clone());
-        one.map(words) == other.map(words)
     }
 
     /// Checks what serde cannot. `folder` is where files are that are named without one.
@@ -94,11 +96,40 @@ impl AdminTable {
         Ok(())
     }
 
-    /// The pages of a balancer, at this address.
-    fn admin(&self, balancer: &Balancer, address: SocketAddr) -> Admin {
+    /// Under which names the pages answer at this address, and who acts there.
+    fn put_in_force(&self, admin: &Admin, address: SocketAddr) {
         let hosts = self.hosts.iter().fold(Hosts::local().listening_on(address), Hosts::with_host);
-        let admin = Admin::new(balancer).with_hosts(hosts);
-        self.token.iter().cloned().fold(admin, Admin::with_token)
+        admin.set_hosts(hosts);
+        admin.set_token(self.token.clone());
+    }
+}
+
+impl Pages {
+    fn new(balancer: &Balancer, address: SocketAddr) -> Self {
+        let (metrics, guard) = (Metrics::new(balancer), CurrentGuard::new());
+        let metrics = metrics.with_guard(&guard);
+        let admin = Admin::new(balancer).with_metrics(metrics.clone()).with_guard(&guard);
+        Self { address, admin, guard, metrics }
+    }
+
+    pub(crate) const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Who may act, what is watched, and who is told, as these settings say. Where they name no pages, what is there stays until the restart that it waits for.
+    pub(crate) fn put_in_force(&self, settings: &Settings) {
+        if let Some(table) = settings.admin() {
+            table.put_in_force(&self.admin, self.address);
+        }
+        self.guard.set(settings.guard().cloned());
+        let alarm = settings.alarm();
+        let webhook = alarm.and_then(|alarm| alarm.webhook.clone());
+        self.admin.set_alerts(alarm.map(|alarm| alarm.rules.clone()), webhook);
+    }
+
+    /// Says in `/status` and on the dashboard what of the document waits for a restart.
+    pub(crate) fn waits_for_restart(&self, keys: &[&str]) {
+        self.admin.set_after_restart(keys.iter().copied());
     }
 }
 
@@ -112,33 +143,35 @@ pub async fn start(balancer: &Balancer, settings: &Settings) -> Result<Served, U
         Unfit::new("gateway.admin", table.listen.to_string(), format!("name another port: {error}"))
     };
     let listener = TcpListener::bind(table.listen).await.map_err(wrong)?;
-    let address = listener.local_addr().map_err(wrong)?;
-    let metrics = Metrics::new(balancer);
-    let latencies = metrics.latencies();
-    let admin = table.admin(balancer, address).with_metrics(metrics);
-    let watching = tokio::spawn(admin.clone().run());
+    let pages = Pages::new(balancer, listener.local_addr().map_err(wrong)?);
+    pages.put_in_force(settings);
+    let watching = tokio::spawn(pages.admin.clone().run());
     let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(serve(listener, admin.clone(), stopped));
-    Ok(Served(Some(Serving { address, admin, latencies, watching, stop, ended })))
+    let ended = tokio::spawn(serve(listener, pages.admin.clone(), stopped));
+    Ok(Served(Some(Serving { pages, watching, stop, ended })))
 }
 
 impl Served {
     /// Where the pages are.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.0.as_ref().map(|serving| serving.address)
+        self.pages().map(|pages| pages.address)
     }
 
-    /// What times answers for `/metrics`.
+    /// What `/metrics` tells; its layers measure what the gateway serves.
     #[must_use]
-    pub fn latencies(&self) -> Option<Latencies> {
-        self.0.as_ref().map(|serving| serving.latencies.clone())
+    pub fn metrics(&self) -> Option<&Metrics> {
+        self.pages().map(Pages::metrics)
+    }
+
+    pub(crate) fn pages(&self) -> Option<&Pages> {
+        self.0.as_ref().map(|serving| &serving.pages)
     }
 
     /// From now on `/healthz` answers 503; the pages stay.
     pub fn drain(&self) {
-        if let Some(serving) = &self.0 {
-            serving.admin.drain();
+        if let Some(pages) = self.pages() {
+            pages.admin.drain();
         }
     }
 
@@ -152,12 +185,16 @@ impl Served {
 }
 
 async fn serve(listener: TcpListener, admin: Admin, mut stopped: oneshot::Receiver<()>) {
-    let connections = GracefulShutdown::new();
+    let (connections, places) = (GracefulShutdown::new(), Arc::new(Semaphore::new(MOST_CONNECTIONS)));
     loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
+            listener.accept().await.map(|(stream, _)| (stream, place))
+        };
         tokio::select! {
             _ = &mut stopped => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => connection(stream, &admin, &connections),
+            accepted = accepted => match accepted {
+                Ok(accepted) => connection(accepted, &admin, &connections),
                 // Out of file descriptors, most likely: the next attempt at once would fail too.
                 Err(_) => sleep(Duration::from_millis(20)).await,
             },
@@ -167,14 +204,26 @@ async fn serve(listener: TcpListener, admin: Admin, mut stopped: oneshot::Receiv
     timeout(Duration::from_secs(1), connections.shutdown()).await.ok();
 }
 
-fn connection(stream: TcpStream, admin: &Admin, connections: &GracefulShutdown) {
+fn connection(
+    (stream, place): (TcpStream, OwnedSemaphorePermit),
+    admin: &Admin,
+    connections: &GracefulShutdown,
+) {
     let service = TowerToHyperService::new(admin.clone());
     let mut http = http1::Builder::new();
     // A head that does not come ends the connection.
     http.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
     let served = connections.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move { served.await.ok() });
+    tokio::spawn(async move {
+        // Nobody keeps a place for ever: neither by reading slowly nor by asking again and again.
+        timeout(LONGEST_CONNECTION, served).await.ok();
+        drop(place);
+    });
 }
+
+/// How many connections there are at once; the others wait.
+const MOST_CONNECTIONS: usize = 128;
+const LONGEST_CONNECTION: Duration = Duration::from_secs(600);
 
 impl<'de> Deserialize<'de> for AdminTable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    error, fmt, fs, io,
+    fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -16,27 +16,30 @@ use tenantry::{Config, ConfigError, Format};
 use tenantry_tower::{
     guard::Guard,
     identity::Networks,
-    proxy::{ReverseProxy, Transport},
+    proxy::Transport,
     route::{EncodedSlashes, Routes},
 };
 
 use crate::{
     admin::{AdminForm, AdminTable},
+    alert::{Alarm, AlertTable},
     discovery::{self, DiscoveryTables, Schemes},
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
-    listener::{InboundBody, Limits},
+    listener::Limits,
     log::LogTable,
     mirror,
     otel::OtelTable,
     proxy_protocol::ProxyProtocolTable,
     routes::{self, RouteTable},
     tls::{Secure, TlsTable},
-    transports::{Transports, UpstreamTable, transports},
+    transports::{self, Transports, UpstreamTable},
     unfit::Unfit,
     values::Span,
 };
+
+pub use crate::document_error::DocumentError;
 
 /// What one file says: for the balancer, and for the gateway around it.
 #[derive(Debug)]
@@ -59,6 +62,7 @@ pub struct Settings {
     admin: Option<AdminTable>,
     identify: Option<Identify>,
     guard: Option<GuardTable>,
+    alert: Option<AlertTable>,
     routes: Vec<RouteTable>,
     encoded_slashes: Slashes,
     drain: Span,
@@ -81,6 +85,9 @@ pub struct Settings {
     /// What `guard` says.
     #[serde(skip)]
     watch: Option<Guard>,
+    /// What `alert` says.
+    #[serde(skip)]
+    alarm: Option<Alarm>,
     /// What `tls` says.
     #[serde(skip)]
     secure: Option<Secure>,
@@ -121,20 +128,6 @@ impl From<Slashes> for EncodedSlashes {
     }
 }
 
-/// Why a file cannot be used.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DocumentError {
-    /// It cannot be read.
-    Read(io::Error),
-    /// Its extension is none of `toml`, `yaml`, `yml`, `json`.
-    Extension,
-    /// Something in it is wrong.
-    Config(ConfigError),
-    /// The parts do not fit: a route's pool does not exist, a key is no hash, or the gateway cannot dial an endpoint.
-    Unfit(Unfit),
-}
-
 impl Document {
     /// Reads a file.
     ///
@@ -169,7 +162,7 @@ impl Document {
             Some(section) => ConfigError::read_section("gateway", section).map_err(DocumentError::Config)?,
             None => Settings::default(),
         };
-        dialable(&balancer)?;
+        transports::dialable(&balancer)?;
         settings.resolve(&balancer, folder)?;
         let balancer = mirror::with_tenants(balancer, &settings.routes);
         Ok(Self { balancer, settings })
@@ -213,6 +206,11 @@ impl Settings {
     #[must_use]
     pub const fn guard(&self) -> Option<&Guard> {
         self.watch.as_ref()
+    }
+
+    /// What is told to whom, where the table `alert` is there. Default: nothing.
+    pub(crate) const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
     }
 
     /// The guard that was there before goes on where the new one would be like it; else its bans do.
@@ -326,9 +324,14 @@ impl Settings {
         }
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
+        if self.alert.is_some() && self.admin.is_none() {
+            let fix = "write gateway.admin, too: its pages show what fires";
+            return Err(Unfit::hidden("gateway.alert", fix).into());
+        }
+        self.alarm = self.alert.as_ref().map(|table| table.alarm(balancer, folder)).transpose()?;
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
         let finds_tls = |pool: &str| discovery::wants_tls(&self.discovery, pool);
-        self.transports = transports(&self.upstream, balancer, folder, finds_tls)?;
+        self.transports = transports::transports(&self.upstream, balancer, folder, finds_tls)?;
         let schemes = |pool: &str| Schemes {
             secure: self.transports.get(pool).is_some_and(Transport::is_secure),
             plain: !self.upstream.get(pool).is_some_and(UpstreamTable::demands_tls),
@@ -336,22 +339,6 @@ impl Settings {
         discovery::check(&mut self.discovery, balancer, folder, schemes)?;
         Ok(())
     }
-}
-
-/// Checks that the gateway can dial every endpoint, now rather than at the first request.
-fn dialable(balancer: &Config) -> Result<(), DocumentError> {
-    for (name, pool) in balancer.pools() {
-        for (index, endpoint) in pool.endpoints().iter().enumerate() {
-            if ReverseProxy::<InboundBody>::check_address(endpoint.address()).is_err() {
-                let path = format!("pools.{name}.endpoints[{index}].address");
-                // What stands before an @ may be a password.
-                let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
-                let fix = "write \"http://host:port\" or \"https://host:port\", without a path";
-                return Err(Unfit::new(path, value, fix).into());
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Default for Settings {
@@ -363,6 +350,7 @@ impl Default for Settings {
             admin: None,
             identify: None,
             guard: None,
+            alert: None,
             routes: Vec::new(),
             encoded_slashes: Slashes::default(),
             drain: Span(Duration::from_secs(30)),
@@ -376,30 +364,10 @@ impl Default for Settings {
             gate: Gate::default(),
             map: Routes::default(),
             watch: None,
+            alarm: None,
             secure: None,
             transports: Transports::new(),
         }
-    }
-}
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Read(error) => error.fmt(f),
-            Self::Extension => {
-                f.write_str("name the file .toml, .yaml, .yml or .json, so that its format is known")
-            }
-            Self::Config(error) => error.fmt(f),
-            Self::Unfit(unfit) => unfit.fmt(f),
-        }
-    }
-}
-
-impl error::Error for DocumentError {}
-
-impl From<Unfit> for DocumentError {
-    fn from(unfit: Unfit) -> Self {
-        Self::Unfit(unfit)
     }
 }
 
@@ -442,6 +410,11 @@ mod tests {
         }
         let problem = Document::from_text("", Format::Toml).unwrap_err().to_string();
         assert!(problem.starts_with("pools: add a pool"), "{problem}");
+    }
+
+    fn with_alert(alert: &str) -> String {
+        let routes = "routes = [{ path = \"/\", pool = \"api\" }]";
+        format!("{routes}\nadmin = \"127.0.0.1:0\"\n[gateway.alert]\n{alert}")
     }
 
     #[test]
@@ -495,6 +468,51 @@ mod tests {
             ),
             ("routes = [{ path = \"/\" }]", ["gateway.routes[0]", "", "pool"]),
             ("", ["gateway.routes", "", "api, web"]),
+        ] {
+            let problem = problem(gateway);
+            assert!(parts.iter().all(|part| problem.contains(part)), "{gateway}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_of_alerts_is_told_so_too() {
+        for (gateway, parts) in [
+            (
+                "alert = {}\nroutes = [{ path = \"/\", pool = \"api\" }]",
+                ["gateway.alert", "gateway.admin", "fires"],
+            ),
+            ("[gateway.alert]\nbudgets = 5", ["gateway.alert.budgets", "5", "budget"]),
+            ("[gateway.alert.panic]\nfro = \"1s\"", ["gateway.alert.panic.fro", "1s", "for"]),
+            ("[gateway.alert]\npanic = \"on\"", ["gateway.alert.panic", "on", "\"off\""]),
+            (&with_alert("budget = { percent = 0 }"), ["gateway.alert.budget.percent", "0", "more than 0"]),
+            (
+                &with_alert("rejection = { window = \"5ms\" }"),
+                ["gateway.alert.rejection.window", "5ms", "a second"],
+            ),
+            (
+                &with_alert("objective = { percent = 100 }"),
+                ["gateway.alert.objective.percent", "100", "99.9"],
+            ),
+            (
+                &with_alert("objectives = { api = { percent = 99, latency = \"300ms\" } }"),
+                ["gateway.alert.objectives.api.latency", "300ms", "250ms, 500ms, 1s"],
+            ),
+            (
+                &with_alert("objectives = { apl = { percent = 99 } }"),
+                ["gateway.alert.objectives.apl", "\"apl\"", "api, web"],
+            ),
+            (
+                &with_alert("webhook = { url = \"hooks\" }"),
+                ["gateway.alert.webhook.url", "", "https://host/path"],
+            ),
+            (
+                &with_alert("webhook = { url = \"http://a/\", tls = {} }"),
+                ["gateway.alert.webhook.tls", "", "https://"],
+            ),
+            (
+                &with_alert("webhook = { url = \"http://a/\", token_file = \"no/such\" }"),
+                ["gateway.alert.webhook.token_file", "no/such", "can be read"],
+            ),
         ] {
             let problem = problem(gateway);
             assert!(parts.iter().all(|part| problem.contains(part)), "{gateway}: {problem}");

@@ -11,10 +11,12 @@
 
 pub mod admin;
 pub mod again;
+mod alert;
 pub mod command;
 pub mod config;
 pub mod demo;
 mod discovery;
+mod document_error;
 mod guard;
 mod identify;
 pub mod keys;

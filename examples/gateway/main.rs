@@ -113,7 +113,7 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let sending = settings.otel().map(|table| table.start(&balancer)).transpose();
     let sending = sending.map_err(|error| in_file(&error))?;
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
-    let reloader = Reloader::start(path, &balancer, &settings, admin.latencies(), tell);
+    let reloader = Reloader::start(path, &balancer, &settings, &admin, tell);
     let live = reloader.live();
     tokio::spawn(Prober::new(&balancer).run());
     let _checking = HealthChecker::new(&balancer).start();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tenantry::Balancer;
-use tenantry_tower::{guard::Guard, metrics::Latencies};
+use tenantry_tower::guard::Guard;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::{JoinHandle, spawn_blocking},
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    admin::AdminTable,
+    admin::{AdminTable, Pages, Served},
     config::{Document, Settings},
     discovery::Discoveries,
     listener::Live,
@@ -35,8 +35,8 @@ pub struct Reloader {
     started: Settings,
     /// Which the next settings go on with.
     guard: Option<Guard>,
-    /// Times answers by endpoint.
-    latencies: Option<Latencies>,
+    /// Its own pages.
+    pages: Option<Pages>,
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
     discoveries: Discoveries,
@@ -46,22 +46,17 @@ pub struct Reloader {
 type Tell = fn(&str);
 
 impl Reloader {
-    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `latencies` times answers.
+    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `admin` are its pages.
     #[must_use]
-    pub fn start(
-        path: &Path,
-        balancer: &Balancer,
-        settings: &Settings,
-        latencies: Option<Latencies>,
-        tell: Tell,
-    ) -> Self {
-        let live = Live::new(settings, Router::timed(balancer, settings, None, latencies.clone()));
+    pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
+        let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
+        let pages = admin.pages().cloned();
         let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
         let (used, path) = (fs::read(path).ok(), path.to_owned());
         let (balancer, started) = (balancer.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
         discoveries.follow(settings.discovery(), &balancer).iter().for_each(|problem| tell(problem));
-        Self { path, used, balancer, live, started, guard, latencies, watchers, discoveries }
+        Self { path, used, balancer, live, started, guard, pages, watchers, discoveries }
     }
 
     /// What is to be served.
@@ -84,8 +79,14 @@ impl Reloader {
         self.balancer.reconfigure(balancer.clone()).map_err(|error| in_file(&error))?;
         self.guard.iter().for_each(|before| settings.go_on_with(before));
         self.guard = settings.guard().cloned();
-        let router = Router::timed(&self.balancer, &settings, None, self.latencies.clone());
+        let router =
+            Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
         self.live.replace(&settings, router);
+        let unchanged = self.unchangeable(&settings);
+        if let Some(pages) = &self.pages {
+            pages.put_in_force(&settings);
+            pages.waits_for_restart(&unchanged);
+        }
         self.stop_watching();
         self.watchers = watch_files(&settings, tell);
         if self.discoveries.end_others(settings.discovery()).await {
@@ -95,7 +96,7 @@ impl Reloader {
             .follow(settings.discovery(), &self.balancer)
             .iter()
             .for_each(|problem| tell(problem));
-        Ok(self.unchangeable(&settings))
+        Ok(unchanged)
     }
 
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
@@ -131,7 +132,10 @@ impl Reloader {
     fn unchangeable(&self, settings: &Settings) -> Vec<&'static str> {
         let differ = [
             ("gateway.listen", self.started.listen() != settings.listen()),
-            ("gateway.admin", !AdminTable::are_same(self.started.admin(), settings.admin())),
+            (
+                "gateway.admin",
+                self.started.admin().map(AdminTable::listen) != settings.admin().map(AdminTable::listen),
+            ),
             ("gateway.log", !LogTable::are_written_alike(self.started.log(), settings.log())),
             ("gateway.otel", self.started.otel() != settings.otel()),
             ("gateway.drain", self.started.drain() != settings.drain()),

@@ -19,7 +19,7 @@ use tenantry_tower::{
     hedge::HedgeLayer,
     identity::Identified,
     log::{CountedBody, LogBody, Logged, Note, NoteLayer},
-    metrics::Latencies,
+    metrics::Metrics,
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
@@ -76,19 +76,19 @@ impl Router {
     /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
     #[must_use]
     pub fn new(balancer: &Balancer, settings: &Settings, meter: Option<&Meter>) -> Self {
-        Self::timed(balancer, settings, meter, None)
+        Self::measured(balancer, settings, meter, None)
     }
 
-    /// The same, with answers timed by endpoint.
+    /// The same; these metrics are told how requests end, and how long they and endpoints take.
     #[must_use]
-    pub fn timed(
+    pub fn measured(
         balancer: &Balancer,
         settings: &Settings,
         meter: Option<&Meter>,
-        latencies: Option<Latencies>,
+        metrics: Option<&Metrics>,
     ) -> Self {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
-        let build = Build { balancer, settings, meter, latencies, proxies, mirrored };
+        let build = Build { balancer, settings, meter, metrics, proxies, mirrored };
         let routes = settings.routes().iter();
         let lanes = Lanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
@@ -150,7 +150,7 @@ struct Build<'a> {
     balancer: &'a Balancer,
     settings: &'a Settings,
     meter: Option<&'a Meter>,
-    latencies: Option<Latencies>,
+    metrics: Option<&'a Metrics>,
     proxies: Proxies<Inbound>,
     /// For routes with a mirror: their requests' bodies are kept, for copies.
     mirrored: Proxies<ReplayBody<Inbound>>,
@@ -198,8 +198,10 @@ impl Build<'_> {
         let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
         // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
         let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
-        let timed =
-            || (NoteLayer::new(), option_layer(self.latencies.clone()), otel::attempt_spans(self.settings));
+        let timed = || {
+            let latencies = option_layer(self.metrics.map(Metrics::latencies));
+            (NoteLayer::new(), latencies, otel::attempt_spans(self.settings))
+        };
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
@@ -231,6 +233,7 @@ impl Build<'_> {
         let front = ServiceBuilder::new()
             .layer(NoteLayer::new())
             .layer(option_layer(self.meter.cloned()))
+            .layer(option_layer(self.metrics.map(Metrics::requests)))
             .layer(option_layer(rate_limits(self.balancer, self.settings)));
         BoxCloneSyncService::new(front.service(inner))
     }

@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry::Config;
 use tenantry_tower::{
-    proxy::Transport,
+    proxy::{ReverseProxy, Transport},
     tls::{CertificateFiles, ClientTls},
 };
 
-use crate::unfit::Unfit;
+use crate::{listener::InboundBody, unfit::Unfit};
 
 /// `[gateway.upstream.POOL]`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -25,7 +25,7 @@ pub(crate) struct UpstreamTable {
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
-struct ClientTable {
+pub(crate) struct ClientTable {
     ca: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
     client_key: Option<PathBuf>,
@@ -74,6 +74,22 @@ pub(crate) fn transports(
     Ok(transports)
 }
 
+/// Checks that the gateway can dial every endpoint, now rather than at the first request.
+pub(crate) fn dialable(balancer: &Config) -> Result<(), Unfit> {
+    for (name, pool) in balancer.pools() {
+        for (index, endpoint) in pool.endpoints().iter().enumerate() {
+            if ReverseProxy::<InboundBody>::check_address(endpoint.address()).is_err() {
+                let path = format!("pools.{name}.endpoints[{index}].address");
+                // What stands before an @ may be a password.
+                let value = format!("{:?}", endpoint.address().rsplit('@').next().unwrap_or_default());
+                let fix = "write \"http://host:port\" or \"https://host:port\", without a path";
+                return Err(Unfit::new(path, value, fix));
+            }
+        }
+    }
+    Ok(())
+}
+
 impl UpstreamTable {
     /// Whether every endpoint has to be spoken to by TLS.
     pub(crate) const fn demands_tls(&self) -> bool {
@@ -83,7 +99,7 @@ impl UpstreamTable {
     fn transport(&self, known: Option<Transport>, pool: &str, folder: &Path) -> Result<Transport, Unfit> {
         let transport = match &self.tls {
             None => known.unwrap_or_else(Transport::plain),
-            Some(table) => Transport::tls(&table.client(pool, folder)?)
+            Some(table) => Transport::tls(&table.client(&format!("gateway.upstream.{pool}.tls"), folder)?)
                 .map_err(|error| Unfit::hidden(format!("gateway.upstream.{pool}.tls"), error))?,
         };
         Ok(if self.http2 { transport.with_http2() } else { transport })
@@ -91,8 +107,9 @@ impl UpstreamTable {
 }
 
 impl ClientTable {
-    fn client(&self, pool: &str, folder: &Path) -> Result<ClientTls, Unfit> {
-        let path = |field: &str| format!("gateway.upstream.{pool}.tls.{field}");
+    /// `at` is where the table stands.
+    pub(crate) fn client(&self, at: &str, folder: &Path) -> Result<ClientTls, Unfit> {
+        let path = |field: &str| format!("{at}.{field}");
         let mut tls = ClientTls::new();
         if let Some(file) = &self.ca {
             tls = tls.with_roots(folder.join(file));

@@ -46,7 +46,7 @@ impl World {
         let Document { balancer, settings, .. } = Document::read(&file).unwrap();
         let balancer = Balancer::new(balancer).unwrap();
         let admin = admin::start(&balancer, &settings).await.unwrap();
-        let router = Router::timed(&balancer, &settings, None, admin.latencies());
+        let router = Router::measured(&balancer, &settings, None, admin.metrics());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -109,6 +109,9 @@ async fn the_pages_tell_what_the_gateway_does_and_an_action_changes_it() {
             format!("tenantry_endpoint_response_seconds_count{{pool=\"api\",endpoint=\"{endpoint}\"}} 3");
         assert!(metrics.lines().any(|line| line == timed), "{timed} is not in:\n{metrics}");
     }
+
+    let ended = "tenantry_requests_total{pool=\"api\",tenant=\"acme\",outcome=\"success\"} 6";
+    assert!(metrics.lines().any(|line| line == ended), "{ended} is not in:\n{metrics}");
 
     let body = json!({ "pool": "api", "endpoint": endpoints[0] }).to_string();
     let fields = format!("authorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\n");

@@ -20,6 +20,7 @@ use gateway_parts::{
 };
 use serde_json::Value;
 use tenantry::{Balancer, Format};
+use tenantry_tower::guard::Guard;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -48,8 +49,10 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
     let text = document(&endpoints, &token);
     let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
+    let guard = settings.guard().unwrap().clone();
+    assert!(guard.ban(&"203.0.113.5".parse().unwrap(), Duration::from_secs(7_200)));
     let admin = admin::start(&balancer, &settings).await.unwrap();
-    let router = Router::timed(&balancer, &settings, None, admin.latencies());
+    let router = Router::measured(&balancer, &settings, None, admin.metrics());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -80,18 +83,31 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
     browser.stdin.as_mut().unwrap().write_all(b"quiet\n").await.unwrap();
     let seen: Value = serde_json::from_str(&lines.next_line().await.unwrap().expect("it ends")).unwrap();
     judge(&seen);
-    let pool = balancer.pool_stats("api").unwrap();
-    let drained = pool.endpoints().iter().find(|one| one.address() == endpoints[0]).unwrap();
-    assert!(drained.is_draining(), "the click has reached the balancer");
+    clicks_have_reached(&balancer, &endpoints[0], &guard);
     if let Some(to) = kept {
-        let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
-        for name in ["dashboard.png", "dashboard-dark.png"] {
-            fs::copy(folder.0.join(name), to.join(name)).unwrap();
-        }
+        keep_pictures(&folder, Path::new(&to));
     }
     drop(stop);
     assert!(serving.await.unwrap());
     admin.stop().await;
+}
+
+fn clicks_have_reached(balancer: &Balancer, endpoint: &str, guard: &Guard) {
+    let pool = balancer.pool_stats("api").unwrap();
+    let drained = pool.endpoints().iter().find(|one| one.address() == endpoint).unwrap();
+    assert!(drained.is_draining(), "the click has reached the balancer");
+    let bans = guard.bans();
+    assert!(
+        bans.len() == 1 && bans[0].subject().to_string() == "203.0.113.5",
+        "the button has reached the guard: {bans:?}"
+    );
+}
+
+fn keep_pictures(folder: &Folder, to: &Path) {
+    let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
+    for name in ["dashboard.png", "dashboard-dark.png"] {
+        fs::copy(folder.0.join(name), to.join(name)).unwrap();
+    }
 }
 
 fn judge(seen: &Value) {
@@ -102,12 +118,16 @@ fn judge(seen: &Value) {
     assert_ne!(seen["light"], seen["dark"]);
     assert!(seen["busy"]["points"].as_u64() > Some(1) && seen["busy"]["requests"] != "0", "{seen}");
     assert!(seen["refused"].as_str().unwrap().contains("Authorization: Bearer"), "{seen}");
+    let bans = seen["bans"].as_array().unwrap();
+    assert!(bans.contains(&"198.51.100.9".into()) && bans.contains(&"203.0.113.5".into()), "{seen}");
+    let firing = seen["firing"].as_array().unwrap();
+    assert!(firing.iter().any(|summary| summary == "http://127.0.0.1:9 of api does not serve"), "{seen}");
     let page = &seen["page"];
-    assert!(page["heard"].as_str().unwrap().contains("draining"), "changes are announced: {page}");
+    assert!(seen["heard"].as_str().unwrap().contains("draining"), "changes are announced: {seen}");
     for nothing in ["images", "kept", "unnamed"] {
         assert_eq!(page[nothing], 0, "{nothing}: {page}");
     }
-    assert_eq!((&page["tokens"], &page["captions"]), (&Value::from(false), &Value::from(3)));
+    assert_eq!((&page["tokens"], &page["captions"]), (&Value::from(false), &Value::from(5)));
     let problems = seen["problems"].as_array().unwrap();
     // The one refusal above is on the browser's list, and nothing else is: no broken policy, no script's error.
     assert!(problems.len() == 1 && problems[0].as_str().unwrap().contains("401"), "{problems:?}");
@@ -129,6 +149,8 @@ fn document([one, two, three]: &[String; 3], token: &Path) -> String {
         rate = "20/s"
         [gateway]
         admin = {{ listen = "127.0.0.1:0", token_file = {token:?} }}
+        guard = {{}}
+        alert = {{ ejection = {{ for = "0s" }}, rejection = {{ for = "0s", window = "30s" }}, objective = {{ percent = 99 }} }}
         "#
     )
 }

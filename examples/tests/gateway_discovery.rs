@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use gateway_parts::{config::Document, listener::Listener, reload::Reloader, upstream};
+use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader, upstream};
 use name_server::NameServer;
 use tenantry::{Balancer, Format};
 use tokio::{
@@ -50,7 +50,7 @@ impl Drop for Folder {
 async fn gateway(document: &Path) -> (Reloader, Balancer, SocketAddr) {
     let Document { balancer, settings, .. } = Document::read(document).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
-    let reloader = Reloader::start(document, &balancer, &settings, None, |problem| {
+    let reloader = Reloader::start(document, &balancer, &settings, &Served::default(), |problem| {
         assert_eq!(problem, "", "nothing is told");
     });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use gateway_parts::{config::Document, listener::Listener, reload::Reloader, upstream};
+use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader, upstream};
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -58,7 +58,7 @@ async fn status(stream: &mut TcpStream, path: &str) -> String {
 async fn gateway(file: &File) -> (Reloader, Balancer, SocketAddr) {
     let Document { balancer, settings, .. } = Document::read(&file.0).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
-    let reloader = Reloader::start(&file.0, &balancer, &settings, None, |_| ());
+    let reloader = Reloader::start(&file.0, &balancer, &settings, &Served::default(), |_| ());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));

@@ -40,7 +40,7 @@
 //! [`identity`] says whose a request is by credentials, and [`route`] which pool serves it and who may.
 //! [`mirror`] copies a share of the traffic elsewhere. [`guard`], around all, bans who is refused too often; [`fault`] makes faults on purpose, for tests. Beside them, [`discovery`] keeps a pool's endpoints as DNS, a file or tower's `Discover` says, [`health`] asks endpoints whether they serve, [`probe`] carries probes, and [`ledger`] keeps what was used over a restart.
 //!
-//! [`log`] tells of requests and decisions, [`metrics`] is what Prometheus reads, and [`admin`] what people read and decide by: health, status, a dashboard, actions.
+//! [`log`] tells of requests and decisions, [`metrics`] is what Prometheus reads, [`admin`] what people read and decide by: health, status, a dashboard, actions, and [`alert`] calls for help.
 //!
 //! Features (off by default; `full` is all of them): `admin`, `discovery-dns` for endpoints from DNS, `discovery-file` for endpoints from a watched file, `health-tls` and `health-grpc` for
 //! health checks by TLS and HTTPS, and by gRPC, `identity-key`, `identity-jwt` and `identity-certificate` for who is asking, `log` for access and decision logs, `metrics` for what Prometheus reads, `otel` for traces and metrics by OpenTelemetry, `tls` for TLS on both sides and HTTP/2 towards endpoints.
@@ -50,6 +50,8 @@
 #[cfg(feature = "admin")]
 pub mod admin;
 pub mod affinity;
+#[cfg(feature = "admin")]
+pub mod alert;
 pub mod balance;
 pub mod discovery;
 pub mod fault;

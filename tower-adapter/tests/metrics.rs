@@ -3,15 +3,18 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::Full;
 use tenantry::{
-    Balancer, CapacitySpec, Config, HealthOverride, Outcome, PoolSpec, Rate, Request as Ask, StrategySpec,
-    TenantSpec,
+    Balancer, CapacitySpec, Config, HealthOverride, ManualClock, Outcome, PoolSpec, Rate, Request as Ask,
+    StrategySpec, TenantSpec,
 };
 use tenantry_tower::{
     balance::{BalanceLayer, PickedEndpoint},
     guard::{Guard, GuardPolicy},
     metrics::Metrics,
+    rejection::RejectionLayer,
     tenant::TenantLayer,
 };
 use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
@@ -24,7 +27,8 @@ fn balancer() -> Balancer {
         .with_pool("api", pool)
         .with_tenant("acme", TenantSpec::new().with_rate(Rate::per_second(3)))
         .with_tenant("we\"ird\nname\\", TenantSpec::new());
-    Balancer::new(config).expect("a configuration")
+    // Time stands still: what is spent stays spent.
+    Balancer::with_clock(config, ManualClock::new()).expect("a configuration")
 }
 
 /// Whether a line is there, as it stands.
@@ -52,6 +56,11 @@ fn every_figure_is_told_with_its_labels_and_names_are_escaped() {
         "tenantry_pool_in_flight{pool=\"api\"} 1.0",
         "tenantry_pool_retries_total{pool=\"api\"} 0",
         "tenantry_pool_desired_endpoints{pool=\"api\"} 1.0",
+        "tenantry_pool_rejections_total{pool=\"api\",reason=\"RATE_LIMITED\"} 1",
+        "tenantry_pool_rejections_total{pool=\"api\",reason=\"QUEUE_FULL\"} 0",
+        "tenantry_tenant_limit{tenant=\"acme\",kind=\"rate\",unit=\"requests\",number=\"0\"} 3.0",
+        "tenantry_tenant_limit_used{tenant=\"acme\",kind=\"rate\",unit=\"requests\",number=\"0\"} 3.0",
+        "tenantry_endpoint_ejected{pool=\"api\",endpoint=\"http://a:1\"} 0.0",
         "tenantry_endpoint_health{pool=\"api\",endpoint=\"http://b:1\",state=\"disabled\"} 1.0",
         "tenantry_endpoint_overridden{pool=\"api\",endpoint=\"http://b:1\"} 1.0",
         "tenantry_endpoint_overridden{pool=\"api\",endpoint=\"http://a:1\"} 0.0",
@@ -114,6 +123,50 @@ async fn answers_are_timed_by_endpoint_and_those_that_are_gone_are_forgotten() {
     balancer.reconfigure(config).expect("a configuration");
     let text = metrics.encode();
     assert!(!says(&text, &count("a")) && says(&text, &count("b")), "{text}");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_how_they_end_for_each_tenant_and_pool() {
+    let balancer = balancer();
+    let metrics = Metrics::new(&balancer);
+    let answer = |request: Request<Bytes>| async move {
+        let status = request.uri().path()[1..].parse::<u16>().expect("a status");
+        Ok::<_, Infallible>(
+            Response::builder().status(status).body(Full::<Bytes>::default()).expect("an answer"),
+        )
+    };
+    let mut service = ServiceBuilder::new()
+        .layer(TenantLayer::header("x-tenant"))
+        .layer(metrics.requests().pool("api"))
+        .layer(RejectionLayer::new())
+        .layer(BalanceLayer::new(balancer.clone()))
+        .service(service_fn(answer));
+    for path in ["/200", "/404", "/503", "/200"] {
+        let request = Request::get(path).header("x-tenant", "acme").body(Bytes::new()).expect("a request");
+        service.ready().await.expect("ready").call(request).await.expect("an answer");
+    }
+    let text = metrics.encode();
+    let series = "pool=\"api\",tenant=\"acme\"";
+    for line in [
+        format!("tenantry_requests_total{{{series},outcome=\"success\"}} 2"),
+        format!("tenantry_requests_total{{{series},outcome=\"failure\"}} 1"),
+        format!("tenantry_requests_total{{{series},outcome=\"refused\"}} 1"),
+        format!("tenantry_requests_total{{{series},outcome=\"unserved\"}} 0"),
+        format!("tenantry_rejections_total{{{series},reason=\"RATE_LIMITED\"}} 1"),
+        format!("tenantry_response_seconds_count{{{series}}} 2"),
+        "tenantry_pool_response_seconds_count{pool=\"api\"} 2".to_owned(),
+        "tenantry_pool_response_seconds_bucket{le=\"+Inf\",pool=\"api\"} 2".to_owned(),
+    ] {
+        assert!(says(&text, &line), "{line} is not in:\n{text}");
+    }
+    let stats = metrics.request_stats();
+    let told: Vec<_> = stats.iter().map(|stats| (stats.pool(), stats.tenant(), stats.successes())).collect();
+    assert_eq!(told, [("api", None, 2), ("api", Some("acme"), 2), ("api", Some("(other)"), 0)]);
+    assert_eq!(stats[0].successes_within(Duration::from_secs(60)), 2);
+    // A pool that is gone is forgotten.
+    let config = Config::new().with_pool("web", PoolSpec::new(["http://b:1"]));
+    balancer.reconfigure(config).expect("a configuration");
+    assert!(metrics.request_stats().is_empty());
 }
 
 #[test]

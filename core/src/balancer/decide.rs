@@ -36,7 +36,7 @@ impl State {
             let mut decide =
                 |service: &Service| self.try_acquire_from((snapshot, service), request, now, held);
             match decide(service) {
-                Err(rejection) => snapshot.fall_back(service, rejection, decide),
+                Err(rejection) => service.counted(snapshot.fall_back(service, rejection, decide)),
                 granted => granted,
             }
         })
@@ -65,7 +65,8 @@ impl State {
         let stage = self.published.read(|snapshot| {
             let service = snapshot.service(request.pool_name())?;
             let acquire = |service: &Service| self.acquire_from((snapshot, service), request, now);
-            acquire(service).or_else(|rejection| snapshot.fall_back(service, rejection, acquire))
+            let stage = acquire(service).or_else(|rejection| snapshot.fall_back(service, rejection, acquire));
+            service.counted(stage)
         });
         stage.unwrap_or_else(|rejection| Stage::Ready(Err(rejection)))
     }

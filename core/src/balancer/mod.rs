@@ -20,6 +20,7 @@ mod limits;
 mod probes;
 mod published;
 mod reading;
+mod rejections;
 mod session;
 mod settle;
 mod snapshot;

@@ -109,7 +109,12 @@ impl State {
     /// Ends a wait that leads nowhere: the charge is taken back.
     pub(super) fn give_up(&self, pending: &Pending, rejection: Option<Rejection>, now: Time) {
         let tenant = self.slab.get(pending.charged.found.slot);
-        self.published.read(|snapshot| self.undo(snapshot, &pending.charged, self.uptime(now)));
+        self.published.read(|snapshot| {
+            self.undo(snapshot, &pending.charged, self.uptime(now));
+            if let (Some(rejection), Some(service)) = (&rejection, snapshot.service_of(pending.pool)) {
+                service.rejections.count(rejection);
+            }
+        });
         self.give_back(pending.paid.as_ref());
         if rejection.is_some() {
             tenant.reject();

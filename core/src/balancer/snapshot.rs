@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
 
+use super::rejections::Rejections;
 use crate::{
     admission::{Admission, Allowances, AttemptCounts, Capacity, QueueLimits, Sample},
     affinity::TokenKeys,
@@ -41,6 +42,7 @@ pub(super) struct Service {
     pub(super) limits: QueueLimits,
     pub(super) allowances: Allowances,
     pub(super) attempts: Arc<AttemptCounts>,
+    pub(super) rejections: Arc<Rejections>,
     /// Whose it is.
     pub(super) owner: Option<Entry>,
 }
@@ -128,6 +130,12 @@ impl Snapshot {
 }
 
 impl Service {
+    /// Counts a refusal.
+    #[inline(always)]
+    pub(super) fn counted<T>(&self, decided: Result<T, Rejection>) -> Result<T, Rejection> {
+        decided.inspect_err(|rejection| self.rejections.count(rejection))
+    }
+
     /// Teaches the capacity's rule; says whether there are other seats to set.
     #[inline]
     pub(super) fn learn_capacity(&self, kind: OutcomeKind, latency: Duration, now: Time) -> bool {

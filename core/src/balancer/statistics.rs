@@ -140,6 +140,7 @@ fn pool_stats(service: &Service, now: Time) -> PoolStats {
         panic: service.pool.is_in_panic(),
         retries: service.attempts.of(Again::Retry).stats(),
         hedges: service.attempts.of(Again::Hedge).stats(),
+        rejections: service.rejections.stats(),
         endpoints: service.pool.members().iter().enumerate().map(endpoint_stats).collect(),
     }
 }

@@ -217,6 +217,7 @@ impl Service {
             limits,
             allowances: Allowances::new(spec),
             attempts: Arc::default(),
+            rejections: Arc::default(),
             owner: None,
         }
     }
@@ -240,6 +241,7 @@ impl Service {
             limits,
             allowances: Allowances::new(spec),
             attempts: Arc::clone(&self.attempts),
+            rejections: Arc::clone(&self.rejections),
             owner: self.owner,
         }
     }

@@ -1,6 +1,6 @@
 //! Figures of one pool.
 
-use super::EndpointStats;
+use super::{EndpointStats, RejectionStats};
 
 /// One pool.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,7 @@ pub struct PoolStats {
     pub(crate) panic: bool,
     pub(crate) retries: AttemptStats,
     pub(crate) hedges: AttemptStats,
+    pub(crate) rejections: RejectionStats,
     pub(crate) endpoints: Vec<EndpointStats>,
 }
 
@@ -65,6 +66,13 @@ impl PoolStats {
     #[must_use]
     pub const fn hedges(&self) -> AttemptStats {
         self.hedges
+    }
+
+    /// Requests for a seat that named this pool and were refused in the end, or that waited here in vain, since the pool was made. What another
+    /// pool served in its place is none; neither is what a [check](crate::Balancer::check) refuses.
+    #[must_use]
+    pub const fn rejections(&self) -> RejectionStats {
+        self.rejections
     }
 
     /// Its endpoints, in the configuration's order.

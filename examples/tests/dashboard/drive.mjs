@@ -137,15 +137,27 @@ try {
   await click('#act-do')
   await until('draining', `[...document.querySelectorAll('#endpoints tbody tr')].some((row) => row.cells[0].textContent === ${JSON.stringify(endpoint)} && row.querySelector('[data-field="health"]').textContent.includes('draining'))`)
 
+  const heard = await evaluate(`document.getElementById('news').textContent`)
+
+  // Somebody is banned by the form, and let back in by the button of the row.
+  await click('#ban-subject')
+  await type('198.51.100.9')
+  await press('Enter', 13)
+  const banned = `[...document.querySelectorAll('#bans tbody tr')].map((row) => row.cells[0].textContent)`
+  await until('a ban', `${banned}.includes('198.51.100.9')`)
+  const bans = await evaluate(`fetch('status').then((answer) => answer.json()).then(({ guard }) => guard.bans.map((ban) => ban.subject))`)
+  await click('button[aria-label="Unban 198.51.100.9"]')
+  await until('no ban', `!${banned}.includes('198.51.100.9')`)
+  const firing = await evaluate(`[...document.querySelectorAll('#alerts tbody tr')].map((row) => row.querySelector('[data-field="summary"]').textContent)`)
+
   const page = await evaluate(`({
     images: document.images.length,
-    heard: document.getElementById('news').textContent,
     kept: localStorage.length + sessionStorage.length + document.cookie.length,
     tokens: document.documentElement.outerHTML.includes(${JSON.stringify(token)}) || document.getElementById('token').value !== '',
     unnamed: [...document.querySelectorAll('button, input, select, textarea')].filter((node) => !(node.getAttribute('aria-label') || node.textContent.trim() || node.labels?.length)).length,
     captions: [...document.querySelectorAll('table')].filter((table) => table.caption && [...table.querySelectorAll('th')].every((head) => head.scope)).length,
   })`)
-  console.log(JSON.stringify({ light, dark, busy, shown: JSON.parse(shown), told: JSON.parse(told), refused, page, problems }))
+  console.log(JSON.stringify({ light, dark, busy, shown: JSON.parse(shown), told: JSON.parse(told), refused, heard, bans, firing, page, problems }))
 } catch (error) {
   console.log(JSON.stringify({ broken: String(error.stack ?? error), problems }))
 }

@@ -15,11 +15,13 @@ pub(super) struct Events {
     number: u64,
     ring: VecDeque<Value>,
     by_endpoint: BTreeMap<(String, String), Value>,
+    /// Tenants whose budgets were warned of, the latest last.
+    warned: VecDeque<String>,
 }
 
 impl Events {
     pub(super) const fn new(most: usize) -> Self {
-        Self { most, number: 0, ring: VecDeque::new(), by_endpoint: BTreeMap::new() }
+        Self { most, number: 0, ring: VecDeque::new(), by_endpoint: BTreeMap::new(), warned: VecDeque::new() }
     }
 
     /// Gives it a number and a time, and keeps it.
@@ -32,8 +34,14 @@ impl Events {
         event["at_unix_ms"] = json!(unix_ms());
         if let (Some(pool), Some(endpoint)) = (event["pool"].as_str(), event["endpoint"].as_str())
             && event["action"].is_null()
+            && event["alert"].is_null()
         {
             self.by_endpoint.insert((pool.to_owned(), endpoint.to_owned()), event.clone());
+        }
+        if let ("budget_warning", Some(tenant)) = (kind(&event), event["tenant"].as_str()) {
+            self.warned.retain(|there| there != tenant);
+            self.warned.push_back(tenant.to_owned());
+            self.warned.drain(..self.warned.len().saturating_sub(MOST_WARNED));
         }
         self.ring.push_back(event);
         self.ring.drain(..self.ring.len().saturating_sub(self.most));
@@ -42,6 +50,11 @@ impl Events {
     /// The latest first.
     pub(super) fn latest(&self) -> impl Iterator<Item = &Value> {
         self.ring.iter().rev()
+    }
+
+    /// Tenants whose budgets were warned of lately, at most [`MOST_WARNED`].
+    pub(super) fn warned(&self) -> impl Iterator<Item = &str> {
+        self.warned.iter().map(String::as_str)
     }
 
     /// What happened last at an endpoint.
@@ -56,6 +69,12 @@ impl Events {
         });
     }
 }
+
+fn kind(event: &Value) -> &str {
+    event["event"].as_str().unwrap_or_default()
+}
+
+const MOST_WARNED: usize = 100;
 
 /// The time of day, in milliseconds since 1970.
 pub(super) fn unix_ms() -> u64 {

@@ -5,8 +5,9 @@
 //! | `GET /` | the dashboard: one page without outside assets, live by `/status` |
 //! | `GET /healthz` | 200 while it serves, 503 once it [drains](Admin::drain); names pools in a panic and pools without an endpoint |
 //! | `GET /metrics` | [`Metrics`](crate::metrics::Metrics) in OpenMetrics text |
-//! | `GET /status` | everything as JSON: pools, endpoints, tenants, fairness, who waits and why, events |
-//! | `POST /actions/…` | `drain`, `resume`, `reweigh`, `disable`, `eject`, `force_healthy`, `clear`, and [your own](Admin::with_action) |
+//! | `GET /status` | everything as JSON: pools, endpoints, tenants, fairness, who waits and why, what [fires](crate::alert), who is banned, events |
+//! | `GET /alerts/rules.yml` | the [alerts' rules](Admin::with_alerts) for Prometheus |
+//! | `POST /actions/…` | `drain`, `resume`, `reweigh`, `disable`, `eject`, `force_healthy`, `clear`, with a [guard](Admin::with_guard) `ban` and `unban`, and [your own](Admin::with_action) |
 //!
 //! [`Admin`] is a tower service: mount it in a router, or serve it on a port of its own.
 //!
@@ -35,7 +36,9 @@
 mod action;
 mod action_error;
 mod actions;
+mod alarms;
 mod answer;
+mod bans;
 mod events;
 mod fairness;
 mod fields;

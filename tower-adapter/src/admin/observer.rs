@@ -6,14 +6,19 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tenantry::{Balancer, Stats, Time};
 
-use super::{events::Events, sample::Sample};
+use super::{alarms::Alarms, events::Events, sample::Sample};
+use crate::{
+    guard::{CurrentGuard, Guard, Mode},
+    metrics::Metrics,
+};
 
 #[derive(Debug)]
 pub(super) struct Observer {
     seen: Mutex<Seen>,
+    pub(super) alarms: Alarms,
 }
 
 /// What was seen so far.
@@ -25,18 +30,30 @@ pub(super) struct Seen {
 
 impl Observer {
     pub(super) fn new(most_events: usize) -> Self {
-        Self { seen: Mutex::new(Seen { events: Events::new(most_events), samples: VecDeque::new() }) }
+        let seen = Seen { events: Events::new(most_events), samples: VecDeque::new() };
+        Self { seen: Mutex::new(seen), alarms: Alarms::default() }
     }
 
     /// Looks now, and hands out what is known. Whoever looks more often than once a second adds no samples.
-    pub(super) fn look(&self, balancer: &Balancer) -> (Stats, MutexGuard<'_, Seen>) {
+    pub(super) fn look(
+        &self,
+        balancer: &Balancer,
+        metrics: &Metrics,
+        guard: &CurrentGuard,
+    ) -> (Stats, MutexGuard<'_, Seen>) {
         // Under the lock, so that events stay in their order.
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         for event in balancer.take_events() {
             seen.events.add(serde_json::to_value(event).unwrap_or_default());
         }
+        for event in guard.get().iter().flat_map(Guard::take_events) {
+            let mut told = serde_json::to_value(&event).unwrap_or_default();
+            told["event"] = json!(if event.mode() == Mode::Enforce { "banned" } else { "would_be_banned" });
+            seen.events.add(told);
+        }
         let (stats, now) = (balancer.stats(), balancer.now());
         seen.sample(&stats, now);
+        self.alarms.look((balancer, metrics), &stats, &mut seen.events);
         (stats, seen)
     }
 

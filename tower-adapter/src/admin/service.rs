@@ -18,7 +18,7 @@ use tower::Service;
 use super::{
     ActionError, Admin,
     answer::{self, Answer},
-    page,
+    bans, page,
     status::Reading,
     verdicts::is_without_endpoint,
 };
@@ -65,7 +65,7 @@ impl Admin {
     where
         B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send,
     {
-        if !self.hosts.allow(&request) {
+        if !self.hosts.load().allow(&request) {
             let detail = "this name is not known here: ask by the address that is listened on, or add the name to the admin's hosts";
             return answer::problem(StatusCode::MISDIRECTED_REQUEST, "UNKNOWN_HOST", detail);
         }
@@ -78,8 +78,9 @@ impl Admin {
             "/healthz" => Self::health,
             "/metrics" => |admin| answer::text(StatusCode::OK, Metrics::CONTENT_TYPE, admin.metrics.encode()),
             "/status" => Self::status,
+            "/alerts/rules.yml" => Self::rules,
             _ => {
-                let detail = "here are /, /healthz, /metrics, /status and /actions/…";
+                let detail = "here are /, /healthz, /metrics, /status, /alerts/rules.yml and /actions/…";
                 return answer::problem(StatusCode::NOT_FOUND, "NOT_FOUND", detail);
             }
         };
@@ -109,13 +110,26 @@ impl Admin {
     }
 
     fn status(&self) -> Answer {
-        let (stats, seen) = self.observer.look(&self.balancer);
+        let (stats, seen) = self.look();
         let mut told = Reading { stats: &stats, seen: &seen, now: self.balancer.now() }.json();
         drop(seen);
         told["status"] = json!(if self.is_draining() { "draining" } else { "serving" });
-        let actions = self.token.as_ref().map_or_else(Vec::new, |_| self.actions.keys().collect());
+        told["alerts"] = self.observer.alarms.json();
+        told["after_restart"] = json!(**self.after_restart.load());
+        told["guard"] = bans::json(&self.guard);
+        let actions = self.token.load().as_ref().map_or_else(Vec::new, |_| self.actions.keys().collect());
         told["actions"] = json!(actions);
         answer::json_of(StatusCode::OK, &told)
+    }
+
+    fn rules(&self) -> Answer {
+        match self.observer.alarms.rules() {
+            Some(rules) => answer::text(StatusCode::OK, "application/yaml", rules),
+            None => {
+                let detail = "there are no alerts here: set their rules first";
+                answer::problem(StatusCode::NOT_FOUND, "ALERTS_OFF", detail)
+            }
+        }
     }
 
     /// The error is an answer, too.
@@ -148,11 +162,13 @@ impl Admin {
 
     /// Why nobody may act, or not so.
     fn refuse(&self, method: &Method, headers: &HeaderMap) -> Option<Answer> {
-        let Some(token) = &self.token else {
+        let hosts = self.hosts.load();
+        let token = self.token.load();
+        let Some(token) = &*token else {
             let detail = "there are no actions here, because no token is configured";
             return Some(answer::problem(StatusCode::NOT_FOUND, "ACTIONS_OFF", detail));
         };
-        let foreign = |origin: &HeaderValue| !self.hosts.allow_origin(origin.as_bytes());
+        let foreign = |origin: &HeaderValue| !hosts.allow_origin(origin.as_bytes());
         if method != Method::POST {
             Some(answer::method_not_allowed("POST"))
         } else if !bearer(headers).is_some_and(|presented| token.is(presented)) {

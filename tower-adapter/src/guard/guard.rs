@@ -7,10 +7,11 @@ use std::{
 };
 
 use http::HeaderMap;
-use tenantry::{Clock, SystemClock};
+use tenantry::{Clock, SystemClock, Time};
 
 use super::{
     Ban, ClientNetwork, Example, GuardEvent, GuardPolicy, GuardSnapshot, Mode, Neighbours, Subject,
+    credential::secret,
     log::Log,
     offence::Offence,
     record::{Record, Sentence, Terms},
@@ -81,15 +82,15 @@ impl Guard {
     }
 
     /// Bans somebody for so long, whoever is on the lists of the allowed; nobody behind a banned address is served then, whatever [`Neighbours`] says of bans by rules. A ban that would
-    /// end later stays. Whether there was room: where every place that it could have is taken by other bans there is none.
+    /// end later stays. Whether there was room: where other bans of operators take every place that it could have there is none.
     pub fn ban(&self, subject: &Subject, time: Duration) -> bool {
         let now = self.shared.clock.now();
         let ban = |record: &mut Record| record.ban(None, time, now);
-        let banned = match subject {
+        match subject {
             Subject::Client(client) => self.shared.clients.enter(client, now, ban),
             Subject::Tenant(tenant) => self.shared.tenants.enter(tenant, now, ban),
-        };
-        banned.is_some()
+        }
+        self.is_banned(subject, now)
     }
 
     /// Ends a ban, and forgets what led to it. Whether there was one.
@@ -108,11 +109,10 @@ impl Guard {
         let now = self.shared.clock.now();
         for ban in before.bans() {
             let carry = |record: &mut Record| record.ban(ban.rule, ban.remaining, now);
-            // Where there is no room, somebody with more of a ban has it.
             match &ban.subject {
-                Subject::Client(client) => self.shared.clients.enter(client, now, carry).is_some(),
-                Subject::Tenant(tenant) => self.shared.tenants.enter(tenant, now, carry).is_some(),
-            };
+                Subject::Client(client) => self.shared.clients.enter(client, now, carry),
+                Subject::Tenant(tenant) => self.shared.tenants.enter(tenant, now, carry),
+            }
         }
     }
 
@@ -141,7 +141,8 @@ impl Guard {
         let (mut clients, mut tenants) = (0, 0);
         self.shared.clients.each(|_, _| clients += 1);
         self.shared.tenants.each(|_, _| tenants += 1);
-        self.shared.log.snapshot(self.bans(), clients, tenants)
+        let displaced = self.shared.clients.displaced() + self.shared.tenants.displaced();
+        GuardSnapshot { displaced, clients, tenants, ..self.shared.log.snapshot(self.bans()) }
     }
 
     /// What has happened since the last call, oldest first. At most the last 256 are kept; each is also a [`tracing`] event of level WARN, target `tenantry::guard`.
@@ -177,14 +178,15 @@ impl Guard {
             Ok(record.pace(Terms { policy, most: policy.tenants, now }))
         });
         match entered {
-            None => log.untracked(),
-            Some(Err(remaining)) => {
+            Err(remaining) => {
                 log.refused();
-                return Err(Banned(remaining));
+                Err(Banned(remaining))
             }
-            Some(Ok(sentence)) => self.pass(&Subject::Tenant(tenant.clone()), sentence),
+            Ok(sentence) => {
+                self.pass(&Subject::Tenant(tenant.clone()), sentence);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Counts an offence against all who are to blame.
@@ -209,39 +211,44 @@ impl Guard {
             sentences
         };
         if let Some(client) = asked.client {
-            match clients.enter(&client, now, |record| charge(record, Mode::Enforce)) {
-                Some(sentences) => self.pass(&Subject::Client(client), sentences),
-                None => log.untracked(),
-            }
+            let sentences = clients.enter(&client, now, |record| charge(record, Mode::Enforce));
+            self.pass(&Subject::Client(client), sentences);
         }
         if let Some(tenant) = asked.tenant.filter(|_| !offence.is_guess) {
-            match tenants.enter(tenant, now, |record| charge(record, policy.tenants)) {
-                Some(sentences) => self.pass(&Subject::Tenant(tenant.clone()), sentences),
-                None => log.untracked(),
-            }
+            let sentences = tenants.enter(tenant, now, |record| charge(record, policy.tenants));
+            self.pass(&Subject::Tenant(tenant.clone()), sentences);
         }
     }
 
-    /// These credentials have authenticated from there.
-    pub(super) fn remember(&self, client: ClientNetwork, credential: u64) {
-        let now = self.shared.clock.now();
-        let remember = |record: &mut Record| record.known().remember(credential, now);
-        if self.shared.clients.enter(&client, now, remember).is_none() {
-            self.shared.log.untracked();
-        }
+    /// These credentials have authenticated somebody of this tenant from there.
+    pub(super) fn remember(&self, client: ClientNetwork, credential: u64, tenant: &TenantId) {
+        let Shared { clock, clients, hasher, .. } = &*self.shared;
+        let now = clock.now();
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a hash")]
+        let tenant = hasher.hash_one(tenant) as u32;
+        clients.enter(&client, now, |record| record.known().remember(credential, tenant, now));
     }
 
-    /// A keyed hash of what stands in the headers for credentials; `None` where nothing does.
+    /// A keyed hash of what stands in the headers for credentials, whatever its form; `None` where nothing does.
     pub(super) fn credential(&self, headers: &HeaderMap) -> Option<u64> {
         let mut hasher = self.shared.hasher.build_hasher();
         let mut is_there = false;
         for name in &self.shared.policy.credentials {
             for value in headers.get_all(name) {
                 is_there = true;
-                (name.as_str(), value.as_bytes()).hash(&mut hasher);
+                (name.as_str(), secret(value)).hash(&mut hasher);
             }
         }
         is_there.then(|| hasher.finish())
+    }
+
+    fn is_banned(&self, subject: &Subject, now: Time) -> bool {
+        let remaining = |record: &mut Record| record.remaining(now);
+        let found = match subject {
+            Subject::Client(client) => self.shared.clients.find(client, remaining),
+            Subject::Tenant(tenant) => self.shared.tenants.find(tenant, remaining),
+        };
+        found.flatten().is_some()
     }
 
     fn pass(&self, subject: &Subject, sentences: impl IntoIterator<Item = Sentence>) {

@@ -17,7 +17,6 @@ use super::{Ban, GuardEvent, GuardSnapshot, Mode, Rule, RuleCounts};
 pub(super) struct Log {
     by_rule: [Counts; Rule::ALL.len()],
     refused: AtomicU64,
-    untracked: AtomicU64,
     events: Mutex<VecDeque<GuardEvent>>,
 }
 
@@ -35,10 +34,6 @@ impl Log {
 
     pub(super) fn refused(&self) {
         increment(&self.refused);
-    }
-
-    pub(super) fn untracked(&self) {
-        increment(&self.untracked);
     }
 
     pub(super) fn event(&self, event: GuardEvent) {
@@ -67,15 +62,16 @@ impl Log {
         self.events().drain(..).collect()
     }
 
-    pub(super) fn snapshot(&self, bans: Vec<Ban>, clients: usize, tenants: usize) -> GuardSnapshot {
+    /// Without what tables know.
+    pub(super) fn snapshot(&self, bans: Vec<Ban>) -> GuardSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let rules = Rule::ALL.map(|rule| {
             let counts = &self.by_rule[rule.index()];
             let (bans, shadow_bans) = (read(&counts.bans), read(&counts.shadow_bans));
             RuleCounts { rule, offences: read(&counts.offences), bans, shadow_bans }
         });
-        let (refused, untracked) = (read(&self.refused), read(&self.untracked));
-        GuardSnapshot { rules: rules.into(), bans, refused, untracked, clients, tenants }
+        let refused = read(&self.refused);
+        GuardSnapshot { rules: rules.into(), bans, refused, displaced: 0, clients: 0, tenants: 0 }
     }
 
     fn events(&self) -> MutexGuard<'_, VecDeque<GuardEvent>> {

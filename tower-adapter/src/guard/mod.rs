@@ -30,6 +30,8 @@
 mod ban;
 mod bucket;
 mod by_tenant;
+mod credential;
+mod current;
 mod distinct;
 mod error;
 mod event;
@@ -55,6 +57,7 @@ mod witness;
 
 pub use ban::Ban;
 pub use by_tenant::{ByTenant, ByTenantLayer, ResponseFuture as ByTenantFuture};
+pub use current::CurrentGuard;
 pub use error::Error;
 pub use event::{Example, GuardEvent};
 pub use future::ResponseFuture;

@@ -89,6 +89,11 @@ impl Record {
         self.standing.is_some_and(|standing| standing.rule.is_none() && standing.until > now)
     }
 
+    /// Ends a ban for want of room. What led to it is remembered: the next one is longer.
+    pub(super) fn release(&mut self) {
+        self.standing = None;
+    }
+
     pub(super) fn known(&mut self) -> &mut Known {
         &mut self.known
     }
@@ -253,7 +258,7 @@ mod tests {
     #[test]
     fn a_pardon_forgets_and_a_longer_ban_stays() {
         let (policy, mut record) = (policy(), Record::default());
-        record.known().remember(7, at(0));
+        record.known().remember(7, 1, at(0));
         record.ban(None, Duration::from_secs(1_000), at(0));
         offend(&mut record, &policy, Mode::Enforce, at(1));
         assert_eq!(record.remaining(at(1)), Some(Duration::from_secs(999)));

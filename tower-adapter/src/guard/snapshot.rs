@@ -8,7 +8,7 @@ pub struct GuardSnapshot {
     pub(super) rules: Vec<RuleCounts>,
     pub(super) bans: Vec<Ban>,
     pub(super) refused: u64,
-    pub(super) untracked: u64,
+    pub(super) displaced: u64,
     pub(super) clients: usize,
     pub(super) tenants: usize,
 }
@@ -41,10 +41,10 @@ impl GuardSnapshot {
         self.refused
     }
 
-    /// How often somebody could not be watched since all the room was taken by bans: a guard that is too small.
+    /// Bans that ended early, because others took all the room that bans may have: a guard that is too small.
     #[must_use]
-    pub const fn untracked(&self) -> u64 {
-        self.untracked
+    pub const fn displaced(&self) -> u64 {
+        self.displaced
     }
 
     /// How many clients are remembered now.

@@ -51,10 +51,10 @@ impl Witness {
         if let Some(offence) = Offence::of(status, extensions, &uri) {
             let asked = Asked { client, tenant, credential };
             guard.charge(offence, &asked, &shown(offence, &method, &uri));
-        } else if let (Some(client), Some(credential), Some(_), false) =
+        } else if let (Some(client), Some(credential), Some(tenant), false) =
             (client, credential, tenant, is_known)
         {
-            guard.remember(client, credential);
+            guard.remember(client, credential, tenant);
         }
     }
 }

@@ -9,18 +9,19 @@ use prometheus_client::{
 };
 use tenantry::{Balancer, EndpointStats, PoolStats, Stats, TenantStats};
 
-use super::{Latencies, desired::desired_endpoints};
+use super::{Latencies, RequestStats, RequestsLayer, desired::desired_endpoints, limits};
 
 /// Read anew for each scrape.
 #[derive(Debug)]
 pub(super) struct Figures {
     balancer: Balancer,
     latencies: Latencies,
+    requests: RequestsLayer,
 }
 
 impl Figures {
-    pub(super) fn new(balancer: &Balancer, latencies: &Latencies) -> Self {
-        Self { balancer: balancer.clone(), latencies: latencies.clone() }
+    pub(super) fn new(balancer: &Balancer, latencies: &Latencies, requests: &RequestsLayer) -> Self {
+        Self { balancer: balancer.clone(), latencies: latencies.clone(), requests: requests.clone() }
     }
 }
 
@@ -28,7 +29,10 @@ impl Collector for Figures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let stats = self.balancer.stats();
         tenants(&mut encoder, &stats)?;
+        limits::encode(&mut encoder, &self.balancer, &stats)?;
         pools(&mut encoder, stats.pools())?;
+        rejections(&mut encoder, stats.pools())?;
+        requests(&mut encoder, &self.requests.stats(|pool| stats.pool(pool).is_some()))?;
         endpoints(&mut encoder, stats.pools())?;
         self.response_times(&mut encoder, &stats)
     }
@@ -52,13 +56,17 @@ impl Figures {
 
 /// One value of a family.
 #[derive(Clone, Copy)]
-enum Value {
+pub(super) enum Value {
     Gauge(f64),
     Counter(u64),
 }
 
 impl Value {
-    fn write<const N: usize>(self, family: &mut MetricEncoder<'_>, labels: [(&str, &str); N]) -> fmt::Result {
+    pub(super) fn write<const N: usize>(
+        self,
+        family: &mut MetricEncoder<'_>,
+        labels: [(&str, &str); N],
+    ) -> fmt::Result {
         let mut one = family.encode_family(&labels)?;
         match self {
             Self::Gauge(value) => one.encode_gauge(&value),
@@ -66,7 +74,7 @@ impl Value {
         }
     }
 
-    const fn metric_type(self) -> MetricType {
+    pub(super) const fn metric_type(self) -> MetricType {
         match self {
             Self::Gauge(_) => MetricType::Gauge,
             Self::Counter(_) => MetricType::Counter,
@@ -111,7 +119,7 @@ const POOLS: [Family<PoolStats>; 9] = [
     }),
 ];
 
-const ENDPOINTS: [Family<EndpointStats>; 6] = [
+const ENDPOINTS: [Family<EndpointStats>; 8] = [
     ("endpoint_weight", "Configured weight", |endpoint| Value::Gauge(endpoint.weight().into())),
     ("endpoint_draining", "Whether nothing new goes there", |endpoint| {
         Value::Gauge(f64::from(u8::from(endpoint.is_draining())))
@@ -125,6 +133,12 @@ const ENDPOINTS: [Family<EndpointStats>; 6] = [
     }),
     ("endpoint_overridden", "Whether an operator decides on its health", |endpoint| {
         Value::Gauge(f64::from(u8::from(endpoint.is_overridden())))
+    }),
+    ("endpoint_ejected", "Whether real requests have shown that it does not serve", |endpoint| {
+        Value::Gauge(f64::from(u8::from(endpoint.is_ejected())))
+    }),
+    ("endpoint_shadow_ejections", "Times that a rule in shadow mode has found it", |endpoint| {
+        Value::Counter(endpoint.shadow_ejections())
     }),
 ];
 
@@ -142,6 +156,54 @@ fn pools(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats]) -> fmt::Resul
         let mut family = encoder.encode_descriptor(name, help, None, value(first).metric_type())?;
         pools.iter().try_for_each(|pool| value(pool).write(&mut family, [("pool", pool.name())]))
     })
+}
+
+fn rejections(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats]) -> fmt::Result {
+    let help = "Requests for a seat that were refused";
+    let mut family = encoder.encode_descriptor("pool_rejections", help, None, MetricType::Counter)?;
+    pools.iter().try_for_each(|pool| {
+        pool.rejections().iter().try_for_each(|(reason, count)| {
+            Value::Counter(count).write(&mut family, [("pool", pool.name()), ("reason", reason)])
+        })
+    })
+}
+
+fn requests(encoder: &mut DescriptorEncoder<'_>, stats: &[RequestStats]) -> fmt::Result {
+    let by_tenant = || stats.iter().filter_map(|stats| Some((stats, stats.tenant()?)));
+    let help = "How requests ended";
+    let mut family = encoder.encode_descriptor("requests", help, None, MetricType::Counter)?;
+    for (stats, tenant) in by_tenant() {
+        for (outcome, count) in stats.ends() {
+            let labels = [("pool", stats.pool()), ("tenant", tenant), ("outcome", outcome)];
+            Value::Counter(count).write(&mut family, labels)?;
+        }
+    }
+    let help = "Why requests were refused";
+    let mut family = encoder.encode_descriptor("rejections", help, None, MetricType::Counter)?;
+    for (stats, tenant) in by_tenant() {
+        for (reason, count) in stats.rejections().filter(|(_, count)| *count > 0) {
+            let labels = [("pool", stats.pool()), ("tenant", tenant), ("reason", reason)];
+            Value::Counter(count).write(&mut family, labels)?;
+        }
+    }
+    let help = "From a request's arrival to the head of an answer that is no server's error";
+    let mut family = encoder.encode_descriptor("response_seconds", help, None, MetricType::Histogram)?;
+    for (stats, tenant) in by_tenant() {
+        histogram(&mut family, [("pool", stats.pool()), ("tenant", tenant)], stats)?;
+    }
+    let mut family = encoder.encode_descriptor("pool_response_seconds", help, None, MetricType::Histogram)?;
+    let everybodys = stats.iter().filter(|stats| stats.tenant().is_none());
+    everybodys.into_iter().try_for_each(|stats| histogram(&mut family, [("pool", stats.pool())], stats))
+}
+
+fn histogram<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: [(&str, &str); N],
+    stats: &RequestStats,
+) -> fmt::Result {
+    let (buckets, seconds) = stats.histogram();
+    let mut one = family.encode_family(&labels)?;
+    one.encode_histogram::<NoLabelSet>(seconds, stats.successes(), &buckets, None)
 }
 
 fn endpoints(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats]) -> fmt::Result {

@@ -8,23 +8,24 @@ use prometheus_client::{
     metrics::MetricType,
 };
 
-use crate::guard::{Guard, GuardSnapshot, RuleCounts};
+use crate::guard::{CurrentGuard, GuardSnapshot, RuleCounts};
 
 /// Read anew for each scrape.
 #[derive(Debug)]
 pub(super) struct GuardFigures {
-    guard: Guard,
+    guard: CurrentGuard,
 }
 
 impl GuardFigures {
-    pub(super) const fn new(guard: Guard) -> Self {
+    pub(super) const fn new(guard: CurrentGuard) -> Self {
         Self { guard }
     }
 }
 
 impl Collector for GuardFigures {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let snapshot = self.guard.snapshot();
+        let Some(guard) = self.guard.get() else { return Ok(()) };
+        let snapshot = guard.snapshot();
         for (name, help, value) in BY_RULE {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
             for counts in snapshot.rules() {
@@ -57,7 +58,7 @@ const BY_RULE: [Figure<RuleCounts, u64>; 3] = [
 
 const TOTALS: [Figure<GuardSnapshot, u64>; 2] = [
     ("guard_refusals", "Requests refused by bans", GuardSnapshot::refused),
-    ("guard_untracked", "Times that bans left no room to watch somebody", GuardSnapshot::untracked),
+    ("guard_displaced_bans", "Bans that ended early for want of room", GuardSnapshot::displaced),
 ];
 
 const GAUGES: [Figure<GuardSnapshot, usize>; 3] = [

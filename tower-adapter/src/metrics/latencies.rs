@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use prometheus_client::metrics::histogram::Histogram;
 use tower::{Layer, Service};
 
+use super::BOUNDS;
 use crate::balance::PickedEndpoint;
 
 /// A layer that times how long endpoints take to answer: from the call to the answer's head. What fails without an answer is not timed.
@@ -27,7 +28,7 @@ type Place = (String, String);
 impl Latencies {
     fn observe(&self, picked: &PickedEndpoint, took: Duration) {
         let place = (picked.pool().to_owned(), picked.address().to_owned());
-        let histogram = self.lock().entry(place).or_insert_with(|| Histogram::new(BUCKETS)).clone();
+        let histogram = self.lock().entry(place).or_insert_with(|| Histogram::new(BOUNDS)).clone();
         histogram.observe(took.as_secs_f64());
     }
 
@@ -116,7 +117,3 @@ where
         Poll::Ready(answer)
     }
 }
-
-/// In seconds: Prometheus's defaults, and what is longer and shorter.
-const BUCKETS: [f64; 15] =
-    [0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];

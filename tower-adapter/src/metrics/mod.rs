@@ -18,12 +18,28 @@
 //! ```
 //!
 //! As many series as there are pools and endpoints, and a hundred tenants: the most active ones; all others are `(other)`. Times are in seconds, counters end in
-//! `_total`. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers.
+//! `_total`. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers, [`Metrics::requests`] one for outside of
+//! [`RejectionLayer`](crate::rejection::RejectionLayer) that counts how requests end.
+//!
+//! | family | labels | what |
+//! |---|---|---|
+//! | `tenantry_tenant_…` | `tenant` | `weight`, `in_flight`, `waiting`, `requests_total`, `rejections_total`, `shadow_rejections_total` |
+//! | `tenantry_tenant_limit`, `…_limit_used` | `tenant`, `kind` (`rate`, `budget`), `unit`, `number` | each of a tenant's own limits: what it allows at once, and what is used of it |
+//! | `tenantry_pool_…` | `pool` | `capacity`, `in_flight`, `waiting`, `panic`, `desired_endpoints`, `retries_total`, `refused_retries_total`, `hedges_total`, `refused_hedges_total` |
+//! | `tenantry_pool_rejections_total` | `pool`, `reason` | refusals by their [code](tenantry::Rejection::code) |
+//! | `tenantry_pool_response_seconds` | `pool` | histogram: from a request's arrival to the head of an answer that is no server's error |
+//! | `tenantry_response_seconds` | `pool`, `tenant` | the same by tenant |
+//! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
+//! | `tenantry_rejections_total` | `pool`, `tenant`, `reason` | the last two by their code; no series where there was none |
+//! | `tenantry_endpoint_…` | `pool`, `endpoint` | `weight`, `draining`, `in_flight`, `requests_total`, `failures_total`, `overridden`, `ejected`, `shadow_ejections_total`, `latency_seconds`, `response_seconds` (histogram), `health` (by `state`) |
+//! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `displaced_bans_total`, `active_bans`, `clients`, `tenants` |
 
 mod balancer;
 mod desired;
 mod guard;
 mod latencies;
+mod limits;
+mod requests;
 
 use std::{fmt, sync::Arc};
 
@@ -33,15 +49,20 @@ use tenantry::Balancer;
 #[cfg(feature = "admin")]
 pub(crate) use desired::desired_endpoints;
 pub use latencies::{Latencies, ResponseFuture, Timed};
+#[cfg(feature = "admin")]
+pub(crate) use limits::unit;
+pub use requests::{BOUNDS, Counted, CountedFuture, MOST_TENANTS, RequestStats, RequestsLayer};
 
-use crate::guard::Guard;
+use crate::guard::CurrentGuard;
 
 /// The figures of one balancer, for a scraper. Cheap to clone.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
     guard: Option<Arc<Registry>>,
+    balancer: Balancer,
     latencies: Latencies,
+    requests: RequestsLayer,
 }
 
 impl Metrics {
@@ -51,17 +72,18 @@ impl Metrics {
     /// Those of this balancer.
     #[must_use]
     pub fn new(balancer: &Balancer) -> Self {
-        let latencies = Latencies::default();
+        let (latencies, requests) = (Latencies::default(), RequestsLayer::default());
         let mut registry = Registry::with_prefix(PREFIX);
-        registry.register_collector(Box::new(balancer::Figures::new(balancer, &latencies)));
-        Self { registry: Arc::new(registry), guard: None, latencies }
+        registry.register_collector(Box::new(balancer::Figures::new(balancer, &latencies, &requests)));
+        let (registry, balancer) = (Arc::new(registry), balancer.clone());
+        Self { registry, guard: None, balancer, latencies, requests }
     }
 
-    /// Those of this guard, too.
+    /// Those of this guard, too; of a [`CurrentGuard`], those of the one that is in force when somebody asks.
     #[must_use]
-    pub fn with_guard(mut self, guard: &Guard) -> Self {
+    pub fn with_guard(mut self, guard: impl Into<CurrentGuard>) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
-        registry.register_collector(Box::new(guard::GuardFigures::new(guard.clone())));
+        registry.register_collector(Box::new(guard::GuardFigures::new(guard.into())));
         self.guard = Some(Arc::new(registry));
         self
     }
@@ -70,6 +92,18 @@ impl Metrics {
     #[must_use]
     pub fn latencies(&self) -> Latencies {
         self.latencies.clone()
+    }
+
+    /// A layer that counts how requests end, by pool and tenant, to be put outside of [`RejectionLayer`](crate::rejection::RejectionLayer).
+    #[must_use]
+    pub fn requests(&self) -> RequestsLayer {
+        self.requests.clone()
+    }
+
+    /// What that layer has counted: of each pool first everybody's, then each tenant's by id, at most [`MOST_TENANTS`], then all others'.
+    #[must_use]
+    pub fn request_stats(&self) -> Vec<RequestStats> {
+        self.requests.stats(|pool| self.balancer.pool_stats(pool).is_some())
     }
 
     /// Everything as it is now, as text of [this type](Self::CONTENT_TYPE).

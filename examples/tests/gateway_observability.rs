@@ -1,0 +1,247 @@
+//! What stands beside a gateway to watch it, held against a running one; and what of its pages follows the document.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
+
+mod pki;
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use gateway_parts::{
+    admin::{self, Served},
+    config::Document,
+    listener::Listener,
+    reload::Reloader,
+    upstream,
+};
+use pki::Authority;
+use serde_json::{Value, json};
+use tenantry::Balancer;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const NEWER: &str = "fedcba9876543210fedcba9876543210";
+
+/// A gateway with its pages, in this process, that follows its file when it is told to.
+struct World {
+    gateway: SocketAddr,
+    admin: Served,
+    reloader: Reloader,
+    folder: PathBuf,
+    endpoint: String,
+}
+
+impl World {
+    async fn start(name: &str, gateway: &str) -> Self {
+        let folder = env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("admin.token"), TOKEN).unwrap();
+        let endpoint = format!("http://{}", upstream::start().await.unwrap());
+        write(&folder, &endpoint, gateway);
+        let file = folder.join("gateway.toml");
+        let Document { balancer, settings, .. } = Document::read(&file).unwrap();
+        let balancer = Balancer::new(balancer).unwrap();
+        let admin = admin::start(&balancer, &settings).await.unwrap();
+        let reloader = Reloader::start(&file, &balancer, &settings, &admin, |_| ());
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = socket.local_addr().unwrap();
+        tokio::spawn(Listener::new(socket, reloader.live()).serve(std::future::pending(), Duration::ZERO));
+        Self { gateway, admin, reloader, folder, endpoint }
+    }
+
+    async fn reload(&mut self, gateway: &str) -> Vec<&'static str> {
+        write(&self.folder, &self.endpoint, gateway);
+        self.reloader.reload(|_| ()).await.unwrap()
+    }
+
+    async fn page(&self, path: &str) -> (u16, String) {
+        ask(self.admin.address().unwrap(), &format!("GET {path}"), "", "").await
+    }
+
+    async fn status(&self) -> Value {
+        serde_json::from_str(&self.page("/status").await.1).unwrap()
+    }
+
+    async fn act(&self, token: &str, name: &str, body: &Value) -> u16 {
+        let fields = format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
+        let line = format!("POST /actions/{name}");
+        ask(self.admin.address().unwrap(), &line, &fields, &body.to_string()).await.0
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the folder for temporary files, where the system clears it.
+        fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn write(folder: &Path, endpoint: &str, gateway: &str) {
+    let text = format!(
+        "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\nrate = \"1/h\"\nbudget = {{ requests = 1000, per = \"month\" }}\n[gateway]\n{gateway}\n"
+    );
+    fs::write(folder.join("gateway.toml"), text).unwrap();
+}
+
+/// One request on a connection of its own: the answer's status and body.
+async fn ask(server: SocketAddr, line: &str, fields: &str, body: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\ncontent-length: {length}\r\n{fields}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+/// Every name of a metric in a text.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let names = text.split(|c| !is_name(c)).filter(|word| word.starts_with("tenantry_"));
+    names.map(ToOwned::to_owned).collect()
+}
+
+const ADMIN: &str = "admin = { listen = \"127.0.0.1:0\", token_file = \"admin.token\" }\n";
+
+#[tokio::test]
+async fn what_the_files_beside_it_name_a_running_gateway_tells() {
+    let gateway = format!("{ADMIN}guard = {{}}\nalert = {{ objective = {{ percent = 99.9 }} }}");
+    let world = World::start("observability", &gateway).await;
+    assert_eq!(ask(world.gateway, "GET /", "x-tenant: acme\r\n", "").await.0, 200);
+    assert_eq!(ask(world.gateway, "GET /", "x-tenant: acme\r\n", "").await.0, 429);
+    let told = world.page("/metrics").await.1;
+    let samples: BTreeSet<_> = told
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(['{', ' ']).next().unwrap().to_owned())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("observability");
+    let (code, rules) = world.page("/alerts/rules.yml").await;
+    assert_eq!(code, 200);
+    let rules_file = folder.join("tenantry.rules.yml");
+    if env::var_os("TENANTRY_WRITE_RULES").is_some() {
+        fs::write(&rules_file, &rules).unwrap();
+    }
+    assert_eq!(fs::read_to_string(rules_file).unwrap(), rules, "TENANTRY_WRITE_RULES=1 writes it anew");
+    let dashboard = fs::read_to_string(folder.join("grafana-dashboard.json")).unwrap();
+    let parsed: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = parsed["panels"].as_array().unwrap();
+    let empty =
+        |panel: &&Value| panel["type"] != "row" && panel["targets"].as_array().is_none_or(Vec::is_empty);
+    assert!(panels.len() > 20 && !panels.iter().any(|panel| empty(&panel)));
+    for text in [rules, dashboard] {
+        let named = metrics_in(&text);
+        assert!(named.len() >= 5, "{named:?}");
+        let missing: Vec<_> = named.difference(&samples).collect();
+        assert!(missing.is_empty(), "{missing:?} is not among {samples:?}");
+    }
+}
+
+#[tokio::test]
+async fn token_guard_and_alerts_follow_the_document_and_what_does_not_is_said() {
+    let mut world = World::start("observability-reload", &format!("{ADMIN}guard = {{}}")).await;
+    let ban = json!({ "subject": "192.0.2.7", "for_s": 3600 });
+    assert_eq!(world.act(TOKEN, "ban", &ban).await, 200);
+    let told = world.status().await;
+    assert_eq!((&told["guard"]["active_bans"], &told["alerts"]), (&json!(1), &Value::Null));
+    assert_eq!(told["after_restart"], json!([]));
+
+    // Another guard, with its bans; another token in the same file; alerts.
+    fs::write(world.folder.join("admin.token"), NEWER).unwrap();
+    let alert = "alert = { panic = { for = \"0s\" }, resolve_after = \"0s\" }";
+    let next = format!("{ADMIN}guard = {{ capacity = 100 }}\nlisten = \"127.0.0.1:1\"\n{alert}");
+    assert_eq!(world.reload(&next).await, ["gateway.listen"]);
+    assert_eq!(world.act(TOKEN, "unban", &json!({ "subject": "192.0.2.7" })).await, 401);
+    let told = world.status().await;
+    assert_eq!((&told["guard"]["active_bans"], &told["alerts"]["firing"]), (&json!(1), &json!([])));
+    assert_eq!(told["after_restart"], json!(["gateway.listen"]));
+    assert_eq!(world.act(NEWER, "unban", &json!({ "subject": "192.0.2.7" })).await, 200);
+    assert_eq!(world.status().await["guard"]["active_bans"], 0);
+
+    // The pool's only endpoint is disabled: a panic, which fires at the next look.
+    let disable = json!({ "pool": "api", "endpoint": world.endpoint });
+    assert_eq!(world.act(NEWER, "disable", &disable).await, 200);
+    let told = world.status().await;
+    assert_eq!(told["alerts"]["firing"][0]["alert"], "panic", "{told}");
+    assert!(told["events"].as_array().unwrap().iter().any(|event| event["event"] == "alert"), "{told}");
+
+    // Without either, and with the first port again.
+    assert_eq!(world.reload(ADMIN).await, Vec::<&str>::new());
+    let told = world.status().await;
+    assert_eq!((&told["guard"], &told["alerts"]), (&Value::Null, &Value::Null));
+    assert_eq!(told["after_restart"], json!([]));
+}
+
+/// Takes one message over TLS: its head, and its body.
+async fn take_over_tls(listener: TcpListener, certificate: PathBuf, key: PathBuf) -> (String, Value) {
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let (stream, _) = listener.accept().await.unwrap();
+    let (mut stream, mut came) = (acceptor.accept(stream).await.unwrap(), Vec::new());
+    loop {
+        let mut part = [0; 4_096];
+        let read = stream.read(&mut part).await.unwrap();
+        assert!(read > 0, "it ended too soon");
+        came.extend_from_slice(&part[..read]);
+        let text = String::from_utf8_lossy(&came).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        if let Ok(body) = serde_json::from_str(body) {
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            return (head.to_ascii_lowercase(), body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_over_tls_by_whoever_the_document_trusts() {
+    let authority = Authority::new("observability-pki");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    fs::write(authority.file("hook.token"), "a-token-for-the-hook\n").unwrap();
+    let file = |name: &str| authority.file(name).display().to_string();
+    let webhook = format!(
+        "webhook = {{ url = \"https://127.0.0.1:{port}/hook?x=1\", token_file = {:?}, tls = {{ ca = {:?} }} }}",
+        file("hook.token"),
+        file("ca.pem")
+    );
+    let alert = format!("alert = {{ ejection = {{ for = \"0s\" }}, {webhook} }}");
+    let world = World::start("observability-hook", &format!("{ADMIN}{alert}")).await;
+    authority.write("hook", &authority.issue(&["127.0.0.1"]));
+    let (certificate, key) = (authority.file("hook.pem"), authority.file("hook.key"));
+    let taking = tokio::spawn(take_over_tls(listener, certificate, key));
+    let disable = json!({ "pool": "api", "endpoint": world.endpoint });
+    assert_eq!(world.act(TOKEN, "disable", &disable).await, 200);
+    let (head, body) = timeout(PATIENCE, taking).await.unwrap().unwrap();
+    assert!(head.starts_with("post /hook?x=1 http/1.1"), "{head}");
+    assert!(head.contains(&format!("host: 127.0.0.1:{port}")), "{head}");
+    assert!(head.contains("authorization: bearer a-token-for-the-hook"), "{head}");
+    assert_eq!(
+        (&body["alerts"][0]["alert"], &body["alerts"][0]["state"]),
+        (&json!("ejection"), &json!("firing"))
+    );
+    let told = world.status().await.to_string();
+    assert!(!told.contains("a-token-for-the-hook") && !told.contains("/hook"), "{told}");
+}

@@ -1,0 +1,94 @@
+//! Alerts as an [`Admin`](super::Admin) has them: looked for with every reading, told as events and to a webhook.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use tenantry::{Balancer, Stats};
+
+use super::events::{Events, unix_ms};
+use crate::{
+    alert::{AlertRules, Alerts, BudgetUse, Observation, Sending, Webhook},
+    metrics::{Metrics, unit},
+};
+
+/// Nothing, until rules are set.
+#[derive(Debug, Default)]
+pub(super) struct Alarms {
+    set: Mutex<Option<Set>>,
+}
+
+#[derive(Debug)]
+struct Set {
+    alerts: Alerts,
+    sending: Option<Sending>,
+}
+
+impl Alarms {
+    pub(super) fn set(&self, rules: Option<AlertRules>, webhook: Option<Webhook>) {
+        let mut set = self.lock();
+        let before = set.take();
+        *set = rules.map(|rules| {
+            let mut alerts = before.map_or_else(|| Alerts::new(AlertRules::new()), |before| before.alerts);
+            alerts.set_rules(rules);
+            Set { alerts, sending: webhook.map(Webhook::start) }
+        });
+    }
+
+    /// Looks at the figures of this moment, and tells what follows.
+    pub(super) fn look(
+        &self,
+        (balancer, metrics): (&Balancer, &Metrics),
+        stats: &Stats,
+        events: &mut Events,
+    ) {
+        let mut set = self.lock();
+        let Some(Set { alerts, sending }) = &mut *set else { return };
+        let unix_ms = unix_ms();
+        let (requests, budgets) = (metrics.request_stats(), budgets(balancer, stats, events));
+        let seen = Observation::new(balancer.now(), unix_ms, stats);
+        let told = alerts.observe(&seen.with_requests(&requests).with_budgets(&budgets));
+        for alert in &told {
+            let mut event = alert.json();
+            event["event"] = json!("alert");
+            events.add(event);
+        }
+        if let Some(sending) = sending.as_ref().filter(|_| !told.is_empty()) {
+            sending.send(&told, unix_ms);
+        }
+    }
+
+    /// As `/status` tells it; `null` where nothing is watched.
+    pub(super) fn json(&self) -> Value {
+        let set = self.lock();
+        let Some(Set { alerts, sending }) = &*set else { return Value::Null };
+        let firing: Vec<Value> = alerts.firing().map(|alert| alert.json()).collect();
+        let mut told = json!({ "firing": firing, "untold": alerts.untold() });
+        if let Some([delivered, lost]) = sending.as_ref().map(Sending::counts) {
+            told["webhook"] = json!({ "delivered": delivered, "lost": lost });
+        }
+        told
+    }
+
+    /// The rules for Prometheus; `None` where there are none.
+    pub(super) fn rules(&self) -> Option<String> {
+        self.lock().as_ref().map(|set| set.alerts.rules().prometheus())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Set>> {
+        self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Of the tenants that are listed, and of those that have been warned of.
+fn budgets(balancer: &Balancer, stats: &Stats, events: &Events) -> Vec<BudgetUse> {
+    let listed = stats.tenants().iter().map(tenantry::TenantStats::id);
+    let warned = events.warned().filter(|id| stats.tenant(id).is_none());
+    let uses = |id: &str| {
+        let limits = balancer.own_limits_of(id).unwrap_or_default();
+        let budgets = limits.into_iter().filter(|limit| limit.is_budget() && !limit.is_shadow());
+        budgets
+            .map(|limit| BudgetUse::new(id, unit(&limit), limit.used(), limit.amount()))
+            .collect::<Vec<_>>()
+    };
+    listed.chain(warned).flat_map(uses).collect()
+}

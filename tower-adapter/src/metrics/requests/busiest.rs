@@ -1,0 +1,132 @@
+//! The most active tenants of one pool.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use super::counts::Counts;
+use crate::tenant::TenantId;
+
+/// Misra and Gries' *frequent items* with a hand, as caches have it: whoever has a place gains a credit with each of its requests, at most [`MOST_CREDIT`]; a request of
+/// somebody who has none takes a credit from the place where the hand is, or the place itself where no credit is left. So whoever sends more often than one in
+/// [`MOST_TENANTS`] of the requests of strangers keeps its place, however many ids somebody invents.
+///
+/// Who comes anew begins at 0, as after a restart; what strangers do counts as others'.
+#[derive(Debug, Default)]
+pub(super) struct Busiest {
+    tenants: RwLock<Places>,
+    /// Whoever has no place.
+    pub(super) others: Arc<Counts>,
+    /// Everybody.
+    pub(super) all: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    by_id: HashMap<TenantId, usize>,
+    places: Vec<Place>,
+    hand: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    tenant: TenantId,
+    counts: Arc<Counts>,
+    credit: AtomicU32,
+}
+
+impl Busiest {
+    /// Where to count a request of this tenant.
+    pub(super) fn of(&self, tenant: &TenantId) -> Arc<Counts> {
+        if let Some(place) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).find(tenant) {
+            return Arc::clone(&place.counts);
+        }
+        // Where somebody else has the lock this one is a stranger: a flood of ids waits for nothing.
+        let Ok(mut places) = self.tenants.try_write() else { return Arc::clone(&self.others) };
+        places.enter(tenant).unwrap_or_else(|| Arc::clone(&self.others))
+    }
+
+    /// Those with a place, by id.
+    pub(super) fn tenants(&self) -> Vec<(TenantId, Arc<Counts>)> {
+        let places = self.tenants.read().unwrap_or_else(PoisonError::into_inner);
+        let each = |place: &Place| (place.tenant.clone(), Arc::clone(&place.counts));
+        let mut tenants: Vec<_> = places.places.iter().map(each).collect();
+        tenants.sort_by(|one, other| one.0.cmp(&other.0));
+        tenants
+    }
+}
+
+impl Places {
+    fn find(&self, tenant: &TenantId) -> Option<&Place> {
+        let place = &self.places[*self.by_id.get(tenant)?];
+        let credit = place.credit.load(Ordering::Relaxed);
+        // Credits of threads that come together may be lost: it is an estimate.
+        place.credit.store((credit + 1).min(MOST_CREDIT), Ordering::Relaxed);
+        Some(place)
+    }
+
+    fn enter(&mut self, tenant: &TenantId) -> Option<Arc<Counts>> {
+        // Somebody may have been quicker.
+        if let Some(place) = self.find(tenant) {
+            return Some(Arc::clone(&place.counts));
+        }
+        let newcomer = Place { tenant: tenant.clone(), counts: Arc::default(), credit: AtomicU32::new(1) };
+        let counts = Arc::clone(&newcomer.counts);
+        if self.places.len() < MOST_TENANTS {
+            self.by_id.insert(tenant.clone(), self.places.len());
+            self.places.push(newcomer);
+            return Some(counts);
+        }
+        let at = self.hand;
+        self.hand = (at + 1) % MOST_TENANTS;
+        let credit = self.places[at].credit.get_mut();
+        if *credit > 0 {
+            *credit -= 1;
+            return None;
+        }
+        self.by_id.remove(&self.places[at].tenant);
+        self.by_id.insert(tenant.clone(), at);
+        self.places[at] = newcomer;
+        Some(counts)
+    }
+}
+
+/// How many tenants of a pool have figures of their own.
+pub const MOST_TENANTS: usize = 100;
+const MOST_CREDIT: u32 = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(number: usize) -> TenantId {
+        TenantId::new(format!("tenant-{number}"))
+    }
+
+    #[test]
+    fn who_is_busy_keeps_its_place_among_any_number_of_ids_and_who_is_not_gives_way() {
+        let busiest = Busiest::default();
+        let counts = busiest.of(&tenant(0));
+        for number in 1..50_000 {
+            busiest.of(&tenant(number));
+            if number % 50 == 0 {
+                assert!(Arc::ptr_eq(&busiest.of(&tenant(0)), &counts), "{number}");
+            }
+        }
+        let tenants = busiest.tenants();
+        assert_eq!(tenants.len(), MOST_TENANTS);
+        assert!(tenants.iter().any(|(id, _)| *id == tenant(0)));
+        assert!(!tenants.iter().any(|(id, _)| *id == tenant(1)), "it came once, long ago");
+    }
+
+    #[test]
+    fn a_stranger_counts_as_others() {
+        let busiest = Busiest::default();
+        (0..MOST_TENANTS).for_each(|number| drop(busiest.of(&tenant(number))));
+        assert!(Arc::ptr_eq(&busiest.of(&tenant(MOST_TENANTS)), &busiest.others));
+    }
+}
