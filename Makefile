@@ -69,7 +69,7 @@ rust: lint docs
 	$(CARGO) build -j$(JOBS) -p tenantry-examples --examples
 	$(CARGO) $(TEST) -j$(JOBS) --workspace $(BINDINGS) --features tenantry/toml,tenantry/yaml,tenantry-tower/full
 	$(call say,Rust: the gateway with OpenTelemetry)
-	$(CARGO) $(TEST) -j$(JOBS) -p tenantry-examples --features otel --lib --test gateway_otel
+	$(CARGO) test -j$(JOBS) -p tenantry-examples --features otel --lib --test gateway_otel
 	$(call say,Rust: doctests)
 	$(CARGO) test -j$(JOBS) --doc -p tenantry --all-features
 	$(CARGO) test -j$(JOBS) --doc -p tenantry-tower --all-features

@@ -323,6 +323,7 @@ impl Settings {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
+        self.otel.as_ref().map_or(Ok(()), OtelTable::check)?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
         if self.alert.is_some() && self.admin.is_none() {
             let fix = "write gateway.admin, too: its pages show what fires";

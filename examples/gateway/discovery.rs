@@ -30,6 +30,9 @@ pub(crate) struct DiscoveryTable {
     ceiling: Option<Span>,
     may_empty: bool,
     most_endpoints: Option<u32>,
+    /// Where files are that are named without a folder.
+    #[serde(skip)]
+    folder: PathBuf,
     #[serde(skip)]
     schemes: Schemes,
 }
@@ -80,7 +83,7 @@ pub(crate) fn check(
             return Err(Unfit::new(format!("gateway.discovery.{pool}"), format!("{pool:?}"), fix));
         }
         table.schemes = schemes(pool);
-        table.file = table.file.take().map(|file| folder.join(file));
+        folder.clone_into(&mut table.folder);
         table.place(pool)?;
         // The core knows the bounds: a balancer of the pool alone tells.
         let alone = Config::new().with_pool(pool.clone(), tenantry::PoolSpec::default());
@@ -102,7 +105,7 @@ impl DiscoveryTable {
                 Place::Dns(self.asked(Dns::srv(name).map_err(|error| unfit("srv", error))?))
             }
             (None, None, Some(file)) => {
-                Place::File(WatchedFile::new(file).map_err(|error| unfit("file", error))?)
+                Place::File(WatchedFile::new(self.folder.join(file)).map_err(|error| unfit("file", error))?)
             }
             _ => {
                 return Err(Unfit::hidden(

@@ -34,6 +34,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+/// A request is some dozens of small allocations, many of which another thread frees.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -156,7 +160,9 @@ async fn gateway(path: &Path) -> Result<bool, String> {
 /// Without a log of its own: what the library warns of (key sets that cannot be fetched, bans, …), to where the gateway's own news go.
 fn warn() {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    // Of requests it says nothing: that is what `gateway.log` is for, which keeps nobody waiting.
     let ours = Targets::new().with_target("tenantry", LevelFilter::WARN);
+    let ours = ours.with_target("tenantry::access", LevelFilter::OFF);
     tracing_subscriber::registry().with(lines).with(ours).init();
 }
 

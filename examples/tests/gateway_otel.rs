@@ -99,15 +99,13 @@ async fn a_request_through_the_gateway_is_one_trace() {
 
 #[test]
 fn what_cannot_be_used_is_told_by_path() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let _inside = runtime.enter();
     for (table, path) in [
         ("{ endpoint = \"collector\" }", "gateway.otel.endpoint"),
+        ("{ endpoint = \"http://user:secret@127.0.0.1:9\" }", "gateway.otel.endpoint"),
         ("{ endpoint = \"http://127.0.0.1:9\", sample = 2.0 }", "gateway.otel.sample"),
     ] {
         let text = format!("[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\notel = {table}\n");
-        let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
-        let balancer = Balancer::new(balancer).unwrap();
-        assert_eq!(settings.otel().unwrap().start(&balancer).unwrap_err().path, path);
+        let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();
+        assert!(problem.starts_with(path) && !problem.contains("secret"), "{problem}");
     }
 }

@@ -88,8 +88,13 @@ async fn hold(mut stream: TcpStream, _: String) {
 }
 
 async fn gateway(url: &str, more: &str) -> (SocketAddr, Balancer) {
+    waiting_gateway(url, "50ms", more).await
+}
+
+/// Where a request waits so long for the only seat.
+async fn waiting_gateway(url: &str, wait: &str, more: &str) -> (SocketAddr, Balancer) {
     let document = format!(
-        "[pools.api]\nendpoints = [{url:?}]\ncapacity = 1\nqueue = {{ timeout = \"50ms\" }}\n[tenants.acme]\n[gateway]\n{more}"
+        "[pools.api]\nendpoints = [{url:?}]\ncapacity = 1\nqueue = {{ timeout = {wait:?} }}\n[tenants.acme]\n[gateway]\n{more}"
     );
     inside::gateway(&document).await
 }
@@ -350,7 +355,7 @@ async fn a_tunnel_takes_only_as_much_as_the_other_side_reads() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tunnel_is_one_of_the_listeners_connections() {
-    let (gateway, _) = gateway(&echo().await, "limits = { max_connections = 1 }").await;
+    let (gateway, _) = waiting_gateway(&echo().await, "30s", "limits = { max_connections = 1 }").await;
     let mut first = websocket(TcpStream::connect(gateway).await.unwrap()).await;
     let second = connect(gateway, "").await;
     assert_echoes(&mut first).await;

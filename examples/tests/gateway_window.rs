@@ -80,7 +80,7 @@ async fn settles(balancer: &Balancer, taken: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_without_a_window_give_their_seats_back() {
-    let (gateway, balancer) = gateway("1s").await;
+    let (gateway, balancer) = gateway("3s").await;
     for kind in ["text/plain", "application/grpc"] {
         let mut greedy = client(gateway, 0).await;
         let mut answers = Vec::new();

@@ -106,8 +106,7 @@ async fn a_tunnel_holds_the_lease_and_counts_as_one_success() {
 
 #[tokio::test]
 async fn an_idle_tunnel_ends_where_there_is_a_limit() {
-    let (front, balancer) =
-        front(ReverseProxy::new().with_tunnel_idle_timeout(Duration::from_millis(200))).await;
+    let (front, balancer) = front(ReverseProxy::new().with_tunnel_idle_timeout(Duration::from_secs(1))).await;
     let mut stream = tunnel(front).await;
     let mut all = Vec::new();
     stream.read_to_end(&mut all).await.ok(); // an end or a reset

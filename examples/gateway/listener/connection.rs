@@ -19,6 +19,7 @@ use tenantry_tower::{identity::certificate::PeerCertificate, mirror::MIRRORED, p
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    sync::watch,
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
@@ -53,11 +54,10 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     let (limits, acceptor) = (now.limits, now.secure.as_ref().map(Secure::acceptor));
     let is_announced = now.proxies.contains(peer.address().ip());
     drop(now);
+    let mut stopped = presence.stopped();
     let peer = if is_announced {
-        let Ok(Ok(client)) = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream)).await
-        else {
-            return;
-        };
+        let announced = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream));
+        let Some(Ok(Ok(client))) = unless_stopped(&mut stopped, announced).await else { return };
         client.map_or(peer, Peer::new)
     } else {
         peer
@@ -66,10 +66,19 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
     // Who does not get through the handshake is told so by TLS itself.
-    let Ok(Ok(stream)) = shaking.await else { return };
+    let Some(Ok(Ok(stream))) = unless_stopped(&mut stopped, shaking).await else { return };
     let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
     let visit = Visit { peer, certificate: certificate(&stream), ..visit };
     visit.http(stream, limits, presence).await;
+}
+
+/// Whoever has asked for nothing yet holds up no end.
+async fn unless_stopped<F: Future>(stopped: &mut watch::Receiver<()>, future: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        _ = stopped.changed() => None,
+    }
 }
 
 /// HTTP/1.1 or HTTP/2: the first bytes tell, whether ALPN agreed on it or a client knew.
@@ -174,9 +183,9 @@ where
     }
 }
 
-/// h2's own defaults, written down because an attack is held off by them.
 /// Bytes of a body, or of the next request, that a read may bring with a head's last ones.
 const READ_AT_ONCE: usize = 8 * 1_024;
+/// h2's own defaults, written down because an attack is held off by them.
 const RESETS: usize = 20;
 const LOCAL_RESETS: usize = 1_024;
 

@@ -2,12 +2,16 @@
 //!
 //! Whoever is trusted to say so must; nobody guesses whether there is a header. It is read to its last byte and not beyond, since what follows may be TLS.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+};
 
 use ppp::{HeaderResult, v1, v2};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
-/// The client's address; `None` where the connection is the proxy's own (a health check, `LOCAL`), or the client has no address of IP (`UNKNOWN`).
+/// The client's address; `None` where the connection is the proxy's own (a health check, `LOCAL`). A client without an address of IP (`UNKNOWN`, a Unix socket) has [`NOWHERE`]: the
+/// specification leaves it the proxy's, but so it would be trusted as the proxy is.
 ///
 /// # Errors
 /// When what comes is no such header, or a longer one than there needs to be.
@@ -52,20 +56,25 @@ async fn read_text(stream: &mut TcpStream, header: &mut Vec<u8>) -> io::Result<(
 /// What a whole header says; outer `None` where it is none.
 fn address(header: &[u8]) -> Option<Option<SocketAddr>> {
     match HeaderResult::parse(header) {
-        HeaderResult::V1(Ok(parsed)) if parsed.header.len() == header.len() => Some(match parsed.addresses {
-            v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
-            v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
-            v1::Addresses::Unknown => None,
-        }),
+        HeaderResult::V1(Ok(parsed)) if parsed.header.len() == header.len() => {
+            Some(Some(match parsed.addresses {
+                v1::Addresses::Tcp4(ip) => (ip.source_address, ip.source_port).into(),
+                v1::Addresses::Tcp6(ip) => (ip.source_address, ip.source_port).into(),
+                v1::Addresses::Unknown => NOWHERE,
+            }))
+        }
         HeaderResult::V2(Ok(parsed)) if parsed.command == v2::Command::Local => Some(None),
-        HeaderResult::V2(Ok(parsed)) => Some(match parsed.addresses {
-            v2::Addresses::IPv4(ip) => Some((ip.source_address, ip.source_port).into()),
-            v2::Addresses::IPv6(ip) => Some((ip.source_address, ip.source_port).into()),
-            v2::Addresses::Unix(_) | v2::Addresses::Unspecified => None,
-        }),
+        HeaderResult::V2(Ok(parsed)) => Some(Some(match parsed.addresses {
+            v2::Addresses::IPv4(ip) => (ip.source_address, ip.source_port).into(),
+            v2::Addresses::IPv6(ip) => (ip.source_address, ip.source_port).into(),
+            v2::Addresses::Unix(_) | v2::Addresses::Unspecified => NOWHERE,
+        })),
         HeaderResult::V1(_) | HeaderResult::V2(_) => None,
     }
 }
+
+/// The address of whoever has none: no network of trust has it.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// `PROXY UNKNOWN` and the end of its line: no header is shorter.
 const SHORTEST: usize = 15;

@@ -38,18 +38,27 @@ impl OtelTable {
     /// # Errors
     /// When a value cannot be used.
     pub fn start(&self, balancer: &Balancer) -> Result<Sending, Unfit> {
+        let telemetry = self.otlp().start().map_err(|error| Unfit::hidden(ENDPOINT, error))?;
+        observe(&telemetry.meter(), balancer);
+        let telemetry = STARTED.get_or_init(|| telemetry).clone();
+        Ok(Sending(telemetry))
+    }
+}
+
+impl OtelTable {
+    /// Checks what serde cannot.
+    pub(crate) fn check(&self) -> Result<(), Unfit> {
         if !(0.0..=1.0).contains(&self.sample) {
             let fix = "write a number from 0 to 1, as 0.01";
             return Err(Unfit::new("gateway.otel.sample", self.sample.to_string(), fix));
         }
-        let otlp = Otlp::new(&self.endpoint).with_service(&self.service).with_sample(self.sample);
-        let telemetry = otlp
-            .with_every(self.every.0)
-            .start()
-            .map_err(|error| Unfit::new("gateway.otel.endpoint", format!("{:?}", self.endpoint), error))?;
-        observe(&telemetry.meter(), balancer);
-        let telemetry = STARTED.get_or_init(|| telemetry).clone();
-        Ok(Sending(telemetry))
+        // It may hold a password.
+        self.otlp().check().map_err(|error| Unfit::hidden(ENDPOINT, error))
+    }
+
+    fn otlp(&self) -> Otlp {
+        let otlp = Otlp::new(&self.endpoint).with_service(&self.service);
+        otlp.with_sample(self.sample).with_every(self.every.0)
     }
 }
 
@@ -86,5 +95,7 @@ const fn sample() -> f64 {
 const fn every() -> Span {
     Span(Duration::from_secs(30))
 }
+
+const ENDPOINT: &str = "gateway.otel.endpoint";
 
 static STARTED: OnceLock<Telemetry> = OnceLock::new();

@@ -11,6 +11,8 @@ use std::{
     time::SystemTime,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// A folder that goes with its test.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
@@ -85,8 +87,7 @@ impl Gateway {
 
     /// Asks it to end, as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let id = self.program.child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        kill_process(Pid::from_child(&self.program.child), Signal::INT).unwrap();
     }
 }
 

@@ -84,7 +84,7 @@ impl Line {
             ($level:ident) => {
                 $level!(
                     target: "tenantry::access",
-                    tenant = facts.tenant.as_ref().map(|tenant| tenant.as_str()),
+                    tenant = facts.tenant.as_ref().map(|tenant| short(tenant.as_str())),
                     route = facts.route.as_ref().map(|route| route.path()),
                     pool = facts.picked.as_ref().map(|picked| picked.pool()),
                     endpoint = facts.picked.as_ref().map(|picked| without_credential(picked.address())),
@@ -117,6 +117,12 @@ impl Drop for Line {
     }
 }
 
+/// As much of an id as a tenant's may be long: what clients send is longer at times.
+fn short(id: &str) -> &str {
+    let end = (0..=id.len().min(LONGEST_TENANT)).rev().find(|end| id.is_char_boundary(*end));
+    &id[..end.unwrap_or(0)]
+}
+
 fn without_credential(address: &str) -> &str {
     address.rsplit('@').next().unwrap_or_default()
 }
@@ -131,11 +137,22 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
     (is_valid && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
 }
 
+/// In bytes, the core's bound.
+const LONGEST_TENANT: usize = 255;
+
 const LONGEST_PATH: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_is_told_as_far_as_one_may_be_long() {
+        assert_eq!(short("acme"), "acme");
+        assert_eq!(short(&"x".repeat(30_000)), "x".repeat(255));
+        assert_eq!(short(&"ä".repeat(200)), "ä".repeat(127));
+        assert_eq!(short(""), "");
+    }
 
     #[test]
     fn only_a_valid_trace_id_is_told() {

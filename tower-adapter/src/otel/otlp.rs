@@ -83,11 +83,8 @@ impl Otlp {
     /// # Errors
     /// When the address is none, or there is no runtime.
     pub fn start(self) -> Result<Telemetry, OtlpError> {
+        self.check()?;
         let base = self.endpoint.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|_| OtlpError::Endpoint)?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
-            return Err(OtlpError::Endpoint);
-        }
         let carrier: Arc<dyn HttpClient> = Arc::new(Carrier::new().ok_or(OtlpError::Runtime)?);
         let spans = SpanExporter::builder()
             .with_http()
@@ -111,6 +108,17 @@ impl Otlp {
         let reader = PeriodicReader::builder(metrics).with_interval(self.every).build();
         let meters = SdkMeterProvider::builder().with_resource(resource).with_reader(reader).build();
         Ok(Telemetry::new(traces, meters))
+    }
+
+    /// Whether [`start`](Self::start) can take the endpoint.
+    ///
+    /// # Errors
+    /// [`OtlpError::Endpoint`] when it is not `http://host:port`, with a path or without, or names a user.
+    pub fn check(&self) -> Result<(), OtlpError> {
+        let uri: Uri = self.endpoint.parse().map_err(|_| OtlpError::Endpoint)?;
+        let names_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+        let is_fit = uri.scheme_str() == Some("http") && uri.host().is_some() && !names_user;
+        if is_fit { Ok(()) } else { Err(OtlpError::Endpoint) }
     }
 }
 

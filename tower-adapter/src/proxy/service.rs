@@ -42,7 +42,8 @@ use crate::balance::PickedEndpoint;
 /// # }
 /// ```
 pub struct ReverseProxy<B> {
-    wire: Wire<B>,
+    /// Shared, because services are cloned for every request.
+    wire: Arc<Wire<B>>,
     /// Where a pool has its own.
     wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
     patience: Option<Duration>,
@@ -71,7 +72,7 @@ where
     #[must_use]
     pub fn new() -> Self {
         Self {
-            wire: Wire::plain(),
+            wire: Arc::new(Wire::plain()),
             wires: Arc::default(),
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
@@ -148,7 +149,7 @@ where
     fn send(&self, request: Request<B>) -> Result<ResponseFuture, Error> {
         let (mut parts, body) = request.into_parts();
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
-        let wire = self.wires.get(picked.pool()).unwrap_or(&self.wire);
+        let wire = self.wires.get(picked.pool()).unwrap_or(&*self.wire);
         let is_upgradable = !wire.is_http2 && body.is_end_stream();
         let upgrade = Upgrade::of(&mut parts, is_upgradable, self.tunnel_idle_timeout);
         self.readdress(&mut parts, &picked, wire)?;
@@ -250,7 +251,7 @@ where
 
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
-        let (wire, wires) = (self.wire.clone(), Arc::clone(&self.wires));
+        let (wire, wires) = (Arc::clone(&self.wire), Arc::clone(&self.wires));
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
         Self { wire, wires, patience, tunnel_idle_timeout, host }
     }

@@ -22,6 +22,8 @@ pub(super) async fn join((client, endpoint): (Upgraded, Upgraded), idle_timeout:
     let mut client = Felt { inner: TokioIo::new(client), pulse: pulse.clone() };
     let mut endpoint = TokioIo::new(endpoint);
     tokio::select! {
+        // What is there to be moved comes before the clock.
+        biased;
         // Who broke off is nothing to anybody any more.
         _ = copy_bidirectional(&mut client, &mut endpoint) => {}
         () = pulse.stops(idle_timeout) => {}

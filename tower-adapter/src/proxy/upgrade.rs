@@ -87,11 +87,14 @@ fn protocol(headers: &HeaderMap) -> Option<&HeaderValue> {
 
 fn is_http(protocol: &HeaderValue) -> bool {
     let name = protocol.as_bytes().split(|byte| *byte == b'/').next().unwrap_or_default().trim_ascii();
-    NEVER.iter().any(|never| name.eq_ignore_ascii_case(never.as_bytes()))
+    let begins = |never: &&str| {
+        name.get(..never.len()).is_some_and(|start| start.eq_ignore_ascii_case(never.as_bytes()))
+    };
+    NEVER.iter().any(begins)
 }
 
-/// Without their versions.
-const NEVER: [&str; 6] = ["http", "https", "h2", "h2c", "h3", "tls"];
+/// What their names begin with (`h2c-14`, `SPDY/3.1`, `HTTP/2.0`).
+const NEVER: [&str; 5] = ["http", "h2", "h3", "spdy", "tls"];
 
 #[cfg(test)]
 mod tests {
