@@ -1,5 +1,6 @@
 //! Spans and metrics, as a collector gets them.
 
+#![cfg(feature = "otel")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
 use std::{

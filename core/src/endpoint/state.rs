@@ -43,6 +43,12 @@ pub(crate) struct Took {
     pub(crate) counted: Duration,
 }
 
+impl From<Duration> for Took {
+    fn from(measured: Duration) -> Self {
+        Self { measured, counted: measured }
+    }
+}
+
 impl Endpoint {
     pub(super) fn new(address: &str, joined: Time) -> Self {
         Self {

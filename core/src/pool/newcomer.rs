@@ -19,8 +19,11 @@ impl Pool {
         let joined = endpoint.joined();
         // Who was there from the start has nobody to be compared with.
         let is_new = joined > Time::ZERO && now.since(joined) < DOUBT;
-        let counted = if is_new { measured.min(self.typical_latency(now)) } else { measured };
-        Took { measured, counted }
+        if is_new {
+            Took { measured, counted: measured.min(self.typical_latency(now)) }
+        } else {
+            measured.into()
+        }
     }
 
     /// The median of a few members that are no newcomers.

@@ -151,7 +151,7 @@ mod tests {
     fn on_a_tie_the_known_and_the_unknown_take_turns() {
         let members = [Member::new("known", 1), Member::new("new", 1)];
         let latency = Duration::from_millis(50);
-        members[0].endpoint().learn_latency(&Outcome::success(), latency, decay_rate(TAU), Time::ZERO);
+        members[0].endpoint().learn_latency(&Outcome::success(), latency.into(), decay_rate(TAU), Time::ZERO);
         assert_eq!(picks(LoadKind::PeakEwma, &members, 4), [0, 1, 0, 1]);
     }
 
@@ -160,7 +160,7 @@ mod tests {
         let members = [Member::new("slow", 1), Member::new("fast", 1), Member::new("new", 1)];
         for (member, millis) in members.iter().zip([50, 10]) {
             let latency = Duration::from_millis(millis);
-            member.endpoint().learn_latency(&Outcome::success(), latency, decay_rate(TAU), Time::ZERO);
+            member.endpoint().learn_latency(&Outcome::success(), latency.into(), decay_rate(TAU), Time::ZERO);
         }
         assert_eq!(picks(LoadKind::PeakEwma, &members, 4), [1, 2, 1, 2]);
         let _busy = members[1].enter();

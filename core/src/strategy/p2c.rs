@@ -149,7 +149,7 @@ mod tests {
         for (member, millis) in members.iter().zip([20, 39, 25]) {
             member.endpoint().learn(
                 &Outcome::success(),
-                Some(Duration::from_millis(millis)),
+                Some(Duration::from_millis(millis).into()),
                 decay,
                 Time::ZERO,
             );
@@ -166,11 +166,11 @@ mod tests {
         let decay = decay_rate(DECAY_TAU);
         members[0].endpoint().learn_latency(
             &Outcome::success(),
-            Duration::from_millis(20),
+            Duration::from_millis(20).into(),
             decay,
             Time::ZERO,
         );
-        members[1].endpoint().learn_latency(&Outcome::failure(), Duration::from_millis(1), decay, Time::ZERO);
+        members[1].endpoint().learn_latency(&Outcome::failure(), Duration::from_millis(1).into(), decay, Time::ZERO);
         assert_eq!(shares(&members, 1_000), [1_000, 0]);
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let members = [Member::new("known", 1), Member::new("new", 1)];
         members[0].endpoint().learn_latency(
             &Outcome::success(),
-            Duration::from_millis(20),
+            Duration::from_millis(20).into(),
             decay_rate(DECAY_TAU),
             Time::ZERO,
         );
@@ -241,7 +241,7 @@ mod tests {
             for (member, (millis, outcome, share)) in members.iter().zip(outcomes) {
                 let report = LoadReport::new().with_cpu_utilization(share);
                 member.endpoint().learn_report(&report, Duration::from_secs(180), Time::ZERO);
-                member.endpoint().learn(&outcome, Some(Duration::from_millis(millis)), decay, Time::ZERO);
+                member.endpoint().learn(&outcome, Some(Duration::from_millis(millis).into()), decay, Time::ZERO);
             }
             let _busy: Vec<_> = (0..10).map(|_| members[0].enter()).collect();
             let candidates = Candidates::new(&members, crate::health::Scrutiny::Health, decay, Time::ZERO);
