@@ -116,7 +116,7 @@ impl Pages {
         &self.metrics
     }
 
-    /// Who may act, what is watched, and who is told, as these settings say. Where they name no pages, what is there stays until the restart that it waits for.
+    /// Who may act, what is watched, and who is told, as these settings say; where they say the same, the webhook's sender stays. Where they name no pages, what is there stays until the restart that it waits for.
     pub(crate) fn put_in_force(&self, settings: &Settings) {
         if let Some(table) = settings.admin() {
             table.put_in_force(&self.admin, self.address);

@@ -195,8 +195,18 @@ impl WebhookTable {
         let path = at("webhook.tls");
         let tls =
             self.tls.as_ref().map_or_else(|| Ok(ClientTls::new()), |table| table.client(&path, folder))?;
+        // Before the files are read for use: where one changes in between, the next reload sees it.
+        let said = self.said(folder);
         let transport = Transport::tls(&tls).map_err(|error| Unfit::hidden(path, error))?;
-        Ok(hook.with_transport(&transport))
+        Ok(hook.with_transport_of(&transport, &said))
+    }
+
+    /// What its transport is made of: the table, and what is in its files.
+    fn said(&self, folder: &Path) -> (String, Vec<Option<Vec<u8>>>) {
+        let table = serde_json::to_value(&self.tls).unwrap_or_default();
+        let files = ["ca", "client_certificate", "client_key"].map(|key| table[key].as_str());
+        let files = files.iter().flatten().map(|file| fs::read(folder.join(file)).ok()).collect();
+        (table.to_string(), files)
     }
 }
 
@@ -309,3 +319,25 @@ const fn at_once() -> Span {
 
 const PANIC: Duration = Duration::from_secs(30);
 const EJECTION: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_certificate_by_the_same_name_is_another_setting() {
+        let folder = std::env::temp_dir().join(format!("tenantry-alert-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let table = serde_json::json!({ "url": "https://a/", "tls": { "ca": "ca.pem" } });
+        let table: WebhookTable = serde_json::from_value(table).expect("a table");
+        let said = |pem: &str| {
+            fs::write(folder.join("ca.pem"), pem).expect("a file");
+            table.said(&folder)
+        };
+        let first = said("one");
+        assert!(first.0.contains("ca.pem") && first.1.len() == 1);
+        assert_ne!(first, said("two"));
+        assert_eq!(first, said("one"));
+        fs::remove_dir_all(&folder).ok();
+    }
+}

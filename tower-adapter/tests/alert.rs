@@ -198,6 +198,48 @@ async fn an_answer_that_comes_too_late_is_bad() {
     assert!(world.look().contains(&"fast_burn/api/acme fires".to_owned()));
 }
 
+#[test]
+fn what_fires_without_a_rule_is_over_at_once_and_what_has_one_goes_on() {
+    let both = AlertRules::new().with_panic(Duration::ZERO).with_ejection(Duration::ZERO);
+    let mut world = World::new(both);
+    for address in ["http://a:1", "http://b:1"] {
+        world.balancer.override_health("api", address, HealthOverride::Ejected, None).expect("it is there");
+    }
+    assert_eq!(world.look().len(), 3);
+    let panic = AlertRules::new().with_panic(seconds(30));
+    let over = world.alerts.set_rules(panic.clone(), 7);
+    assert_eq!(over.iter().map(told).collect::<Vec<_>>(), ["ejection/api/- ends", "ejection/api/- ends"]);
+    assert_eq!(over[0].json()["resolved_unix_ms"], 7);
+    assert!(world.alerts.set_rules(panic, 8).is_empty());
+    assert_eq!(world.alerts.firing().map(told).collect::<Vec<_>>(), ["panic/api/- fires"]);
+    let over = world.alerts.set_rules(AlertRules::new(), 9);
+    assert_eq!(over.iter().map(told).collect::<Vec<_>>(), ["panic/api/- ends"]);
+    assert_eq!(world.alerts.firing().count(), 0);
+}
+
+#[tokio::test]
+async fn shares_beyond_their_bounds_are_the_nearest_that_make_sense() {
+    let absurd = AlertRules::new()
+        .with_objective(Objective::new(1.0))
+        .with_rejection(RejectionRule::new(0.0))
+        .with_budget(BudgetRule::new(f64::NAN));
+    let mut world = World::new(absurd);
+    world.serve("acme", 200, 200).await;
+    assert_eq!(world.watch(200), [], "where nothing is used, bad or refused, nothing is alarming");
+    world.serve("acme", 503, 1).await;
+    assert_eq!(sorted(world.look()).len(), 4, "both burns, of the tenant and of all");
+    for alert in world.alerts.firing() {
+        assert!(alert.value().is_finite() && alert.threshold() > 0.0, "{alert:?}");
+    }
+    for share in [f64::NAN, -1.0, 0.0, 2.0, f64::INFINITY] {
+        let rules = AlertRules::new().with_objective(Objective::new(share));
+        let text = rules.with_rejection(RejectionRule::new(share)).prometheus();
+        assert!(!text.contains("NaN") && !text.contains("inf") && !text.contains(">= 0 "), "{text}");
+    }
+    assert_eq!(BudgetRule::new(1.2), BudgetRule::new(1.2).with_hold(Duration::ZERO));
+    assert_ne!(BudgetRule::new(1.2), BudgetRule::new(1.0), "more than a budget may be worth a word");
+}
+
 /// Every rule there is.
 fn all_rules() -> AlertRules {
     let slow = Objective::new(0.99).with_latency(seconds(1));

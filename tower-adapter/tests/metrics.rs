@@ -7,8 +7,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use tenantry::{
-    Balancer, CapacitySpec, Config, HealthOverride, ManualClock, Outcome, PoolSpec, Rate, Request as Ask,
-    StrategySpec, TenantSpec,
+    Balancer, Budget, BudgetPeriod, CapacitySpec, Config, HealthOverride, ManualClock, Outcome, PoolSpec,
+    Rate, Request as Ask, StrategySpec, TenantSpec,
 };
 use tenantry_tower::{
     balance::{BalanceLayer, PickedEndpoint},
@@ -167,6 +167,42 @@ async fn requests_are_counted_by_how_they_end_for_each_tenant_and_pool() {
     let config = Config::new().with_pool("web", PoolSpec::new(["http://b:1"]));
     balancer.reconfigure(config).expect("a configuration");
     assert!(metrics.request_stats().is_empty());
+}
+
+#[tokio::test]
+async fn ids_that_are_nobodys_count_as_others_and_have_no_series() {
+    let balancer = balancer();
+    let metrics = Metrics::new(&balancer);
+    let mut service = ServiceBuilder::new()
+        .layer(TenantLayer::header("x-tenant"))
+        .layer(metrics.requests().pool("api"))
+        .layer(RejectionLayer::new())
+        .layer(BalanceLayer::new(balancer.clone()))
+        .service(service_fn(|_: Request<Bytes>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
+        }));
+    for id in ["acme", "nobody", "(other)", "(overflow)", &"x".repeat(256)] {
+        let request = Request::get("/").header("x-tenant", id).body(Bytes::new()).expect("a request");
+        service.ready().await.expect("ready").call(request).await.expect("an answer");
+    }
+    let stats = metrics.request_stats();
+    let count = |stats: &tenantry_tower::metrics::RequestStats| {
+        stats.successes() + stats.rejections().map(|(_, count)| count).sum::<u64>()
+    };
+    let told: Vec<_> = stats.iter().map(|stats| (stats.tenant(), count(stats))).collect();
+    assert_eq!(told, [(None, 5), (Some("acme"), 1), (Some("(other)"), 4)]);
+}
+
+#[test]
+fn a_limit_in_shadow_mode_is_none_of_the_limits() {
+    let shadow = Budget::requests(9, BudgetPeriod::Month).in_shadow();
+    let spec = TenantSpec::new().with_budget(shadow).with_rate(Rate::per_second(3));
+    let config = Config::new().with_pool("api", PoolSpec::new(["http://a:1"])).with_tenant("acme", spec);
+    let balancer = Balancer::with_clock(config, ManualClock::new()).expect("a configuration");
+    let text = Metrics::new(&balancer).encode();
+    let limits = text.lines().filter(|line| line.starts_with("tenantry_tenant_limit{"));
+    let limits: Vec<_> = limits.collect();
+    assert!(limits.len() == 1 && limits[0].contains("kind=\"rate\""), "{limits:?}");
 }
 
 #[test]

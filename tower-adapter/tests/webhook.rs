@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tenantry::{Backoff, Balancer, Config, HealthOverride, PoolSpec};
+#[cfg(feature = "tls")]
+use tenantry_tower::proxy::Transport;
 use tenantry_tower::{
     admin::Admin,
     alert::{AlertRules, Webhook},
@@ -105,6 +107,106 @@ async fn it_is_told_what_fires_and_again_until_it_takes_it() {
         told["events"].as_array().expect("events").iter().filter(|event| event["event"] == "alert").collect();
     assert_eq!((&events[0]["state"], &events[1]["state"]), (&"resolved".into(), &"firing".into()));
     assert!(!told.to_string().contains("secret") && !told.to_string().contains("0123456789"));
+}
+
+/// The states of the next message's alerts.
+async fn next(coming: &mut mpsc::UnboundedReceiver<(String, Value)>) -> Vec<String> {
+    let (_, body) = timeout(PATIENCE, coming.recv()).await.expect("in time").expect("one more");
+    let alerts = body["alerts"].as_array().expect("alerts").iter();
+    alerts.map(|alert| alert["state"].as_str().expect("a state").to_owned()).collect()
+}
+
+/// Waits until so many are delivered.
+async fn delivered(admin: &Admin, count: u64) {
+    let reached = async {
+        while status(admin).await["alerts"]["webhook"]["delivered"] != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, reached).await.expect("in time");
+}
+
+#[tokio::test]
+async fn a_reload_that_says_the_same_leaves_the_sender_and_another_url_begins_anew() {
+    let ((url, mut coming), (other_url, mut other)) = (receiver(&[]).await, receiver(&[]).await);
+    let balancer = balancer();
+    let rules = |hold| AlertRules::new().with_panic(hold).with_resolve_after(Duration::ZERO);
+    let admin = Admin::new(&balancer).with_alerts(rules(Duration::ZERO), Some(quick(&url)));
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    status(&admin).await;
+    assert_eq!(next(&mut coming).await, ["firing"]);
+    delivered(&admin, 1).await;
+    // Other rules, the same webhook made anew.
+    admin.set_alerts(Some(rules(Duration::from_nanos(1))), Some(quick(&url)));
+    delivered(&admin, 1).await;
+    balancer.clear_health_override("api", "http://a:1").expect("it is there");
+    status(&admin).await;
+    assert_eq!(next(&mut coming).await, ["resolved"]);
+    delivered(&admin, 2).await;
+    for changed in [quick(&url).with_token("another").expect("a token"), quick(&other_url)] {
+        admin.set_alerts(Some(rules(Duration::ZERO)), Some(changed));
+        assert_eq!(status(&admin).await["alerts"]["webhook"]["delivered"], 0);
+    }
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    status(&admin).await;
+    assert_eq!(next(&mut other).await, ["firing"]);
+}
+
+#[tokio::test]
+async fn messages_stay_in_order_over_reloads_while_the_receiver_fails() {
+    let (url, mut coming) = receiver(&[503, 503, 503]).await;
+    let balancer = balancer();
+    let rules = AlertRules::new().with_panic(Duration::ZERO).with_resolve_after(Duration::ZERO);
+    let admin = Admin::new(&balancer).with_alerts(rules.clone(), Some(quick(&url)));
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    status(&admin).await;
+    admin.set_alerts(Some(rules), Some(quick(&url)));
+    balancer.clear_health_override("api", "http://a:1").expect("it is there");
+    status(&admin).await;
+    for expected in ["firing", "firing", "firing", "firing", "resolved"] {
+        assert_eq!(next(&mut coming).await, [expected]);
+    }
+}
+
+#[tokio::test]
+async fn what_fires_when_alerts_are_taken_away_is_told_as_over() {
+    let (url, mut coming) = receiver(&[]).await;
+    let balancer = balancer();
+    let rules = AlertRules::new().with_panic(Duration::ZERO);
+    // The number of events says nothing about alerts.
+    let admin = Admin::new(&balancer).with_alerts(rules, Some(quick(&url))).with_events_kept(9);
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    assert_eq!(status(&admin).await["alerts"]["firing"][0]["alert"], "panic");
+    assert_eq!(next(&mut coming).await, ["firing"]);
+    admin.set_alerts(None, None);
+    assert_eq!(next(&mut coming).await, ["resolved"]);
+    let told = status(&admin).await;
+    assert_eq!(told["alerts"], Value::Null);
+    let events = told["events"].as_array().expect("events").iter();
+    let states: Vec<_> =
+        events.filter(|event| event["event"] == "alert").map(|event| &event["state"]).collect();
+    assert_eq!(states, ["resolved", "firing"]);
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn of_one_with_a_transport_its_settings_say_whether_it_is_the_same() {
+    let (url, mut coming) = receiver(&[]).await;
+    let balancer = balancer();
+    let rules = || Some(AlertRules::new().with_panic(Duration::ZERO));
+    let by = |settings: &str| quick(&url).with_transport_of(&Transport::plain(), &settings);
+    let admin = Admin::new(&balancer);
+    admin.set_alerts(rules(), Some(by("ca.pem")));
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    status(&admin).await;
+    assert_eq!(next(&mut coming).await, ["firing"]);
+    delivered(&admin, 1).await;
+    admin.set_alerts(rules(), Some(by("ca.pem")));
+    assert_eq!(status(&admin).await["alerts"]["webhook"]["delivered"], 1);
+    for changed in [by("other.pem"), by("ca.pem").with_transport(&Transport::plain())] {
+        admin.set_alerts(rules(), Some(changed));
+        assert_eq!(status(&admin).await["alerts"]["webhook"]["delivered"], 0);
+    }
 }
 
 #[tokio::test]

@@ -170,7 +170,12 @@ mod tests {
             decay,
             Time::ZERO,
         );
-        members[1].endpoint().learn_latency(&Outcome::failure(), Duration::from_millis(1).into(), decay, Time::ZERO);
+        members[1].endpoint().learn_latency(
+            &Outcome::failure(),
+            Duration::from_millis(1).into(),
+            decay,
+            Time::ZERO,
+        );
         assert_eq!(shares(&members, 1_000), [1_000, 0]);
     }
 
@@ -241,7 +246,12 @@ mod tests {
             for (member, (millis, outcome, share)) in members.iter().zip(outcomes) {
                 let report = LoadReport::new().with_cpu_utilization(share);
                 member.endpoint().learn_report(&report, Duration::from_secs(180), Time::ZERO);
-                member.endpoint().learn(&outcome, Some(Duration::from_millis(millis).into()), decay, Time::ZERO);
+                member.endpoint().learn(
+                    &outcome,
+                    Some(Duration::from_millis(millis).into()),
+                    decay,
+                    Time::ZERO,
+                );
             }
             let _busy: Vec<_> = (0..10).map(|_| members[0].enter()).collect();
             let candidates = Candidates::new(&members, crate::health::Scrutiny::Health, decay, Time::ZERO);

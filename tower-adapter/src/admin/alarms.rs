@@ -7,7 +7,7 @@ use tenantry::{Balancer, Stats};
 
 use super::events::{Events, unix_ms};
 use crate::{
-    alert::{AlertRules, Alerts, BudgetUse, Observation, Sending, Webhook},
+    alert::{Alert, AlertRules, Alerts, BudgetUse, Observation, Sending, Webhook},
     metrics::{Metrics, unit},
 };
 
@@ -24,14 +24,18 @@ struct Set {
 }
 
 impl Alarms {
-    pub(super) fn set(&self, rules: Option<AlertRules>, webhook: Option<Webhook>) {
+    /// Puts these in force, and tells what is over because nothing watches it any more to whoever was told that it began.
+    pub(super) fn set(&self, rules: Option<AlertRules>, webhook: Option<Webhook>, events: &mut Events) {
         let mut set = self.lock();
         let before = set.take();
-        *set = rules.map(|rules| {
-            let mut alerts = before.map_or_else(|| Alerts::new(AlertRules::new()), |before| before.alerts);
-            alerts.set_rules(rules);
-            Set { alerts, sending: webhook.map(Webhook::start) }
-        });
+        let mut before =
+            before.unwrap_or_else(|| Set { alerts: Alerts::new(AlertRules::new()), sending: None });
+        let (is_on, unix_ms) = (rules.is_some(), unix_ms());
+        let over = before.alerts.set_rules(rules.unwrap_or_default(), unix_ms);
+        before.tell(&over, unix_ms, events);
+        let Set { alerts, sending } = before;
+        *set =
+            is_on.then(|| Set { alerts, sending: webhook.map(|webhook| Sending::go_on(sending, webhook)) });
     }
 
     /// Looks at the figures of this moment, and tells what follows.
@@ -42,19 +46,12 @@ impl Alarms {
         events: &mut Events,
     ) {
         let mut set = self.lock();
-        let Some(Set { alerts, sending }) = &mut *set else { return };
+        let Some(set) = &mut *set else { return };
         let unix_ms = unix_ms();
         let (requests, budgets) = (metrics.request_stats(), budgets(balancer, stats, events));
         let seen = Observation::new(balancer.now(), unix_ms, stats);
-        let told = alerts.observe(&seen.with_requests(&requests).with_budgets(&budgets));
-        for alert in &told {
-            let mut event = alert.json();
-            event["event"] = json!("alert");
-            events.add(event);
-        }
-        if let Some(sending) = sending.as_ref().filter(|_| !told.is_empty()) {
-            sending.send(&told, unix_ms);
-        }
+        let told = set.alerts.observe(&seen.with_requests(&requests).with_budgets(&budgets));
+        set.tell(&told, unix_ms, events);
     }
 
     /// As `/status` tells it; `null` where nothing is watched.
@@ -76,6 +73,20 @@ impl Alarms {
 
     fn lock(&self) -> MutexGuard<'_, Option<Set>> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Set {
+    /// As events and to the webhook.
+    fn tell(&self, told: &[Alert], unix_ms: u64, events: &mut Events) {
+        for alert in told {
+            let mut event = alert.json();
+            event["event"] = json!("alert");
+            events.add(event);
+        }
+        if let Some(sending) = self.sending.as_ref().filter(|_| !told.is_empty()) {
+            sending.send(told, unix_ms);
+        }
     }
 }
 

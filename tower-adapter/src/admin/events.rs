@@ -24,6 +24,12 @@ impl Events {
         Self { most, number: 0, ring: VecDeque::new(), by_endpoint: BTreeMap::new(), warned: VecDeque::new() }
     }
 
+    /// Keeps so many from now on.
+    pub(super) fn keep(&mut self, most: usize) {
+        self.most = most;
+        self.make_room();
+    }
+
     /// Gives it a number and a time, and keeps it.
     pub(super) fn add(&mut self, mut event: Value) {
         self.number += 1;
@@ -44,6 +50,10 @@ impl Events {
             self.warned.drain(..self.warned.len().saturating_sub(MOST_WARNED));
         }
         self.ring.push_back(event);
+        self.make_room();
+    }
+
+    fn make_room(&mut self) {
         self.ring.drain(..self.ring.len().saturating_sub(self.most));
     }
 

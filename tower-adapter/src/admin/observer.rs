@@ -11,6 +11,7 @@ use tenantry::{Balancer, Stats, Time};
 
 use super::{alarms::Alarms, events::Events, sample::Sample};
 use crate::{
+    alert::{AlertRules, Webhook},
     guard::{CurrentGuard, Guard, Mode},
     metrics::Metrics,
 };
@@ -55,6 +56,16 @@ impl Observer {
         seen.sample(&stats, now);
         self.alarms.look((balancer, metrics), &stats, &mut seen.events);
         (stats, seen)
+    }
+
+    pub(super) fn set_alerts(&self, rules: Option<AlertRules>, webhook: Option<Webhook>) {
+        // In this order, as in `look`.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        self.alarms.set(rules, webhook, &mut seen.events);
+    }
+
+    pub(super) fn keep_events(&self, most: usize) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).events.keep(most);
     }
 
     pub(super) fn add(&self, event: Value) {

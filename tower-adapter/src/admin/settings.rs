@@ -77,12 +77,14 @@ impl Admin {
     }
 
     /// Watches by these rules, from now on: while it [runs](Self::run), and whenever somebody looks. What fires stands in `/status` and on the dashboard; what begins and ends is an event, and is told
-    /// to the webhook, by a task of tokio's. Also for clones, and as often as the rules change; what was counted is forgotten where they differ.
+    /// to the webhook, by a task of tokio's. Also for clones, and as often as the rules change; what was counted is forgotten where they differ, and what
+    /// fires and has no rule any more is told as over before it is dropped. A webhook of the same URL, token and [transport](Webhook::with_transport_of) is the one that is there: its
+    /// messages stay in their order, and its counters go on.
     ///
     /// # Panics
     /// Outside of tokio, where there is a webhook.
     pub fn set_alerts(&self, rules: Option<AlertRules>, webhook: Option<Webhook>) {
-        self.observer.alarms.set(rules, webhook);
+        self.observer.set_alerts(rules, webhook);
     }
 
     /// As [`set_alerts`](Self::set_alerts), in a row with other settings.
@@ -131,8 +133,8 @@ impl Admin {
 
     /// How many events are kept. Default 256.
     #[must_use]
-    pub fn with_events_kept(mut self, events: usize) -> Self {
-        self.observer = Arc::new(Observer::new(events));
+    pub fn with_events_kept(self, events: usize) -> Self {
+        self.observer.keep_events(events);
         self
     }
 

@@ -89,11 +89,23 @@ impl Alerts {
         Self { rules, series: None, tracks: BTreeMap::new(), untold: 0 }
     }
 
-    /// Goes by other rules from now on. What has been counted of requests is forgotten where they differ; what fires goes on until it is well by the new ones.
-    pub fn set_rules(&mut self, rules: AlertRules) {
-        if self.rules != rules {
-            (self.rules, self.series) = (rules, None);
+    /// Goes by other rules from now on. What has been counted of requests is forgotten where they differ; what fires goes on until it is well by the new ones, and is over at
+    /// once, as it is told here, where they have no rule for it.
+    pub fn set_rules(&mut self, rules: AlertRules, unix_ms: u64) -> Vec<Alert> {
+        let mut told = vec![];
+        if self.rules == rules {
+            return told;
         }
+        (self.rules, self.series) = (rules, None);
+        self.tracks.retain(|key, Tracked { track, alert }| {
+            let stays = self.rules.watch(key);
+            if !stays && matches!(track, Track::Firing(_)) {
+                alert.resolved_unix_ms = Some(unix_ms);
+                told.push(alert.clone());
+            }
+            stays
+        });
+        told
     }
 
     /// The rules.

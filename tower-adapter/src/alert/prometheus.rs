@@ -50,6 +50,7 @@ impl AlertRules {
             });
         };
         if let Some(rule) = self.budget {
+            // Limits in shadow mode are not among them, as they are not in `BudgetUse`.
             let expression = format!(
                 "tenantry_tenant_limit_used{{kind=\"budget\"}} / tenantry_tenant_limit{{kind=\"budget\"}} >= {}",
                 rule.share

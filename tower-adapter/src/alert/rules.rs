@@ -1,5 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
+use super::{AlertKey, AlertKind};
+
 /// What is watched, and from where on it is told; each is off until it is set, or [all](Self::recommended) but objectives are on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertRules {
@@ -116,6 +118,19 @@ impl AlertRules {
         self.objectives.get(pool).or(self.objective.as_ref())
     }
 
+    /// Whether there is a rule for this.
+    pub(super) fn watch(&self, key: &AlertKey) -> bool {
+        match key.kind() {
+            AlertKind::Budget => self.budget.is_some(),
+            AlertKind::Panic => self.panic.is_some(),
+            AlertKind::Ejection => self.ejection.is_some(),
+            AlertKind::Rejection => self.rejection.is_some(),
+            AlertKind::FastBurn | AlertKind::SlowBurn => {
+                key.pool_name().is_some_and(|pool| self.objective_of(pool).is_some())
+            }
+        }
+    }
+
     /// Whether anybody must count requests.
     pub(super) fn watches_requests(&self) -> bool {
         self.rejection.is_some() || self.objective.is_some() || !self.objectives.is_empty()
@@ -129,10 +144,10 @@ impl Default for AlertRules {
 }
 
 impl BudgetRule {
-    /// Tells from this share of a budget on; more than 0. Over once less than nine tenths of that are used, as when the window turns.
+    /// Tells from this share of a budget on, which may be more than 1; less than a billionth is taken as that. Over once less than nine tenths of that are used, as when the window turns.
     #[must_use]
     pub const fn new(share: f64) -> Self {
-        Self { share, hold: Duration::ZERO }
+        Self { share: share.max(LEAST), hold: Duration::ZERO }
     }
 
     /// For how long at least. Default: told at once.
@@ -150,10 +165,10 @@ impl Default for BudgetRule {
 }
 
 impl RejectionRule {
-    /// Tells when more than this share is refused; between 0 and 1. Over once it is less than nine tenths of that.
+    /// Tells when this share or more is refused; what is not between a billionth and 1 is taken as the nearer of them. Over once it is less than nine tenths of that.
     #[must_use]
     pub fn new(share: f64) -> Self {
-        Self { share, ..Self::default() }
+        Self { share: within(share, LEAST, 1.0), ..Self::default() }
     }
 
     /// Over how long, and for how long it must last. Default 5 min and 2 min.
@@ -179,10 +194,16 @@ impl Default for RejectionRule {
 }
 
 impl Objective {
-    /// This share of the requests is to be served; less than 1. 0.999 is a month with 43 bad minutes.
+    /// This share of the requests is to be served: 0.999 is a month with 43 bad minutes. What is not between 0 and 1 less a billionth is taken as the nearer of them:
+    /// without a budget for errors none can burn.
     #[must_use]
     pub const fn new(share: f64) -> Self {
-        Self { share, latency: None, min_requests: 100, hold: Duration::ZERO }
+        Self {
+            share: within(share, 0.0, 1.0 - LEAST),
+            latency: None,
+            min_requests: 100,
+            hold: Duration::ZERO,
+        }
     }
 
     /// And within this time, one of [`BOUNDS`](crate::metrics::BOUNDS); what stands between two of them counts as the lower. Default: whenever.
@@ -207,4 +228,11 @@ impl Objective {
     }
 }
 
+/// The nearest number between these; of what is no number, unlike `clamp`, the least.
+const fn within(share: f64, least: f64, most: f64) -> f64 {
+    share.max(least).min(most)
+}
+
+/// The least share that anything is alarming from, and the least error budget: by 0 everything would be alarming, and for ever, and nothing divides.
+const LEAST: f64 = 1e-9;
 const RESOLVE_AFTER: Duration = Duration::from_secs(60);

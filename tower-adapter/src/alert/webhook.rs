@@ -1,3 +1,5 @@
+#[cfg(feature = "tls")]
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash};
 use std::{
     error, fmt,
     sync::{
@@ -47,12 +49,15 @@ pub struct Webhook {
     uri: Uri,
     token: Option<HeaderValue>,
     proxy: ReverseProxy<Full<Bytes>>,
+    /// What its transport was made of, hashed; `None`: nobody knows.
+    transport: Option<u64>,
     backoff: Backoff,
 }
 
 /// Where messages wait; the task that sends them ends with the last clone, once it has tried all.
 #[derive(Clone, Debug)]
 pub(crate) struct Sending {
+    hook: Webhook,
     queue: mpsc::Sender<Bytes>,
     counts: Arc<Counts>,
 }
@@ -76,7 +81,7 @@ impl Webhook {
         }
         let proxy = ReverseProxy::new().with_response_timeout(PATIENCE);
         let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-        Ok(Self { uri, token: None, proxy, backoff })
+        Ok(Self { uri, token: None, proxy, transport: Some(0), backoff })
     }
 
     /// Sends this as `Authorization: Bearer`. It is never shown.
@@ -90,12 +95,23 @@ impl Webhook {
         Ok(self)
     }
 
-    /// Speaks so to it: needed for `https`.
+    /// Speaks so to it: needed for `https`. Of two such webhooks nobody knows whether they are the same: see [`with_transport_of`](Self::with_transport_of).
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn with_transport(mut self, transport: &Transport) -> Self {
         self.proxy = self.proxy.with_transport("", transport);
+        self.transport = None;
         self
+    }
+
+    /// The same of a transport that was made of these settings, as names of files and what they say: where they are the same again, with the same URL and token,
+    /// [`Admin::set_alerts`](crate::admin::Admin::set_alerts) lets the sender go on that is there.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_transport_of(self, transport: &Transport, settings: &impl Hash) -> Self {
+        let mut hook = self.with_transport(transport);
+        hook.transport = Some(BuildHasherDefault::<DefaultHasher>::default().hash_one(settings));
+        hook
     }
 
     /// How long it waits before it sends again. Default: from 1 s to 60 s.
@@ -112,10 +128,10 @@ impl Webhook {
     }
 
     /// Begins to send, on tokio.
-    pub(crate) fn start(self) -> Sending {
+    fn start(self) -> Sending {
         let (queue, mut messages) = mpsc::channel::<Bytes>(ROOM);
         let counts = Arc::new(Counts::default());
-        let counted = Arc::clone(&counts);
+        let (counted, hook) = (Arc::clone(&counts), self.clone());
         tokio::spawn(async move {
             let mut number = 0;
             while let Some(message) = messages.recv().await {
@@ -130,7 +146,13 @@ impl Webhook {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Sending { queue, counts }
+        Sending { hook, queue, counts }
+    }
+
+    /// Whether both tell the same in the same way.
+    fn is(&self, other: &Self) -> bool {
+        let is_same = (&self.uri, &self.token, self.backoff) == (&other.uri, &other.token, other.backoff);
+        is_same && self.transport.is_some() && self.transport == other.transport
     }
 
     async fn deliver(&self, message: Bytes, number: u64) -> Result<(), String> {
@@ -175,6 +197,15 @@ impl Webhook {
 }
 
 impl Sending {
+    /// Goes on where it sends as this says, so that messages stay in their order; else another begins, and what waits here is still sent.
+    pub(crate) fn go_on(before: Option<Self>, hook: Webhook) -> Self {
+        match before {
+            // With its runtime its task is gone.
+            Some(sending) if sending.hook.is(&hook) && !sending.queue.is_closed() => sending,
+            _ => hook.start(),
+        }
+    }
+
     /// Sends these, unless too many wait.
     pub(crate) fn send(&self, alerts: &[Alert], unix_ms: u64) {
         let alerts: Vec<Value> = alerts.iter().map(Alert::json).collect();

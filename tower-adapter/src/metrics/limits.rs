@@ -7,14 +7,14 @@ use tenantry::{Balancer, LimitStatus, RateUnit, Stats};
 
 use super::balancer::Value;
 
-/// Of the tenants that are listed: each of their own rates and budgets.
+/// Of the tenants that are listed: each of their own rates and budgets, but for those in shadow mode, which hold nobody back and alarm nobody.
 pub(super) fn encode(encoder: &mut DescriptorEncoder<'_>, balancer: &Balancer, stats: &Stats) -> fmt::Result {
     let of = |id: &str| balancer.own_limits_of(id).unwrap_or_default();
     let limits: Vec<_> = stats.tenants().iter().map(|tenant| (tenant.id(), of(tenant.id()))).collect();
     for (name, help, value) in FAMILIES {
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (tenant, limits) in &limits {
-            for (number, limit) in limits.iter().enumerate() {
+            for (number, limit) in limits.iter().enumerate().filter(|(_, limit)| !limit.is_shadow()) {
                 let kind = if limit.is_budget() { "budget" } else { "rate" };
                 let number = number.to_string();
                 let labels =

@@ -24,7 +24,7 @@
 //! | family | labels | what |
 //! |---|---|---|
 //! | `tenantry_tenant_…` | `tenant` | `weight`, `in_flight`, `waiting`, `requests_total`, `rejections_total`, `shadow_rejections_total` |
-//! | `tenantry_tenant_limit`, `…_limit_used` | `tenant`, `kind` (`rate`, `budget`), `unit`, `number` | each of a tenant's own limits: what it allows at once, and what is used of it |
+//! | `tenantry_tenant_limit`, `…_limit_used` | `tenant`, `kind` (`rate`, `budget`), `unit`, `number` | each of a tenant's own limits that is in force (none in shadow mode): what it allows at once, and what is used of it |
 //! | `tenantry_pool_…` | `pool` | `capacity`, `in_flight`, `waiting`, `panic`, `desired_endpoints`, `retries_total`, `refused_retries_total`, `hedges_total`, `refused_hedges_total` |
 //! | `tenantry_pool_rejections_total` | `pool`, `reason` | refusals by their [code](tenantry::Rejection::code) |
 //! | `tenantry_pool_response_seconds` | `pool` | histogram: from a request's arrival to the head of an answer that is no server's error |

@@ -8,14 +8,17 @@ use std::{
     },
 };
 
-use super::counts::Counts;
+use tenantry::Rejection;
+
+use super::counts::{Counts, End};
 use crate::tenant::TenantId;
 
 /// Misra and Gries' *frequent items* with a hand, as caches have it: whoever has a place gains a credit with each of its requests, at most [`MOST_CREDIT`]; a request of
 /// somebody who has none takes a credit from the place where the hand is, or the place itself where no credit is left. So whoever sends more often than one in
 /// [`MOST_TENANTS`] of the requests of strangers keeps its place, however many ids somebody invents.
 ///
-/// Who comes anew begins at 0, as after a restart; what strangers do counts as others'.
+/// Who comes anew begins at 0, as after a restart; what strangers do counts as others'. So does what comes under an id that is nobody's: the core knows none that is empty or
+/// longer than [`LONGEST_ID`] bytes, and none by the names of sums, which would stand there twice.
 #[derive(Debug, Default)]
 pub(super) struct Busiest {
     tenants: RwLock<Places>,
@@ -41,13 +44,24 @@ struct Place {
 
 impl Busiest {
     /// Where to count a request of this tenant.
-    pub(super) fn of(&self, tenant: &TenantId) -> Arc<Counts> {
+    fn of(&self, tenant: &TenantId) -> Arc<Counts> {
+        if !is_anybodys(tenant.as_str()) {
+            return Arc::clone(&self.others);
+        }
         if let Some(place) = self.tenants.read().unwrap_or_else(PoisonError::into_inner).find(tenant) {
             return Arc::clone(&place.counts);
         }
         // Where somebody else has the lock this one is a stranger: a flood of ids waits for nothing.
         let Ok(mut places) = self.tenants.try_write() else { return Arc::clone(&self.others) };
         places.enter(tenant).unwrap_or_else(|| Arc::clone(&self.others))
+    }
+
+    /// The same, now that it is known how it ended: whoever is unknown takes no place from anybody.
+    pub(super) fn of_end(&self, tenant: &TenantId, end: End) -> Arc<Counts> {
+        match end {
+            End::Rejection(Rejection::UnknownTenant) => Arc::clone(&self.others),
+            _ => self.of(tenant),
+        }
     }
 
     /// Those with a place, by id.
@@ -95,6 +109,17 @@ impl Places {
     }
 }
 
+/// Whether a tenant can have this id.
+fn is_anybodys(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id != OTHERS && id != OVERFLOW
+}
+
+/// What statistics call all those without figures of their own.
+pub(super) const OTHERS: &str = "(other)";
+/// What statistics call the tenant that newcomers past the bound share.
+const OVERFLOW: &str = "(overflow)";
+/// In bytes, as the core has it.
+const LONGEST_ID: usize = 255;
 /// How many tenants of a pool have figures of their own.
 pub const MOST_TENANTS: usize = 100;
 const MOST_CREDIT: u32 = 1_000;
@@ -128,5 +153,16 @@ mod tests {
         let busiest = Busiest::default();
         (0..MOST_TENANTS).for_each(|number| drop(busiest.of(&tenant(number))));
         assert!(Arc::ptr_eq(&busiest.of(&tenant(MOST_TENANTS)), &busiest.others));
+    }
+
+    #[test]
+    fn an_id_that_is_nobodys_counts_as_others() {
+        let busiest = Busiest::default();
+        for id in ["", OTHERS, OVERFLOW, &"x".repeat(LONGEST_ID + 1)] {
+            assert!(Arc::ptr_eq(&busiest.of(&TenantId::new(id)), &busiest.others), "{id}");
+        }
+        assert!(busiest.tenants().is_empty());
+        busiest.of(&TenantId::new("x".repeat(LONGEST_ID)));
+        assert_eq!(busiest.tenants().len(), 1);
     }
 }

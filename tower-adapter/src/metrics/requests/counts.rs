@@ -8,10 +8,12 @@ use std::{
 use http::{Extensions, StatusCode};
 use tenantry::Rejection;
 
+use crate::rejection::ProblemCode;
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// An answer that is no server's error.
+    /// An answer that is no server's error. A 501 of this gateway's own is none: the client has asked for what it never does, as a tunnel.
     Success,
     /// A server's error, from the endpoint or for want of its answer.
     Failure,
@@ -24,6 +26,7 @@ impl End {
     pub(super) fn of(status: StatusCode, extensions: &Extensions) -> Self {
         match extensions.get::<Rejection>() {
             Some(rejection) => Self::Rejection(*rejection),
+            None if is_clients_error(status, extensions) => Self::Success,
             None if status.is_server_error() => Self::Failure,
             None => Self::Success,
         }
@@ -76,6 +79,11 @@ impl Counts {
     }
 }
 
+/// Whether one of our own layers refuses to do what nobody here does: an endpoint's 501 has no [`ProblemCode`].
+fn is_clients_error(status: StatusCode, extensions: &Extensions) -> bool {
+    status == StatusCode::NOT_IMPLEMENTED && extensions.get::<ProblemCode>().is_some()
+}
+
 fn increment(counter: &AtomicU64, by: u64) {
     counter.fetch_add(by, Ordering::Relaxed);
 }
@@ -92,7 +100,21 @@ const CODES: usize = Rejection::CODES.len();
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::rejection::Problem;
+
+    #[test]
+    fn a_tunnel_that_nobody_opens_is_the_clients_error_and_an_endpoints_501_is_a_failure() {
+        let own = Problem::new(StatusCode::NOT_IMPLEMENTED, "NO_TUNNELS", "no tunnels");
+        let own = own.into_response::<Bytes>();
+        assert_eq!(End::of(own.status(), own.extensions()), End::Success);
+        assert_eq!(End::of(StatusCode::NOT_IMPLEMENTED, &Extensions::new()), End::Failure);
+        let own = Problem::new(StatusCode::BAD_GATEWAY, "CONNECT_FAILED", "no connection");
+        let own = own.into_response::<Bytes>();
+        assert_eq!(End::of(own.status(), own.extensions()), End::Failure);
+    }
 
     #[test]
     fn a_success_counts_in_the_bucket_whose_bound_it_does_not_pass() {

@@ -44,7 +44,7 @@ where
                 },
             );
             busiest.all.add(end, took);
-            busiest.of(&tenant).add(end, took);
+            busiest.of_end(&tenant, end).add(end, took);
         }
         Poll::Ready(answer)
     }

@@ -6,14 +6,19 @@ use std::{
 
 use tower::Layer;
 
-use super::{Counted, RequestStats, busiest::Busiest, counts::Counts};
+use super::{
+    Counted, RequestStats,
+    busiest::{Busiest, OTHERS},
+    counts::Counts,
+};
 use crate::{route::MatchedRoute, tenant::TenantId};
 
 /// A layer that counts how requests end, by pool and tenant, and how long they take to be answered: from their arrival to the answer's head.
 /// From [`Metrics::requests`](crate::metrics::Metrics::requests). Clones count together.
 ///
 /// It stands outside of [`RejectionLayer`](crate::rejection::RejectionLayer), whose answers tell it why something was refused, and within what finds the tenant and the
-/// route: a request without a tenant is not counted. What a client gives up is not either.
+/// route: a request without a tenant is not counted. What a client gives up is not either. Who turns out to be
+/// [unknown](tenantry::Rejection::UnknownTenant) counts among the others, whatever it calls itself.
 #[derive(Clone, Default)]
 pub struct RequestsLayer {
     pools: Arc<RwLock<BTreeMap<Arc<str>, Arc<Busiest>>>>,
@@ -77,5 +82,3 @@ pub(super) struct Place {
     pub(super) busiest: Arc<Busiest>,
     pub(super) tenant: TenantId,
 }
-
-const OTHERS: &str = "(other)";
