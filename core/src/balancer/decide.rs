@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     admission::{Seat, Spent},
-    config::RESERVED,
     endpoint::InFlight,
     id::TenantHandle,
     limit::Demand,
@@ -187,7 +186,7 @@ impl State {
     ) -> Result<Found, Rejection> {
         let id = request.tenant();
         let key = &self.hasher.key(id).ok_or(Rejection::UnknownTenant)?;
-        if snapshot.directory.refuses_unknown() || RESERVED.contains(&id) {
+        if snapshot.directory.refuses(id) {
             return Err(Rejection::UnknownTenant);
         }
         let now = self.uptime(now);

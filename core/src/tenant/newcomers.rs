@@ -2,15 +2,16 @@
 
 use super::{Directory, Found, Registry, Slab, directory::Unknown};
 use crate::{
+    config::RESERVED,
     id::{IdKey, IdWords},
     limit::Moment,
     sync::Ordering,
 };
 
 impl Directory {
-    /// Whether unknown ids are refused.
-    pub(crate) fn refuses_unknown(&self) -> bool {
-        self.unknown == Unknown::Refused
+    /// Whether this id is refused where nobody has it: all are, or it is the name of a sum.
+    pub(crate) fn refuses(&self, id: &str) -> bool {
+        self.unknown == Unknown::Refused || RESERVED.contains(&id)
     }
 
     /// The tenant that newcomers share, once no more may be made.
@@ -42,6 +43,10 @@ impl Directory {
         moment: &Moment,
     ) -> Option<Found> {
         let Unknown::Made { terms, .. } = self.unknown else { return None };
+        // Requests are told so before; a foreign ledger may name one, too.
+        if self.refuses(id) {
+            return None;
+        }
         self.sweep(registry, slab, moment);
         if let Some(overflow) = self.overflow(slab) {
             return Some(overflow);
@@ -65,5 +70,28 @@ impl Directory {
 
     pub(crate) fn is_overflow(&self, slot: u32) -> bool {
         matches!(self.unknown, Unknown::Made { overflow, .. } if overflow == slot)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{id::IdHasher, time::Time};
+
+    #[test]
+    fn nobody_is_made_by_the_name_of_a_sum() {
+        let (hasher, slab) = (IdHasher::new(), Slab::default());
+        let mut registry = Registry::new(hasher.clone(), super::super::Kept::default());
+        let mut directory = Directory::sized(9);
+        directory.unknown = Unknown::Made { terms: 0, most: 9, overflow: 0, idle: Duration::from_secs(60) };
+        let moment = Moment { uptime: Time::ZERO, unix: 0 };
+        let mut is_made = |id| {
+            let key = hasher.key(id).expect("a short id");
+            directory.make((id, &key), &mut registry, &slab, &moment).is_some()
+        };
+        assert!(RESERVED.iter().all(|id| !is_made(id)));
+        assert!(is_made("acme"));
     }
 }
