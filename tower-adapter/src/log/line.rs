@@ -5,7 +5,10 @@ use super::{
     record::{Record, Summary},
     sampling::Sampling,
 };
-use crate::{proxy::Peer, rejection::ProblemCode};
+use crate::{
+    proxy::{Peer, without_credential},
+    rejection::ProblemCode,
+};
 
 /// What will be told of one request, once: when it is over, or dropped.
 #[derive(Debug)]
@@ -121,10 +124,6 @@ impl Drop for Line {
 fn short(id: &str) -> &str {
     let end = (0..=id.len().min(LONGEST_TENANT)).rev().find(|end| id.is_char_boundary(*end));
     &id[..end.unwrap_or(0)]
-}
-
-fn without_credential(address: &str) -> &str {
-    address.rsplit('@').next().unwrap_or_default()
 }
 
 /// By W3C Trace Context: `00-` and 32 hexadecimal digits that are not all 0.

@@ -2,6 +2,7 @@ use opentelemetry::{KeyValue, metrics::Meter};
 use tenantry::{Balancer, EndpointStats, HealthState, PoolStats};
 
 use super::names;
+use crate::proxy::without_credential;
 
 /// Tells what the balancer knows of its pools and endpoints, whenever the meter's reader asks: `tenantry.pool.in_flight`, `tenantry.pool.waiting` and `tenantry.pool.capacity` by pool, `tenantry.endpoint.in_flight` and `tenantry.endpoint.healthy` (1 or 0) by
 /// pool and endpoint. As long as the meter's provider lives.
@@ -30,7 +31,7 @@ fn by_endpoint(meter: &Meter, balancer: &Balancer, name: &'static str, figure: f
     let gauge = meter.u64_observable_gauge(name).with_callback(move |observer| {
         for pool in balancer.stats().pools() {
             for endpoint in pool.endpoints() {
-                let address = names::without_credential(endpoint.address()).to_owned();
+                let address = without_credential(endpoint.address()).to_owned();
                 let labels = [
                     KeyValue::new(names::POOL, pool.name().to_owned()),
                     KeyValue::new(names::ENDPOINT, address),

@@ -33,8 +33,3 @@ pub(super) const fn protocol_version(version: Version) -> &'static str {
         _ => "1.1",
     }
 }
-
-/// Without what stands before an `@`.
-pub(super) fn without_credential(address: &str) -> &str {
-    address.rsplit('@').next().unwrap_or_default()
-}

@@ -19,7 +19,7 @@ use tower::{Layer, Service};
 use super::names;
 use crate::{
     log::{Record, Summary},
-    proxy::Peer,
+    proxy::{Peer, without_credential},
 };
 
 /// Makes a span of each request, from its arrival to the last byte of its answer. Stands within [`LogLayer`](crate::log::LogLayer), which tells it of the end, and around everything else; what is in a span: [the module](super).
@@ -154,7 +154,7 @@ fn end(context: &Context, duration: Option<&Histogram<f64>>, method: &'static st
         told.push(KeyValue::new(names::TENANT, tenant.as_str().to_owned()));
     }
     if let Some(picked) = &facts.picked {
-        told.push(KeyValue::new(names::ENDPOINT, names::without_credential(picked.address()).to_owned()));
+        told.push(KeyValue::new(names::ENDPOINT, without_credential(picked.address()).to_owned()));
     }
     if let Some(wait) = facts.wait {
         told.push(KeyValue::new(names::WAIT_MS, wait.as_secs_f64() * 1e3));

@@ -35,6 +35,12 @@ pub(crate) fn target(uri: Uri, (scheme, endpoint): (Scheme, Authority)) -> Uri {
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
 }
 
+/// Without what stands before an `@`: it may be a password.
+#[cfg(any(feature = "log", feature = "otel"))]
+pub(crate) fn without_credential(address: &str) -> &str {
+    address.rsplit('@').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,8 @@ mod upgrade;
 mod upload;
 mod wire;
 
+#[cfg(any(feature = "log", feature = "otel"))]
+pub(crate) use address::without_credential;
 pub(crate) use address::{endpoint, target};
 #[cfg(all(feature = "identity-jwt", feature = "tls"))]
 pub(crate) use connector::secure;
