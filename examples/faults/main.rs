@@ -23,9 +23,10 @@ mod systems;
 mod upstream;
 mod upstreams;
 
-use std::{fs, io, path::PathBuf, process::ExitCode};
+use std::{fs, io, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use gateway_parts::process::target;
 use tokio::time::sleep;
 
 use crate::{
@@ -131,11 +132,4 @@ async fn measure(case: Case, system: System, rate: u32, folder: &std::path::Path
     case.happen(&mut upstreams).await?;
     let entries = load.await.map_err(io::Error::other)??;
     Ok(Row::new(case, system, &entries))
-}
-
-/// Where cargo builds: this program is in `target/<profile>/examples`.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let target = program.as_deref().and_then(|program| program.ancestors().nth(3));
-    target.map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }

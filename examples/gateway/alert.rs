@@ -1,12 +1,9 @@
 //! `alert`: what is told, from where on, and to whom.
 
-use std::{collections::BTreeMap, fmt, fs, marker::PhantomData, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, fs, path::Path, time::Duration};
 
 use schemars::JsonSchema;
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Serialize, Serializer};
 use tenantry::Config;
 use tenantry_tower::{
     alert::{AlertRules, BudgetRule, Objective, RejectionRule, Webhook},
@@ -15,7 +12,7 @@ use tenantry_tower::{
     tls::ClientTls,
 };
 
-use crate::{transports::ClientTable, unfit::Unfit, values::Span};
+use crate::{switch::Switch, transports::ClientTable, unfit::Unfit, values::Span};
 
 /// `alert = {}`, with any of these keys; what is not said is as the library recommends, without objectives.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -36,29 +33,6 @@ pub(crate) struct AlertTable {
 pub(crate) struct Alarm {
     pub(crate) rules: AlertRules,
     pub(crate) webhook: Option<Webhook>,
-}
-
-/// A table, or `"off"`.
-#[derive(Clone, Copy, Debug, JsonSchema)]
-#[schemars(with = "SwitchForm<T>")]
-enum Switch<T> {
-    Off,
-    On(T),
-}
-
-/// Both ways to write it.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[expect(dead_code, reason = "only its schema is used")]
-enum SwitchForm<T> {
-    Word(Off),
-    Table(T),
-}
-
-#[derive(JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Off {
-    Off,
 }
 
 /// `{ percent = 80, for = "0s" }`.
@@ -241,42 +215,6 @@ impl Default for RejectionTable {
     fn default() -> Self {
         let (window, hold) = (Span(Duration::from_secs(300)), Span(Duration::from_secs(120)));
         Self { percent: 10.0, window, min_requests: min_requests(), r#for: hold }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(OffOrTable(PhantomData))
-    }
-}
-
-struct OffOrTable<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for OffOrTable<T> {
-    type Value = Switch<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a table, or \"off\"")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Switch<T>, E> {
-        match text {
-            "off" => Ok(Switch::Off),
-            _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Switch<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Switch::On)
-    }
-}
-
-impl<T: Serialize> Serialize for Switch<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Off => Off::Off.serialize(serializer),
-            Self::On(table) => table.serialize(serializer),
-        }
     }
 }
 

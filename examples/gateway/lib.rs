@@ -33,6 +33,7 @@ pub mod reload;
 pub mod route;
 pub mod routes;
 pub mod serve;
+mod switch;
 pub mod table;
 pub mod tls;
 mod token;

@@ -20,6 +20,14 @@ pub fn found(name: &str) -> io::Result<PathBuf> {
     file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))
 }
 
+/// Where cargo builds: an example is in `target/<profile>/examples`.
+#[must_use]
+pub fn target() -> PathBuf {
+    let program = env::current_exe().ok();
+    let target = program.as_deref().and_then(|program| program.ancestors().nth(3));
+    target.map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
 /// A port of the loopback address that is free now, and so in a moment.
 ///
 /// # Errors

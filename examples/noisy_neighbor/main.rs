@@ -26,10 +26,10 @@ mod report;
 mod scenario;
 mod tenantry;
 
-use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{fs, io, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use gateway_parts::process::found;
+use gateway_parts::process::{found, target};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
@@ -134,13 +134,6 @@ fn outstanding() -> u32 {
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
-}
-
-/// Where cargo builds: this program is in `target/<profile>/examples`.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let target = program.as_deref().and_then(|program| program.ancestors().nth(3));
-    target.map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 const MOST_OUTSTANDING: u32 = 7000;

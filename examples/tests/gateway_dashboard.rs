@@ -15,6 +15,7 @@ use gateway_parts::{
     admin,
     config::Document,
     load::{self, Log},
+    process::found,
     route::Router,
     serve, upstream,
 };
@@ -166,8 +167,7 @@ impl Drop for Folder {
 
 /// Where a program is; a test that needs one that is missing is left out, loudly, but not in CI.
 fn program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let found = found(name).ok();
     assert!(
         found.is_some() || env::var("CI").as_deref() != Ok("true"),
         "{name} is not installed, and CI needs it"

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use nginx::Nginx;
+use gateway_parts::process::{Running, free_address};
 use pki::{Authority, Pair};
 use tenantry::Balancer;
 use tokio::{
@@ -26,19 +26,19 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Three nginx servers that want TLS, each with a port that it keeps.
+/// Three nginx servers that want TLS, each with an address that it keeps.
 struct Upstreams {
     program: PathBuf,
     authority: Authority,
-    ports: [u16; 3],
-    running: [Option<Nginx>; 3],
+    addresses: [SocketAddr; 3],
+    running: [Option<Running>; 3],
 }
 
 impl Upstreams {
     fn start() -> Option<Self> {
         let program = nginx::program()?;
-        let (authority, ports) = (Authority::new("faults"), [(); 3].map(|()| nginx::free_port()));
-        let mut upstreams = Self { program, authority, ports, running: [const { None }; 3] };
+        let (authority, addresses) = (Authority::new("faults"), [(); 3].map(|()| free_address().unwrap()));
+        let mut upstreams = Self { program, authority, addresses, running: [const { None }; 3] };
         for place in 0..3 {
             let pair = upstreams.authority.issue(&["upstream.test"]);
             upstreams.run(place, &pair);
@@ -55,7 +55,8 @@ impl Upstreams {
             file("nginx.key")
         );
         let folder = self.authority.file(&format!("nginx-{place}"));
-        self.running[place] = Some(Nginx::start(&self.program, &folder, self.ports[place], "ssl", &server));
+        self.running[place] =
+            Some(nginx::start(&self.program, &folder, self.addresses[place], "ssl", &server));
     }
 
     fn kill(&mut self, place: usize) {
@@ -63,7 +64,7 @@ impl Upstreams {
     }
 
     fn document(&self) -> String {
-        let endpoints = self.ports.map(|port| format!("\"https://127.0.0.1:{port}\"")).join(", ");
+        let endpoints = self.addresses.map(|address| format!("\"https://{address}\"")).join(", ");
         format!(
             "[pools.api]\nendpoints = [{endpoints}]\nlatency_decay = \"1s\"\nhealth = {{ outlier = {{ ejection = \"1s\" }} }}\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3 }} }}]\n[gateway.upstream.api]\ntls = {{ ca = {:?}, server_name = \"upstream.test\" }}\n",
             self.authority.file("ca.pem")

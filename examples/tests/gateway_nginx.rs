@@ -14,7 +14,8 @@ use std::{
     thread,
 };
 
-use support::{Folder, Gateway, Program, curl, free_port, program, succeed, until_listening};
+use gateway_parts::process::free_address;
+use support::{Folder, Gateway, Program, curl, program, succeed, until_listening};
 
 const HUNDRED_MEGABYTES: usize = 100_000_000;
 
@@ -34,7 +35,7 @@ impl Nginx {
         let files = folder.join("files");
         fs::create_dir_all(&files).unwrap();
         let config = folder.join("nginx.conf");
-        let port = free_port();
+        let port = free_address().unwrap().port();
         fs::write(&config, nginx_config(&files, &folder.join("body"), port)).unwrap();
         let mut start = Command::new(binary);
         start.arg("-p").arg(folder.join("")).arg("-c").arg(&config).arg("-e").arg(folder.join("error.log"));

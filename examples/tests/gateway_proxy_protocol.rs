@@ -17,9 +17,10 @@ use std::{
     process::{Command, Stdio},
 };
 
+use gateway_parts::process::free_address;
 use pki::Authority;
 use ppp::v2::{Builder, Command as Kind, Protocol, Version};
-use support::{Folder, Program, free_port, program, until_listening};
+use support::{Folder, Program, program, until_listening};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -207,7 +208,7 @@ async fn haproxy_tells_its_clients_addresses_in_both_versions() {
     let Some(binary) = program("haproxy") else { return left_out() };
     let (gateway, folder) = (gateway("").await, Folder::new("proxy-protocol"));
     for version in ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options unique-id,crc32c"] {
-        let port = free_port();
+        let port = free_address().unwrap().port();
         let config = folder.join("haproxy.cfg");
         let text = format!(
             "defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 30s\n  timeout server 30s\nlisten gateway\n  \

@@ -3,16 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
 mod inside;
+mod nginx;
 mod pki;
 
-use std::{
-    env, fs,
-    net::TcpStream as StdStream,
-    path::PathBuf,
-    process::{Child, Command},
+use gateway_parts::{
+    config::Document,
+    process::{Running, free_address},
 };
-
-use gateway_parts::config::Document;
 use pki::Authority;
 use tenantry::Format;
 use tokio::{
@@ -20,74 +17,27 @@ use tokio::{
     net::TcpStream,
 };
 
-/// nginx, ended by its own id with its test.
-struct Nginx {
-    child: Child,
-    port: u16,
-}
-
-impl Nginx {
-    /// `None`, and a word about it, where nginx is not installed.
-    fn start(authority: &Authority, verify_client: &str) -> Option<Self> {
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-        let Some(binary) = folders.map(|folder| folder.join("nginx")).find(|file| file.is_file()) else {
-            assert_ne!(env::var("CI").as_deref(), Ok("true"), "nginx is not installed, and CI needs it");
-            left_out();
-            return None;
-        };
-        authority.write("nginx", &authority.issue(&["upstream.test"]));
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let file = |name: &str| authority.file(name).display().to_string();
-        let folder = file("");
-        let config = format!(
-            "daemon off; master_process off; pid nginx.pid;
-             events {{ worker_connections 256; }}
-             http {{
-                 access_log off;
-                 client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-                 uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-                 server {{
-                     listen 127.0.0.1:{port} ssl http2;
-                     ssl_certificate {}; ssl_certificate_key {};
-                     ssl_client_certificate {}; ssl_verify_client {verify_client};
-                     location / {{ return 200 '$ssl_client_verify $server_protocol $http_x_forwarded_host $ssl_server_name;'; }}
-                 }}
-             }}",
-            file("nginx.pem"),
-            file("nginx.key"),
-            file("ca.pem"),
-        );
-        fs::write(authority.file("nginx.conf"), config).unwrap();
-        let mut start = Command::new(binary);
-        start.arg("-p").arg(&folder).arg("-c").arg(file("nginx.conf")).arg("-e").arg(file("error.log"));
-        let mut child = start.spawn().unwrap();
-        while StdStream::connect(("127.0.0.1", port)).is_err() {
-            assert_eq!(child.try_wait().unwrap(), None, "nginx has ended");
-            std::thread::yield_now();
-        }
-        Some(Self { child, port })
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-#[expect(clippy::print_stderr, reason = "what a run leaves out must be seen")]
-fn left_out() {
-    eprintln!("LEFT OUT: a test of TLS towards nginx: nginx is not installed");
+/// One that wants TLS and, if told so, a certificate.
+fn start(authority: &Authority, verify_client: &str) -> Option<Running> {
+    let program = nginx::program()?;
+    authority.write("nginx", &authority.issue(&["upstream.test"]));
+    let file = |name: &str| authority.file(name).display().to_string();
+    let server = format!(
+        "ssl_certificate {}; ssl_certificate_key {};
+         ssl_client_certificate {}; ssl_verify_client {verify_client};
+         location / {{ return 200 '$ssl_client_verify $server_protocol $http_x_forwarded_host $ssl_server_name;'; }}",
+        file("nginx.pem"),
+        file("nginx.key"),
+        file("ca.pem"),
+    );
+    Some(nginx::start(&program, &authority.file(""), free_address().unwrap(), "ssl http2", &server))
 }
 
 /// What a gateway before nginx answers.
-async fn answer(nginx: &Nginx, upstream: &str) -> String {
+async fn answer(nginx: &Running, upstream: &str) -> String {
     let document = format!(
-        "[pools.api]\nendpoints = [\"https://127.0.0.1:{}\"]\n[tenants.acme]\n[gateway.upstream.api]\n{upstream}\n",
-        nginx.port
+        "[pools.api]\nendpoints = [\"https://{}\"]\n[tenants.acme]\n[gateway.upstream.api]\n{upstream}\n",
+        nginx.address()
     );
     let (gateway, _) = inside::gateway(&document).await;
     let mut stream = TcpStream::connect(gateway).await.unwrap();
@@ -103,7 +53,7 @@ async fn answer(nginx: &Nginx, upstream: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_is_believed_only_where_its_certificate_says_who_it_is() {
     let authority = Authority::new("upstream");
-    let Some(nginx) = Nginx::start(&authority, "optional") else { return };
+    let Some(nginx) = start(&authority, "optional") else { return };
     let ca = authority.file("ca.pem");
     authority.write("gateway", &authority.issue(&["gateway.test"]));
     let (certificate, key) = (authority.file("gateway.pem"), authority.file("gateway.key"));
@@ -136,7 +86,7 @@ async fn nginx_is_believed_only_where_its_certificate_says_who_it_is() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nginx_that_requires_a_certificate_is_shown_the_gateways() {
     let authority = Authority::new("upstream-required");
-    let Some(nginx) = Nginx::start(&authority, "on") else { return };
+    let Some(nginx) = start(&authority, "on") else { return };
     let (ca, stranger) = (authority.file("ca.pem"), Authority::new("upstream-nobody"));
     authority.write("gateway", &authority.issue(&["gateway.test"]));
     authority.write("nobody", &stranger.issue(&["gateway.test"]));

@@ -23,10 +23,10 @@ mod systems;
 mod upstreams;
 mod wrk;
 
-use std::{fs, io, path::PathBuf, process::ExitCode, time::Duration};
+use std::{fs, io, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use gateway_parts::process::found;
+use gateway_parts::process::{found, target};
 
 use crate::{
     report::{Measured, Report},
@@ -119,13 +119,6 @@ fn present(only: &str) -> io::Result<Vec<System>> {
         false
     });
     Ok(systems)
-}
-
-/// Where cargo builds: this program is in `target/<profile>/examples`.
-fn target() -> PathBuf {
-    let program = std::env::current_exe().ok();
-    let target = program.as_deref().and_then(|program| program.ancestors().nth(3));
-    target.map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 /// Where the load and the upstreams are.

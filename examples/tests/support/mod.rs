@@ -3,7 +3,7 @@
 use std::{
     env, fs,
     io::{BufRead, BufReader},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
@@ -11,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use gateway_parts::process::found;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A folder that goes with its test.
@@ -108,20 +109,12 @@ pub(crate) fn succeed(command: &mut Command) -> String {
 
 /// Where a program is, or what to say where it is not: a test that needs it is left out, loudly, but not in CI.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders =
-        env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
-    let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    let found = found(name).ok();
     assert!(
         found.is_some() || env::var("CI").as_deref() != Ok("true"),
         "{name} is not installed, and CI needs it"
     );
     found
-}
-
-/// A port that is free now.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Returns as soon as somebody accepts connections there; fails when the program that should has ended.
