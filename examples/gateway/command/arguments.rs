@@ -33,7 +33,7 @@ pub enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Print the effective form of a configuration: every default written out, secrets hidden.
+    /// Print the effective form of a configuration: defaults written out, secrets hidden.
     Print {
         /// The configuration.
         #[arg(value_name = "FILE")]

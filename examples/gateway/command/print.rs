@@ -12,7 +12,7 @@ use crate::config::{Document, Settings};
 #[non_exhaustive]
 pub struct PrintError(String);
 
-/// The whole document with every default written out, as text that reads as the same configuration. Secrets are hidden.
+/// The whole document with defaults written out (but those within a route's `retry` and `mirror`, `guard`, `alert` and `tls`), as text that reads as the same configuration. Secrets are hidden.
 ///
 /// # Errors
 /// When the format has no form for a value, as TOML for a whole number above 2⁶³ − 1.
