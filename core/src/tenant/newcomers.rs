@@ -87,11 +87,10 @@ mod tests {
         let mut directory = Directory::sized(9);
         directory.unknown = Unknown::Made { terms: 0, most: 9, overflow: 0, idle: Duration::from_secs(60) };
         let moment = Moment { uptime: Time::ZERO, unix: 0 };
-        let mut is_made = |id| {
+        for id in RESERVED {
             let key = hasher.key(id).expect("a short id");
-            directory.make((id, &key), &mut registry, &slab, &moment).is_some()
-        };
-        assert!(RESERVED.iter().all(|id| !is_made(id)));
-        assert!(is_made("acme"));
+            assert_eq!(directory.make((id, &key), &mut registry, &slab, &moment), None, "{id}");
+        }
+        assert!(!directory.refuses("acme"));
     }
 }
