@@ -19,7 +19,7 @@ use tenantry_tower::{
     hedge::HedgeLayer,
     identity::Identified,
     log::{CountedBody, LogBody, Logged, Note, NoteLayer},
-    metrics::Metrics,
+    metrics::{Metrics, RequestsLayer},
     proxy::ReverseProxy,
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
@@ -52,24 +52,33 @@ pub type Body = LogBody<RejectionBody<LaneBody>>;
 type Inbound = CountedBody<InboundBody>;
 
 type LaneBody = RejectionBody<RetryBody<LeaseBody<Incoming>>>;
-type Lane = Stack<Inbound>;
+/// What stands before a route's stack, as far as it is wanted.
+type Lane = Note<Optional<Meter, Optional<RequestsLayer, Optional<RateLimitLayer, Stack<Inbound>>>>>;
+type Optional<L, S> = Either<<L as Layer<S>>::Service, S>;
 type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
 
 /// Who it is, which route it takes, and then the route's own stack of layers; all share the connections to the endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Router {
-    front: Logged<ServerSpans<Either<Watched, Plain>>>,
+    front: Front,
 }
+
+/// An answer on its way.
+pub(crate) type Answering = Oneshot<Front, Request<InboundBody>>;
+
+/// What every request passes.
+type Front = Logged<ServerSpans<Either<Watched, Plain>>>;
 
 type Plain = Respond<Identified<Note<Routed<Lanes>>, Gate>>;
 type Watched = Guarded<Respond<Identified<Note<ByTenant<Routed<Lanes>>>, Gate>>>;
 
 /// One for each route, in the order of the settings.
 #[derive(Clone)]
-struct Lanes {
+pub(crate) struct Lanes {
     lanes: Arc<[Lane]>,
     /// The tenants that copies are sent as, which no client may be.
     reserved: Arc<[TenantId]>,
+    refusing: Lane,
 }
 
 impl Router {
@@ -93,6 +102,7 @@ impl Router {
         let lanes = Lanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
             lanes: routes.map(|route| build.lane(route)).collect(),
+            refusing: lane(refusing(), None, None, None),
         };
         let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
         let front = ServiceBuilder::new();
@@ -112,11 +122,8 @@ impl Router {
     }
 
     /// The answer to one request.
-    ///
-    /// # Errors
-    /// Never.
-    pub async fn answer(self, request: Request<InboundBody>) -> Result<Response<Body>, Infallible> {
-        self.front.oneshot(request).await
+    pub(crate) fn answer(self, request: Request<InboundBody>) -> Answering {
+        self.front.oneshot(request)
     }
 }
 
@@ -132,7 +139,7 @@ impl Service<Request<Inbound>> for Lanes {
     fn call(&mut self, request: Request<Inbound>) -> Self::Future {
         let tenant = request.extensions().get::<TenantId>();
         if tenant.is_some_and(|tenant| self.reserved.contains(tenant)) {
-            return reserved().oneshot(request);
+            return self.refusing.clone().oneshot(request);
         }
         let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
         self.lanes[route.index()].clone().oneshot(request)
@@ -185,11 +192,17 @@ impl<B> Streamed for B where
 
 impl Build<'_> {
     fn lane(&self, route: &RouteTable) -> Lane {
-        let Some(mirror) = route.mirror() else { return self.front(self.stack(&self.proxies, route)) };
-        let balance = BalanceLayer::new(self.balancer.clone()).pool(mirror.pool());
-        let copies = ServiceBuilder::new().layer(RejectionLayer::new()).layer(balance);
-        let layer = mirror.layer(copies.service(self.mirrored.plain.clone()));
-        self.front(layer.layer(self.stack(&self.mirrored, route)))
+        let stack = match route.mirror() {
+            None => self.stack(&self.proxies, route),
+            Some(mirror) => {
+                let balance = BalanceLayer::new(self.balancer.clone()).pool(mirror.pool());
+                let copies = ServiceBuilder::new().layer(RejectionLayer::new()).layer(balance);
+                let layer = mirror.layer(copies.service(self.mirrored.plain.clone()));
+                Stack::new(layer.layer(self.stack(&self.mirrored, route)))
+            }
+        };
+        let requests = self.metrics.map(Metrics::requests);
+        lane(stack, self.meter.cloned(), requests, rate_limits(self.balancer, self.settings))
     }
 
     /// The route's own layers.
@@ -222,21 +235,18 @@ impl Build<'_> {
             }
         }
     }
+}
 
-    /// What stands before all of it.
-    fn front<S>(&self, inner: S) -> Lane
-    where
-        S: Service<Request<Inbound>, Response = Response<LaneBody>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send + 'static,
-    {
-        let front = ServiceBuilder::new()
-            .layer(NoteLayer::new())
-            .layer(option_layer(self.meter.cloned()))
-            .layer(option_layer(self.metrics.map(Metrics::requests)))
-            .layer(option_layer(rate_limits(self.balancer, self.settings)));
-        BoxCloneSyncService::new(front.service(inner))
-    }
+/// Written out, not boxed, so that a request finds its way through it with the fewest allocations.
+fn lane(
+    stack: Stack<Inbound>,
+    meter: Option<Meter>,
+    requests: Option<RequestsLayer>,
+    rate_limits: Option<RateLimitLayer>,
+) -> Lane {
+    let builder = ServiceBuilder::new().layer(NoteLayer::new());
+    let builder = builder.layer(option_layer(meter)).layer(option_layer(requests));
+    builder.layer(option_layer(rate_limits)).service(stack)
 }
 
 fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
@@ -246,10 +256,10 @@ fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
 }
 
 /// Refuses whoever comes.
-fn reserved() -> Lane {
+fn refusing() -> Stack<Inbound> {
     let title = "The tenant is one that copies of requests are sent as";
     let refusal = Problem::new(StatusCode::FORBIDDEN, "RESERVED_TENANT", title);
-    BoxCloneSyncService::new(service_fn(move |_| ready(Ok(refusal.into_response()))))
+    Stack::new(service_fn(move |_| ready(Ok(refusal.into_response()))))
 }
 
 fn rate_limits(balancer: &Balancer, settings: &Settings) -> Option<RateLimitLayer> {

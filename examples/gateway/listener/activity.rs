@@ -106,7 +106,7 @@ impl Activity {
     /// So much was written.
     pub(super) fn wrote(&self, bytes: usize) {
         if let Some(patience) = &mut self.lock().writing {
-            patience.moved(bytes, Instant::now());
+            patience.moved(bytes, Instant::now);
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
 };
 
 use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{
@@ -13,62 +14,91 @@ use super::{
     patience::Patience,
 };
 
-/// An answer's body; while it is there, its request is in flight.
-///
-/// hyper asks for a part when its client has room for it. A client of HTTP/2 may make none in one stream (its window stays shut) while all else on the
-/// connection goes well: with patience, such an answer is ended by whoever looks after the connection, and all that it holds is free.
-#[derive(Debug)]
-pub(super) struct Answer<B> {
-    state: Arc<Mutex<State<B>>>,
+pin_project! {
+    /// An answer's body; while it is there, its request is in flight.
+    ///
+    /// hyper asks for a part when its client has room for it. A client of HTTP/2 may make none in one stream (its window stays shut) while all else on the
+    /// connection goes well: with patience, such an answer is ended by whoever looks after the connection, and all that it holds is free.
+    #[derive(Debug)]
+    pub(super) struct Answer<B> {
+        #[pin]
+        kind: Kind<B>,
+    }
+}
+
+pin_project! {
+    #[project = KindProjection]
+    #[derive(Debug)]
+    enum Kind<B> {
+        // Ends with its connection.
+        Bound {
+            #[pin]
+            body: B,
+            seat: InFlight,
+        },
+        Watched { state: Arc<Mutex<State<B>>> },
+    }
 }
 
 struct State<B> {
     /// Until it is ended.
     body: Option<(Pin<Box<B>>, InFlight)>,
-    patience: Option<Patience>,
+    patience: Patience,
     /// How many bytes the client has got once more is asked for.
     given: usize,
 }
 
 impl<B: Body + Send + 'static> Answer<B> {
     pub(super) fn new(body: B, seat: InFlight, patience: Option<Patience>) -> Self {
+        let Some(patience) = patience else { return Self { kind: Kind::Bound { body, seat } } };
         let mut state = State { body: Some((Box::pin(body), seat.clone())), patience, given: 0 };
         state.give(0);
         let state = Arc::new(Mutex::new(state));
-        if patience.is_some() {
-            let watched: Arc<dyn Stallable> = Arc::<Mutex<State<B>>>::clone(&state);
-            seat.watch(Arc::downgrade(&watched));
-        }
-        Self { state }
+        let watched: Arc<dyn Stallable> = Arc::<Mutex<State<B>>>::clone(&state);
+        seat.watch(Arc::downgrade(&watched));
+        Self { kind: Kind::Watched { state } }
     }
 }
 
-impl<B> Answer<B> {
-    fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<B>(state: &Mutex<State<B>>) -> MutexGuard<'_, State<B>> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<B> State<B> {
     /// Something is to be sent, and the client waited for.
     fn give(&mut self, bytes: usize) {
         self.given = bytes;
-        if let Some(patience) = &mut self.patience {
-            patience.wait(Instant::now());
-        }
+        self.patience.wait(Instant::now());
     }
 
     /// The client has room for more.
     fn taken(&mut self) {
-        if let Some(patience) = &mut self.patience {
-            patience.moved(self.given, Instant::now());
-        }
+        self.patience.moved(self.given, Instant::now);
     }
 
     fn body(&self) -> Option<&B> {
         self.body.as_ref().map(|(body, _)| &**body)
     }
 }
+
+impl<B> State<B>
+where
+    B: Body,
+    B::Data: bytes::Buf,
+    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Problem>>> {
+        self.taken();
+        let Some((body, _)) = &mut self.body else { return Poll::Ready(Some(Err(unread().into()))) };
+        let polled = body.as_mut().poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.give(frame.data_ref().map_or(0, bytes::Buf::remaining));
+        }
+        polled.map_err(Into::into)
+    }
+}
+
+type Problem = Box<dyn error::Error + Send + Sync>;
 
 impl<B> Body for Answer<B>
 where
@@ -77,36 +107,37 @@ where
     B::Error: Into<Box<dyn error::Error + Send + Sync>>,
 {
     type Data = B::Data;
-    type Error = Box<dyn error::Error + Send + Sync>;
+    type Error = Problem;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
-        let mut state = self.lock();
-        state.taken();
-        let Some((body, _)) = &mut state.body else { return Poll::Ready(Some(Err(unread().into()))) };
-        let polled = body.as_mut().poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            state.give(frame.data_ref().map_or(0, bytes::Buf::remaining));
+        match self.project().kind.project() {
+            KindProjection::Bound { body, .. } => body.poll_frame(cx).map_err(Into::into),
+            KindProjection::Watched { state } => lock(state).poll_frame(cx),
         }
-        polled.map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.lock().body().is_some_and(Body::is_end_stream)
+        match &self.kind {
+            Kind::Bound { body, .. } => body.is_end_stream(),
+            Kind::Watched { state } => lock(state).body().is_some_and(Body::is_end_stream),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.lock().body().map_or_else(SizeHint::default, Body::size_hint)
+        match &self.kind {
+            Kind::Bound { body, .. } => body.size_hint(),
+            Kind::Watched { state } => lock(state).body().map_or_else(SizeHint::default, Body::size_hint),
+        }
     }
 }
 
 impl<B: Send> Stallable for Mutex<State<B>> {
     fn end_if_stalled(&self, now: Instant) {
-        let mut state = self.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = state.patience.as_ref().and_then(Patience::end);
-        let ended = end.filter(|end| *end <= now).and_then(|_| state.body.take());
+        let mut state = lock(self);
+        let ended = state.patience.end().filter(|end| *end <= now).and_then(|_| state.body.take());
         // What it holds may have more to do at its end than others should wait for.
         drop(state);
         drop(ended);

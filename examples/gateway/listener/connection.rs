@@ -1,7 +1,7 @@
-use std::{convert::Infallible, error, pin::Pin, time::Duration};
+use std::{error, pin::Pin, time::Duration};
 
 use http::{
-    HeaderValue, Request, Response, StatusCode, Version,
+    HeaderValue, Request, Response, Version,
     header::{CONNECTION, UPGRADE},
     uri::Scheme,
 };
@@ -27,14 +27,14 @@ use tokio_rustls::server::TlsStream;
 use super::{
     InboundBody, Limits, Live,
     activity::Activity,
-    answer::Answer,
+    answered::Answered,
     extended_connect,
     presence::Presence,
     proxy_protocol, screen,
     stream::WatchedStream,
     supervise::{Endable, supervise},
 };
-use crate::{route::Body, tls::Secure};
+use crate::tls::Secure;
 
 /// One connection's.
 #[derive(Clone)]
@@ -117,7 +117,7 @@ impl Visit {
         supervise(connection, &activity, &limits, stopped).await;
     }
 
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer<Body>>, Infallible> {
+    fn answer(self, request: Request<Incoming>) -> Answered {
         let (limits, router) = {
             let now = self.live.now();
             (now.limits, now.router.clone())
@@ -130,13 +130,13 @@ impl Visit {
         let answer_patience = patience.filter(|_| !is_http1);
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
-        let mut request = request.map(|body| InboundBody::new(body, limit, patience, seat.clone()));
+        let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
         if let Some(problem) = refusal {
             let mut response = problem.into_response();
             if is_http1 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            return Ok(response.map(|body| Answer::new(body, seat, answer_patience)));
+            return Answered::refused(response, seat, answer_patience);
         }
         screen::end_hop(request.headers_mut());
         // Which requests are copies is for the gateway to say.
@@ -150,14 +150,7 @@ impl Visit {
         if let Some(certificate) = self.certificate {
             request.extensions_mut().insert(certificate);
         }
-        let mut response = router.answer(request).await?;
-        if is_extended && let Err(problem) = extended_connect::translate_answer(&mut response) {
-            response = problem.into_response();
-        }
-        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            seat.begin_tunnel();
-        }
-        Ok(response.map(|body| Answer::new(body, seat, answer_patience)))
+        Answered::by(router.answer(request), seat, answer_patience, is_extended)
     }
 }
 

@@ -15,7 +15,14 @@ use super::{activity::InFlight, patience::Patience};
 /// A request's body on its way in: it breaks off where it is too long, or its client too slow.
 ///
 /// The first is an [`http_body_util::LengthLimitError`], the second an [`io::ErrorKind::TimedOut`]: the proxy knows both.
+///
+/// As small as can be, because requests are moved from layer to layer.
 pub struct InboundBody {
+    /// Most requests have none.
+    stream: Option<Box<Stream>>,
+}
+
+struct Stream {
     inner: Limited<Incoming>,
     patience: Option<Patience>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -24,8 +31,31 @@ pub struct InboundBody {
 }
 
 impl InboundBody {
-    pub(super) fn new(inner: Incoming, limit: usize, patience: Option<Patience>, seat: InFlight) -> Self {
-        Self { inner: Limited::new(inner, limit), patience, timer: None, seat, is_read: false }
+    pub(super) fn new(inner: Incoming, limit: usize, patience: Option<Patience>, seat: &InFlight) -> Self {
+        if inner.is_end_stream() {
+            return Self { stream: None };
+        }
+        let inner = Limited::new(inner, limit);
+        let stream = Stream { inner, patience, timer: None, seat: seat.clone(), is_read: false };
+        Self { stream: Some(Box::new(stream)) }
+    }
+}
+
+impl Stream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        match (&polled, &mut self.patience) {
+            (Poll::Pending, _) => self.poll_impatience(cx).map(|()| Some(Err(too_slow().into()))),
+            (Poll::Ready(Some(Ok(frame))), Some(patience)) => {
+                patience.moved(frame.data_ref().map_or(0, Bytes::len), Instant::now);
+                polled
+            }
+            (Poll::Ready(None), _) => {
+                self.is_read = true;
+                polled
+            }
+            _ => polled,
+        }
     }
 
     /// Ready when the client was waited for too long.
@@ -42,38 +72,25 @@ impl InboundBody {
 
 impl Body for InboundBody {
     type Data = Bytes;
-    type Error = Box<dyn error::Error + Send + Sync>;
+    type Error = Problem;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = &mut *self;
-        let polled = Pin::new(&mut this.inner).poll_frame(cx);
-        match (&polled, &mut this.patience) {
-            (Poll::Pending, _) => this.poll_impatience(cx).map(|()| Some(Err(too_slow().into()))),
-            (Poll::Ready(Some(Ok(frame))), Some(patience)) => {
-                patience.moved(frame.data_ref().map_or(0, Bytes::len), Instant::now());
-                polled
-            }
-            (Poll::Ready(None), _) => {
-                this.is_read = true;
-                polled
-            }
-            _ => polled,
-        }
+    ) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+        self.stream.as_mut().map_or(Poll::Ready(None), |stream| stream.poll_frame(cx))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.stream.as_ref().is_none_or(|stream| stream.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.stream.as_ref().map_or(SizeHint::with_exact(0), |stream| stream.inner.size_hint())
     }
 }
 
-impl Drop for InboundBody {
+impl Drop for Stream {
     fn drop(&mut self) {
         if !self.is_read && !self.inner.is_end_stream() {
             self.seat.leave_unread();
@@ -83,9 +100,12 @@ impl Drop for InboundBody {
 
 impl fmt::Debug for InboundBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InboundBody").field("patience", &self.patience).finish_non_exhaustive()
+        let patience = self.stream.as_ref().map(|stream| stream.patience);
+        f.debug_struct("InboundBody").field("patience", &patience).finish_non_exhaustive()
     }
 }
+
+type Problem = Box<dyn error::Error + Send + Sync>;
 
 fn too_slow() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the request's body comes too slowly")

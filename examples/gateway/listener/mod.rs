@@ -9,6 +9,7 @@
 
 mod activity;
 mod answer;
+mod answered;
 mod connection;
 mod extended_connect;
 mod inbound;

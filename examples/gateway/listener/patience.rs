@@ -28,8 +28,8 @@ impl Patience {
     }
 
     /// The client has moved so many bytes.
-    pub(super) fn moved(&mut self, bytes: usize, now: Instant) {
-        let waited = self.waiting_since.take().map_or(Duration::ZERO, |since| now - since);
+    pub(super) fn moved(&mut self, bytes: usize, now: impl FnOnce() -> Instant) {
+        let waited = self.waiting_since.take().map_or(Duration::ZERO, |since| now() - since);
         let earned = self.per_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.left = self.left.saturating_sub(waited).saturating_add(earned).min(self.most);
     }
@@ -56,7 +56,7 @@ mod tests {
             let has_ended = (0..100).any(|_| {
                 let end = patience.wait(now);
                 now += seconds(10);
-                patience.moved(bytes, now);
+                patience.moved(bytes, || now);
                 end <= now
             });
             assert_eq!(has_ended, ends, "{bytes} bytes in ten seconds");
@@ -67,7 +67,7 @@ mod tests {
     fn what_was_fast_before_buys_no_more_than_the_grace() {
         let now = Instant::now();
         let mut patience = Patience::new(NonZeroU32::MIN, seconds(5));
-        patience.moved(usize::MAX, now);
+        patience.moved(usize::MAX, || now);
         assert_eq!(patience.wait(now), now + seconds(5));
         assert_eq!(patience.end(), Some(now + seconds(5)));
     }

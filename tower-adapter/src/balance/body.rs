@@ -22,7 +22,8 @@ pin_project! {
     pub struct LeaseBody<B> {
         #[pin]
         inner: B,
-        held: Held,
+        // Boxed, because answers are moved from layer to layer.
+        held: Box<Held>,
     }
 }
 
@@ -37,7 +38,7 @@ struct Held {
 impl<B: Body> LeaseBody<B> {
     /// Without a lease where another keeps it.
     pub(super) fn new(inner: B, lease: Option<Lease>, picked: PickedEndpoint, verdict: Outcome) -> Self {
-        let mut held = Held { lease, picked, verdict };
+        let mut held = Box::new(Held { lease, picked, verdict });
         if inner.is_end_stream() {
             held.end(verdict);
         }

@@ -15,14 +15,15 @@ pin_project! {
     pub struct LogBody<B> {
         #[pin]
         inner: B,
-        line: Option<Line>,
+        // Boxed, because answers are moved from layer to layer.
+        line: Option<Box<Line>>,
     }
 }
 
 impl<B: Body> LogBody<B> {
-    pub(super) fn new(inner: B, mut line: Option<Line>) -> Self {
+    pub(super) fn new(inner: B, mut line: Option<Box<Line>>) -> Self {
         if inner.is_end_stream() {
-            line.iter_mut().for_each(Line::ended);
+            line.iter_mut().for_each(|line| line.ended());
         }
         Self { inner, line }
     }

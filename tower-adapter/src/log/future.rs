@@ -15,12 +15,12 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         call: F,
-        line: Option<Line>,
+        line: Option<Box<Line>>,
     }
 }
 
 impl<F> ResponseFuture<F> {
-    pub(super) const fn new(call: F, line: Option<Line>) -> Self {
+    pub(super) const fn new(call: F, line: Option<Box<Line>>) -> Self {
         Self { call, line }
     }
 }
@@ -44,7 +44,7 @@ where
                 Ok(response.map(|body| LogBody::new(body, line)))
             }
             Err(error) => {
-                line.iter_mut().for_each(Line::failed);
+                line.iter_mut().for_each(|line| line.failed());
                 Err(error)
             }
         })

@@ -38,7 +38,7 @@ where
         };
         let (mut head, body) = request.into_parts();
         let record = Record::new();
-        let line = Line::new(record.clone(), sampling, &head);
+        let line = Box::new(Line::new(record.clone(), sampling, &head));
         head.extensions.insert(record.clone());
         let request = Request::from_parts(head, CountedBody::new(body, Some(record)));
         ResponseFuture::new(self.inner.call(request), Some(line))

@@ -2,7 +2,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError, RwLock},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -19,28 +19,37 @@ use crate::balance::PickedEndpoint;
 /// Clones share what they have timed. From [`Metrics::latencies`](super::Metrics::latencies).
 #[derive(Clone, Default)]
 pub struct Latencies {
-    by_endpoint: Arc<Mutex<BTreeMap<Place, Histogram>>>,
+    pools: Arc<RwLock<Pools>>,
 }
 
-/// A pool's name and an address.
-type Place = (String, String);
+/// By pool and address.
+type Pools = BTreeMap<Box<str>, BTreeMap<Box<str>, Histogram>>;
 
 impl Latencies {
     fn observe(&self, picked: &PickedEndpoint, took: Duration) {
-        let place = (picked.pool().to_owned(), picked.address().to_owned());
-        let histogram = self.lock().entry(place).or_insert_with(|| Histogram::new(BOUNDS)).clone();
+        let (pool, address) = (picked.pool(), picked.address());
+        let find = |pools: &Pools| pools.get(pool)?.get(address).cloned();
+        let known = find(&self.pools.read().unwrap_or_else(PoisonError::into_inner));
+        let histogram = known.unwrap_or_else(|| self.enter(pool, address));
         histogram.observe(took.as_secs_f64());
     }
 
-    /// Those of endpoints that are still there; the others are forgotten.
-    pub(super) fn of(&self, is_there: impl Fn(&str, &str) -> bool) -> Vec<(Place, Histogram)> {
-        let mut by_endpoint = self.lock();
-        by_endpoint.retain(|(pool, address), _| is_there(pool, address));
-        by_endpoint.iter().map(|(place, histogram)| (place.clone(), histogram.clone())).collect()
+    fn enter(&self, pool: &str, address: &str) -> Histogram {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = pools.entry(pool.into()).or_default();
+        endpoints.entry(address.into()).or_insert_with(|| Histogram::new(BOUNDS)).clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Histogram>> {
-        self.by_endpoint.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Those of endpoints that are still there, each with its pool and its address; the others are forgotten.
+    pub(super) fn of(&self, is_there: impl Fn(&str, &str) -> bool) -> Vec<((String, String), Histogram)> {
+        let mut pools = self.pools.write().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool, endpoints| {
+            endpoints.retain(|address, _| is_there(pool, address));
+            !endpoints.is_empty()
+        });
+        let all = pools.iter().flat_map(|(pool, endpoints)| endpoints.iter().map(move |each| (pool, each)));
+        all.map(|(pool, (address, histogram))| ((pool.to_string(), address.to_string()), histogram.clone()))
+            .collect()
     }
 }
 

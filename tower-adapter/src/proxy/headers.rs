@@ -11,6 +11,9 @@ use http::{
 /// Takes out of a request what belongs to its client's connection. `TE: trailers` is said anew for ours, since trailers
 /// pass through here.
 pub(super) fn clean_request(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     let trailers = headers.get_all(TE).iter().any(wants_trailers);
     remove_hop_by_hop(headers);
     if trailers {
@@ -21,7 +24,9 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
 
 /// Takes out of a response what belongs to its endpoint's connection.
 pub(super) fn clean_response(headers: &mut HeaderMap) {
-    remove_hop_by_hop(headers);
+    if headers.keys().any(is_hop_by_hop) {
+        remove_hop_by_hop(headers);
+    }
 }
 
 /// HTTP/2 has no `Connection` (RFC 9113 §8.2.2), and says the host in `:authority`, which a `Host` must not contradict (§8.3.1).
@@ -46,6 +51,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Most messages have none of them, and one look at each name is less than a search for each of nine.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name)
+}
+
 /// Whether `Connection` declares this field to be its own.
 pub(super) fn names(headers: &HeaderMap, name: &HeaderName) -> bool {
     named_by_connection(headers).contains(name)
@@ -68,7 +78,7 @@ fn wants_trailers(te: &HeaderValue) -> bool {
         .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),

@@ -34,6 +34,7 @@ mod future;
 mod headers;
 mod peer;
 mod service;
+mod targets;
 #[cfg(feature = "tls")]
 mod transport;
 mod tunnel;

@@ -17,7 +17,8 @@ use hyper::body::Incoming;
 use tower::Service;
 
 use super::{
-    Error, Peer, ResponseFuture, address, forwarded, headers, upgrade::Upgrade, upload::Upload, wire::Wire,
+    Error, Peer, ResponseFuture, address, forwarded, headers, targets::Targets, upgrade::Upgrade,
+    upload::Upload, wire::Wire,
 };
 use crate::balance::PickedEndpoint;
 
@@ -46,6 +47,7 @@ pub struct ReverseProxy<B> {
     wire: Arc<Wire<B>>,
     /// Where a pool has its own.
     wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
+    targets: Arc<Targets>,
     patience: Option<Duration>,
     tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
@@ -74,6 +76,7 @@ where
         Self {
             wire: Arc::new(Wire::plain()),
             wires: Arc::default(),
+            targets: Arc::default(),
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
@@ -121,7 +124,7 @@ where
 
     /// Makes the request the endpoint's.
     fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint, wire: &Wire<B>) -> Result<(), Error> {
-        let endpoint = address::endpoint(picked.address())?;
+        let endpoint = self.targets.of(picked.address())?;
         if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
             return Err(Error::Address { address: picked.address().into() });
         }
@@ -252,8 +255,9 @@ where
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
         let (wire, wires) = (Arc::clone(&self.wire), Arc::clone(&self.wires));
+        let targets = Arc::clone(&self.targets);
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
-        Self { wire, wires, patience, tunnel_idle_timeout, host }
+        Self { wire, wires, targets, patience, tunnel_idle_timeout, host }
     }
 }
 

@@ -1,9 +1,6 @@
 //! The fields' text.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tenantry::{LimitStatus, RateUnit};
@@ -51,23 +48,35 @@ pub(super) fn put_on(headers: &mut HeaderMap, limits: &[LimitStatus], older: Opt
 
 /// The two fields' values.
 fn texts(limits: &[LimitStatus]) -> (String, String) {
-    let (mut policies, mut left) = (String::new(), String::new());
+    let room = limits.len() * ONE_LIMIT;
+    let (mut policies, mut left) = (String::with_capacity(room), String::with_capacity(room));
+    let mut digits = itoa::Buffer::new();
+    // Without `format!`: every answer has these fields.
+    let mut push = |text: &mut String, key: &str, number: u64| {
+        text.push_str(key);
+        text.push_str(digits.format(number));
+    };
     for (place, limit) in limits.iter().enumerate() {
         let kind = limit.unit().key();
-        let unit = match limit.unit() {
-            RateUnit::Requests => String::new(),
-            _ => format!(";qu=\"{kind}\""),
-        };
         let number = limits[..=place].iter().filter(|other| other.unit() == limit.unit()).count();
-        let name = if number == 1 { kind.to_owned() } else { format!("{kind}-{number}") };
-        let comma = if place == 0 { "" } else { ", " };
+        for text in [&mut policies, &mut left] {
+            text.push_str(if place == 0 { "\"" } else { ", \"" });
+            text.push_str(kind);
+            if number > 1 {
+                push(text, "-", number as u64);
+            }
+            text.push('"');
+        }
         // A unit's interval is rounded up by up to 1/32 ns: no reason to say 61 seconds for a minute.
         let window = seconds(limit.window() - (limit.window() / 1_000).min(ROUNDED)).max(1);
-        let (burst, remaining) = (limit.amount().min(LARGEST), limit.remaining().min(LARGEST));
-        write!(policies, "{comma}\"{name}\";q={burst};w={window}{unit}").expect(TAKES_ALL);
-        write!(left, "{comma}\"{name}\";r={remaining}").expect(TAKES_ALL);
+        push(&mut policies, ";q=", limit.amount().min(LARGEST));
+        push(&mut policies, ";w=", window);
+        if *limit.unit() != RateUnit::Requests {
+            policies.extend([";qu=\"", kind, "\""]);
+        }
+        push(&mut left, ";r=", limit.remaining().min(LARGEST));
         if let Some(wait) = limit.next_in() {
-            write!(left, ";t={}", seconds(wait)).expect(TAKES_ALL);
+            push(&mut left, ";t=", seconds(wait));
         }
     }
     (policies, left)
@@ -90,7 +99,8 @@ fn plain(text: String) -> HeaderValue {
 /// The largest integer of a structured field.
 const LARGEST: u64 = 999_999_999_999_999;
 const ROUNDED: Duration = Duration::from_millis(100);
-const TAKES_ALL: &str = "a String takes all text";
+/// Bytes that one limit takes in a field, mostly.
+const ONE_LIMIT: usize = 48;
 const UPSTREAM: [&str; 4] = ["ratelimit-", "x-ratelimit-", "x-rate-limit-", "anthropic-ratelimit-"];
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -6,7 +6,7 @@ use std::{
 
 use http::Response;
 use pin_project_lite::pin_project;
-use tenantry::{Balancer, LimitStatus};
+use tenantry::Balancer;
 
 use super::{fields, layer::Settings};
 use crate::tenant::TenantId;
@@ -46,10 +46,9 @@ where
             fields::take_off(response.headers_mut());
         }
         let limits = this.tenant.as_ref().and_then(|tenant| this.balancer.own_limits_of(tenant.as_str()));
-        let enforced = |limits: Vec<LimitStatus>| {
-            limits.into_iter().filter(|limit| !limit.is_shadow()).collect::<Vec<_>>()
-        };
-        if let Some(limits) = limits.map(enforced).filter(|limits| !limits.is_empty()) {
+        let mut limits = limits.unwrap_or_default();
+        limits.retain(|limit| !limit.is_shadow());
+        if !limits.is_empty() {
             fields::put_on(response.headers_mut(), &limits, this.settings.older);
         }
         Poll::Ready(Ok(response))

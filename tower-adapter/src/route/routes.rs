@@ -28,6 +28,8 @@ use super::{
 #[derive(Clone, Default)]
 pub struct Routes {
     lanes: Arc<[Lane]>,
+    /// Whether any of them asks for the request's host.
+    by_host: bool,
     slashes: EncodedSlashes,
 }
 
@@ -56,7 +58,8 @@ impl Routes {
         lanes.sort_by_key(|lane| {
             (Reverse(lane.route.path.len()), lane.route.path.clone(), Host::rank(lane.host.as_ref()))
         });
-        Ok(Self { lanes: lanes.into(), slashes: EncodedSlashes::default() })
+        let by_host = lanes.iter().any(|lane| lane.host.is_some());
+        Ok(Self { lanes: lanes.into(), by_host, slashes: EncodedSlashes::default() })
     }
 
     /// What becomes of `%2F` in paths. Default: refused.
@@ -80,7 +83,7 @@ impl Routes {
             "" | "*" => Cow::Borrowed("/"),
             path => normal(path, self.slashes).map_err(Refusal::Path)?,
         };
-        let host = host::of(request);
+        let host = if self.by_host { host::of(request) } else { None };
         let group = self.group(&path, host.as_deref());
         let reading = generous(&path);
         // A group begins with its own lane in the one list: the same place is the same group.

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use foldhash::fast::RandomState;
 use tenantry::Rejection;
 
 use super::counts::{Counts, End};
@@ -30,7 +31,7 @@ pub(super) struct Busiest {
 
 #[derive(Debug, Default)]
 struct Places {
-    by_id: HashMap<TenantId, usize>,
+    by_id: HashMap<TenantId, usize, RandomState>,
     places: Vec<Place>,
     hand: usize,
 }

@@ -1,0 +1,79 @@
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::{Response, StatusCode};
+use pin_project_lite::pin_project;
+
+use super::{activity::InFlight, answer::Answer, extended_connect, patience::Patience};
+use crate::route::{Answering, Body};
+
+pin_project! {
+    /// The answer to one request of a connection, as it goes out.
+    ///
+    /// Written by hand, because an `async fn` holds what it is given twice: a third of the size, for every request in flight.
+    pub(super) struct Answered {
+        #[pin]
+        by: By,
+        // Until it is answered.
+        seat: Option<InFlight>,
+        patience: Option<Patience>,
+        is_extended: bool,
+    }
+}
+
+pin_project! {
+    #[project = ByProjection]
+    enum By {
+        Router {
+            #[pin]
+            answering: Answering,
+        },
+        Screen { refusal: Option<Response<Body>> },
+    }
+}
+
+impl Answered {
+    /// What the router says; `is_extended`: to what was an extended CONNECT.
+    pub(super) const fn by(
+        answering: Answering,
+        seat: InFlight,
+        patience: Option<Patience>,
+        is_extended: bool,
+    ) -> Self {
+        Self { by: By::Router { answering }, seat: Some(seat), patience, is_extended }
+    }
+
+    /// A refusal before any router sees the request.
+    pub(super) const fn refused(refusal: Response<Body>, seat: InFlight, patience: Option<Patience>) -> Self {
+        let by = By::Screen { refusal: Some(refusal) };
+        Self { by, seat: Some(seat), patience, is_extended: false }
+    }
+}
+
+impl Future for Answered {
+    type Output = Result<Response<Answer<Body>>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = match this.by.project() {
+            ByProjection::Router { answering } => ready!(answering.poll(cx))?,
+            ByProjection::Screen { refusal } => refusal.take().expect(READY_ONCE),
+        };
+        if *this.is_extended
+            && let Err(problem) = extended_connect::translate_answer(&mut response)
+        {
+            response = problem.into_response();
+        }
+        let seat = this.seat.take().expect(READY_ONCE);
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            seat.begin_tunnel();
+        }
+        let patience = *this.patience;
+        Poll::Ready(Ok(response.map(|body| Answer::new(body, seat, patience))))
+    }
+}
+
+const READY_ONCE: &str = "a future is not polled after it was ready";
