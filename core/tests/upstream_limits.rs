@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Barrier,
+        Arc, Barrier, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -14,8 +14,8 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, CapacitySpec, Clock, Config, EndpointSpec, Event, Lease, ManualClock, Outcome,
-    OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec, StrategySpec, TenantSpec,
+    Acquire, Balancer, Candidates, CapacitySpec, Clock, Config, EndpointSpec, Event, Lease, ManualClock,
+    Outcome, OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec, StrategySpec, TenantSpec,
     UpstreamLimit, UpstreamReport,
 };
 
@@ -116,6 +116,90 @@ fn what_is_spent_is_skipped_and_when_all_are_the_soonest_return_is_exact() {
         clock.advance(TICK);
         assert_eq!(try_acquire(&balancer, 1).expect("x is back").endpoint().address(), "x");
     }
+}
+
+/// Sends a request where the first byte of its key says, and asks the balancer while it is at it.
+#[derive(Debug, Default)]
+struct ByKey {
+    balancer: OnceLock<Balancer>,
+    /// What it was shown last: how many are in flight at each, and whether it is usable.
+    shown: Mutex<Vec<(u32, bool)>>,
+}
+
+impl tenantry::Strategy for ByKey {
+    fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
+        self.balancer.get().map(Balancer::stats);
+        *self.shown.lock().expect("nobody panics") =
+            candidates.iter().map(|one| (one.in_flight(), one.is_usable())).collect();
+        candidates.key()?.first().map(|byte| usize::from(*byte))
+    }
+}
+
+/// Two endpoints that take one request per second each, both of which are spent.
+fn spent_pair(seed: u64) -> (Balancer, ManualClock, Arc<ByKey>) {
+    let strategy = Arc::new(ByKey::default());
+    let endpoints = [rated("x", Rate::requests(1, SECOND)), rated("y", Rate::requests(1, SECOND))];
+    let clock = ManualClock::new();
+    let pool = pool(endpoints).with_strategy(StrategySpec::custom(strategy.clone()));
+    let balancer = Balancer::with_clock(config(pool).with_seed(seed), clock.clone()).expect("it is valid");
+    strategy.balancer.set(balancer.clone()).expect("it is the first");
+    assert_eq!(count(&balancer, 1), 2);
+    (balancer, clock, strategy)
+}
+
+#[test]
+fn with_a_strategy_of_ones_own_as_many_are_seated_at_once_as_limits_let_in_and_the_others_wait_on() {
+    for key in [b"\0", b"\x01", b"\x02"] {
+        let (balancer, clock, _strategy) = spent_pair(1);
+        let mut waiting: Vec<_> = (0..6).map(|_| wait(&balancer, Request::new("a").key(key))).collect();
+        for left in [4, 2, 0] {
+            clock.advance(SECOND);
+            let mut served = vec![];
+            waiting.retain_mut(|(acquire, waker, _)| match poll(acquire, waker) {
+                Poll::Ready(lease) => {
+                    let lease = lease.expect("it waits on until its deadline");
+                    served.push(lease.endpoint().address().to_owned());
+                    false
+                }
+                Poll::Pending => true,
+            });
+            served.sort();
+            assert_eq!((served, waiting.len()), (vec!["x".to_owned(), "y".to_owned()], left));
+        }
+        assert_eq!(balancer.stats().pool("pool").expect("it is there").in_flight(), 0);
+    }
+}
+
+#[test]
+fn a_strategy_of_ones_own_decides_for_who_has_waited_and_leaves_the_place_that_was_kept_to_the_next() {
+    for seed in 0..8 {
+        for (wanted, key) in [("x", b"\0"), ("y", b"\x01")] {
+            let (balancer, clock, strategy) = spent_pair(seed);
+            let (mut acquire, waker, woken) = wait(&balancer, Request::new("a").key(key));
+            clock.advance(SECOND);
+            assert!(woken.take() > 0);
+            let Poll::Ready(Ok(lease)) = poll(&mut acquire, &waker) else { panic!("it is its turn") };
+            assert_eq!(lease.endpoint().address(), wanted);
+            assert_eq!(*strategy.shown.lock().expect("nobody panics"), [(0, true), (0, true)]);
+            let other = try_acquire(&balancer, 1).expect("the other endpoint is free");
+            assert_ne!(other.endpoint().address(), wanted);
+            assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND));
+        }
+    }
+}
+
+#[test]
+fn who_waits_on_gets_the_place_that_a_strategy_of_ones_own_gives_up_or_that_was_kept_for_who_leaves() {
+    let (balancer, clock, _strategy) = spent_pair(1);
+    let mut waiting: Vec<_> = (0..3).map(|_| wait(&balancer, Request::new("a").key(b"\0"))).collect();
+    clock.advance(SECOND);
+    let (mut last, waker, woken) = waiting.pop().expect("there are three");
+    woken.take();
+    assert!(poll(&mut last, &waker).is_pending());
+    let (first, ..) = waiting.remove(0);
+    drop(first);
+    assert!(woken.take() > 0);
+    assert!(matches!(poll(&mut last, &waker), Poll::Ready(Ok(_))));
 }
 
 #[test]

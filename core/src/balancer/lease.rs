@@ -54,6 +54,14 @@ pub(super) struct Held {
     pub(super) answered: bool,
 }
 
+impl Held {
+    /// What a request holds that is picked for now.
+    #[inline(always)]
+    pub(super) fn new((picked, seat): (InFlight, Seat), charged: Charged, pool: PoolId, now: Time) -> Self {
+        Self { picked: Some(picked), seat, charged, started: now, pool, open: true, answered: false }
+    }
+}
+
 impl<H: Borrow<Balancer>> Lease<H> {
     /// A lease of what `grant` puts into it, or nothing.
     #[inline]

@@ -1,6 +1,6 @@
 //! A request in flight.
 
-use std::{sync::Arc, time::Duration};
+use std::{ptr, sync::Arc, time::Duration};
 
 use super::{Arrival, Endpoint, usage::Ticket};
 use crate::{sync::Ordering, time::Time, upstream::UpstreamReport};
@@ -24,6 +24,22 @@ impl InFlight {
     #[inline]
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Whether it is there.
+    pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        ptr::eq(self.endpoint(), endpoint)
+    }
+
+    /// One more reference to where it is, neither counted nor charged: it stands for it in a choice.
+    pub(crate) fn stand_in(&self) -> Self {
+        Self {
+            endpoint: Arc::clone(&self.endpoint),
+            counted: false,
+            trial: false,
+            ticket: None,
+            arrival: None,
+        }
     }
 
     pub(crate) const fn is_trial(&self) -> bool {
