@@ -8,6 +8,7 @@ const { Lease } = require('./lib/lease.cjs')
 const { LedgerError } = require('./lib/ledger.cjs')
 const { Probe, Probes } = require('./lib/probes.cjs')
 const { Rejection } = require('./lib/rejection.cjs')
+const { TenantHandle } = require('./lib/tenant.cjs')
 const { VERSION } = require('./lib/native.cjs')
 
-module.exports = { Balancer, ConfigError, HealthCheck, HealthChecks, Lease, LedgerError, ManualClock, Probe, Probes, Rejection, VERSION, checkHealth }
+module.exports = { Balancer, ConfigError, HealthCheck, HealthChecks, Lease, LedgerError, ManualClock, Probe, Probes, Rejection, TenantHandle, VERSION, checkHealth }

@@ -402,16 +402,22 @@ export class Balancer {
   static fromFile(path: string | URL, options?: BalancerOptions): Balancer
 
   /** Decides now: a Lease, or a Rejection; told apart by `ok`. It never throws for a rejection. */
-  tryAcquire(tenant: string, options?: RequestOptions): Lease | Rejection
+  tryAcquire(tenant: string | TenantHandle, options?: RequestOptions): Lease | Rejection
 
   /** Waits for a seat when there is none. The promise rejects with the Rejection, or with the signal's reason. */
-  acquire(tenant: string, options?: AcquireOptions): Promise<Lease>
+  acquire(tenant: string | TenantHandle, options?: AcquireOptions): Promise<Lease>
 
   /**
    * The limits alone: whether the tenant may ask for this now, without a seat and without an endpoint. What passes has used what it declares,
    * as if it were over at once. It never throws for a rejection.
    */
-  check(tenant: string, options?: CheckOptions): Passed | Rejection
+  check(tenant: string | TenantHandle, options?: CheckOptions): Passed | Rejection
+
+  /**
+   * A tenant's id, hashed once, to be given where a tenant's id is. It stays right whatever happens to the tenant, which need not be there; with another
+   * balancer it is as good as the id. Worth keeping where one tenant asks often. It need not be closed: what it holds is freed once it is collected.
+   */
+  handle(tenant: string): TenantHandle
 
   /**
    * Puts another configuration in force, at once and as a whole. Leases that are out stay valid.
@@ -424,13 +430,13 @@ export class Balancer {
    * knows nothing of it. Shares of the seats, and moving a tenant that has others beneath it, take a whole configuration.
    * @throws {ConfigError} when the terms cannot be used; then nothing has changed
    */
-  setTenant(tenant: string, spec: TenantConfig): void
+  setTenant(tenant: string | TenantHandle, spec: TenantConfig): void
 
   /**
    * Takes a configured tenant out; says whether there was one. Requests of it that are inside end as usual.
    * @throws {ConfigError} when others are beneath it, when it owns a pool, or when it has a share of the seats; then nothing has changed
    */
-  removeTenant(tenant: string): boolean
+  removeTenant(tenant: string | TenantHandle): boolean
 
   /**
    * Adds, removes, reweighs and drains endpoints of one pool in one step: no request sees half of it. Endpoints that stay keep their load, health
@@ -489,10 +495,10 @@ export class Balancer {
   stats(): Stats
 
   /** What is true now of one tenant, whether it is among the most active or not; `undefined` where nobody has this id. */
-  tenantStats(tenant: string): TenantStats | undefined
+  tenantStats(tenant: string | TenantHandle): TenantStats | undefined
 
   /** What is left of a tenant's rates and budgets, and then of its parents'; `undefined` where nobody has this id. */
-  limitsOf(tenant: string): LimitStatus[] | undefined
+  limitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
 
   /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
   takeEvents(): BalancerEvent[]
@@ -508,6 +514,13 @@ export class Balancer {
 
   /** The moment on the balancer's clock, in nanoseconds. */
   nowNs(): bigint
+}
+
+/** A tenant's id that one balancer has hashed; what `Balancer.handle` returns. It does not keep its balancer alive. */
+export class TenantHandle {
+  private constructor()
+
+  readonly id: string
 }
 
 /** A seat and the picked endpoint, until it is finished or disposed of. */

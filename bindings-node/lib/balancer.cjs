@@ -12,6 +12,7 @@ const { HealthChecks, KEY: CHECKS_KEY } = require('./health-checks.cjs')
 const { KEY, Probes } = require('./probes.cjs')
 const { thrown } = require('./rejection.cjs')
 const { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
+const { idOf, tenantOf } = require('./tenant.cjs')
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
 class Balancer {
@@ -34,10 +35,10 @@ class Balancer {
   /** Decides now: a Lease, or a Rejection; told apart by `ok`. */
   tryAcquire(tenant, options = undefined) {
     const core = this.#core
-    string(tenant, 'tenant')
+    const whose = tenantOf(tenant)
     let result
     if (options === undefined) {
-      result = core.tryAcquire(tenant, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined)
+      result = core.tryAcquire(whose, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined)
     } else {
       const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer } = object(options, 'options')
       optionalString(pool, 'pool')
@@ -45,7 +46,7 @@ class Balancer {
       const which = attempt === undefined ? 0 : attemptOf(attempt)
       const told = amounts === undefined ? undefined : amountsOf(amounts)
       const session = sessionOf(affinity, prefer)
-      result = core.tryAcquire(tenant, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session)
+      result = core.tryAcquire(whose, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session)
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -53,7 +54,7 @@ class Balancer {
   /** Waits for a seat when there is none. The promise rejects with the Rejection, or with the signal's reason. */
   acquire(tenant, options = undefined) {
     try {
-      return this.#acquire(string(tenant, 'tenant'), options === undefined ? {} : object(options, 'options'))
+      return this.#acquire(tenantOf(tenant), options === undefined ? {} : object(options, 'options'))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -77,16 +78,21 @@ class Balancer {
   /** The limits alone, without a seat and without an endpoint: PASSED, or a Rejection. */
   check(tenant, options = undefined) {
     const core = this.#core
-    string(tenant, 'tenant')
+    const whose = tenantOf(tenant)
     let result
     if (options === undefined) {
-      result = core.check(tenant, undefined, 1, undefined)
+      result = core.check(whose, undefined, 1, undefined)
     } else {
       const { pool, cost, amounts } = object(options, 'options')
       const told = amounts === undefined ? undefined : amountsOf(amounts)
-      result = core.check(tenant, optionalString(pool, 'pool'), unitsOf(cost), told)
+      result = core.check(whose, optionalString(pool, 'pool'), unitsOf(cost), told)
     }
     return result === 0 ? PASSED : core.rejection(result)
+  }
+
+  /** A tenant's id, hashed once: it goes wherever the id goes. */
+  handle(tenant) {
+    return this.#core.handles.make(string(tenant, 'tenant'))
   }
 
   /** Puts another configuration in force, at once and as a whole. A refused one changes nothing. */
@@ -96,7 +102,8 @@ class Balancer {
 
   /** Adds a tenant, or puts other terms to one. A refused change changes nothing. */
   setTenant(tenant, spec) {
-    this.#core.setTenant(wellFormed(tenant, 'tenant'), toTenantText(tenant, spec))
+    const id = wellFormed(idOf(tenant), 'tenant')
+    this.#core.setTenant(id, toTenantText(id, spec))
   }
 
   /** Adds, removes, reweighs and drains endpoints of one pool in one step. A refused change changes nothing. */
@@ -117,7 +124,7 @@ class Balancer {
 
   /** Takes a configured tenant out; says whether there was one. */
   removeTenant(tenant) {
-    return this.#core.removeTenant(wellFormed(tenant, 'tenant'))
+    return this.#core.removeTenant(wellFormed(idOf(tenant), 'tenant'))
   }
 
   /** Decides on an endpoint, whatever its own health is. */
@@ -166,12 +173,12 @@ class Balancer {
 
   /** What is true now of one tenant; `undefined` where nobody has this id. */
   tenantStats(tenant) {
-    return toTenantStats(this.#core.native.tenantStats(string(tenant, 'tenant')))
+    return toTenantStats(this.#core.native.tenantStats(idOf(tenant)))
   }
 
   /** What is left of a tenant's limits; `undefined` where nobody has this id. */
   limitsOf(tenant) {
-    return toLimits(this.#core.native.limitsOf(string(tenant, 'tenant')))
+    return toLimits(this.#core.native.limitsOf(idOf(tenant)))
   }
 
   /** What has happened since this was last asked. */

@@ -12,6 +12,7 @@ const { Names } = require('./names.cjs')
 const { Prober } = require('./probes.cjs')
 const { rejection, thrown } = require('./rejection.cjs')
 const { Strategies } = require('./strategies.cjs')
+const { Handles } = require('./tenant.cjs')
 const { Waiters } = require('./waiters.cjs')
 
 /**
@@ -31,6 +32,7 @@ class Core {
     this.floats = new Float64Array(this.operations.mailbox)
     this.addresses = []
     this.names = new Names(this.native)
+    this.handles = new Handles(this.operations, this.integers)
     this.waiters = waiters
     this.prober = new Prober(this.native)
     this.leaks = detectLeaks ? new FinalizationRegistry((leak) => this.#reclaim(leak)) : undefined
@@ -40,10 +42,7 @@ class Core {
   tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session) {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
-    const { operations } = this
-    if (session !== undefined) return this.#returning(operations.tryAcquire, tenant, key, session)
-    this.integers[SESSION] = NO_SESSION
-    return key === undefined ? operations.tryAcquire(tenant) : operations.tryAcquire(tenant, key)
+    return this.#ask(this.operations.tryAcquire, tenant, key, session)
   }
 
   /** As `tryAcquire`, or WAITING. */
@@ -51,22 +50,24 @@ class Core {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
     this.floats[TIME] = timeout
-    const { operations } = this
-    if (session !== undefined) return this.#returning(operations.acquire, tenant, key, session)
-    this.integers[SESSION] = NO_SESSION
-    return key === undefined ? operations.acquire(tenant) : operations.acquire(tenant, key)
+    return this.#ask(this.operations.acquire, tenant, key, session)
   }
 
-  /** With a session: its token or an address. */
-  #returning(operation, tenant, key, { kind, text }) {
-    this.integers[SESSION] = kind
-    return key === undefined ? operation(tenant, text) : operation(tenant, text, key)
+  /** A session is its token or an address. */
+  #ask(operation, tenant, key, session) {
+    const id = this.handles.tell(tenant)
+    if (session === undefined) {
+      this.integers[SESSION] = NO_SESSION
+      return key === undefined ? operation(id) : operation(id, key)
+    }
+    this.integers[SESSION] = session.kind
+    return key === undefined ? operation(id, session.text) : operation(id, session.text, key)
   }
 
   /** The limits alone: 0, or less for a rejection. */
   check(tenant, pool, cost, amounts) {
     this.#put(pool, cost, amounts)
-    return this.operations.check(tenant)
+    return this.operations.check(this.handles.tell(tenant))
   }
 
   /** What the limits need to know. */

@@ -24,6 +24,7 @@ use crate::{
     rejections::{Figure, example, figure, with_figure},
     state::State,
     strategy::{Picker, Question},
+    tenant::{DropHandle, Handle},
     wakes::Wakes,
 };
 
@@ -83,6 +84,8 @@ pub fn open(
     define::<TryAcquire>(env, &operations, &state)?;
     define::<Acquire>(env, &operations, &state)?;
     define::<Check>(env, &operations, &state)?;
+    define::<Handle>(env, &operations, &state)?;
+    define::<DropHandle>(env, &operations, &state)?;
     define::<Report>(env, &operations, &state)?;
     define::<Finish>(env, &operations, &state)?;
     define::<FinishMeasured>(env, &operations, &state)?;

@@ -20,7 +20,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// An integer: a ticket's slot.
+    /// An integer: a ticket's slot: of what is given, or of what the call is about.
     pub(crate) const SLOT: usize = 0;
     /// An integer: a ticket's generation.
     pub(crate) const GENERATION: usize = 1;

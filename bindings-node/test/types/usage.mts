@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { checkHealth, Balancer, ConfigError, Lease, ManualClock, Rejection, VERSION, type Config, type Stats } from 'tenantry'
+import { checkHealth, Balancer, ConfigError, Lease, ManualClock, Rejection, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -54,6 +54,14 @@ if (!checked.ok) checked.code satisfies string
 balancer.tryAcquire('acme', { amounts: { input_units: 500 } })
 // @ts-expect-error amounts are numbers
 balancer.check('acme', { amounts: { input_units: '500' } })
+const acme: TenantHandle = balancer.handle('acme')
+acme.id satisfies string
+balancer.tryAcquire(acme, { pool: 'api' })
+balancer.check(acme)
+// @ts-expect-error a handle is made of an id
+balancer.handle(acme)
+// @ts-expect-error it cannot be moved
+acme.id = 'other'
 // @ts-expect-error a check takes no seats
 balancer.check('acme', { seats: 2 })
 
@@ -153,3 +161,5 @@ new Balancer(config, { clock: 0 })
 clock.advance('1s')
 
 export { fromFile, stopped, waiting }
+// @ts-expect-error only a balancer makes handles
+new TenantHandle()
