@@ -91,7 +91,7 @@ fn requests(left: u64, wait: Duration) -> UpstreamReport {
 
 /// Lets one request in, which brings the report.
 fn report(balancer: &Balancer, report: &UpstreamReport) {
-    let mut lease = try_acquire(balancer, 1).expect("it may go there");
+    let lease = try_acquire(balancer, 1).expect("it may go there");
     lease.report_upstream(report);
     lease.finish(Outcome::success());
 }
@@ -442,7 +442,7 @@ fn of_what_an_endpoint_says_is_left_so_many_are_sent_and_no_more_until_it_begins
 fn what_was_let_in_after_the_request_that_brings_a_report_is_subtracted() {
     let (balancer, _) = plain();
     report(&balancer, &requests(100, 10 * SECOND));
-    let mut first = try_acquire(&balancer, 1).expect("99 are left");
+    let first = try_acquire(&balancer, 1).expect("99 are left");
     let _later: Vec<Lease> = (0..4).map(|_| try_acquire(&balancer, 1).expect("they are")).collect();
     first.report_upstream(&requests(5, 10 * SECOND));
     assert_eq!(count(&balancer, 1), 1, "five were left, four have gone since");
@@ -485,8 +485,7 @@ fn cost_is_learnt_beside_requests_and_a_unix_time_is_a_reset_too() {
 #[test]
 fn a_wait_that_an_endpoint_asks_for_only_extends_and_ends_after_31_days() {
     let (balancer, clock) = plain();
-    let mut leases: Vec<Lease> =
-        (0..3).map(|_| try_acquire(&balancer, 1).expect("nothing is known")).collect();
+    let leases: Vec<Lease> = (0..3).map(|_| try_acquire(&balancer, 1).expect("nothing is known")).collect();
     let after = |secs| UpstreamReport::new().with_retry_after(Duration::from_secs(secs));
     leases[0].report_upstream(&after(30));
     leases[1].report_upstream(&after(5));
@@ -502,7 +501,7 @@ fn a_wait_that_an_endpoint_asks_for_only_extends_and_ends_after_31_days() {
 #[test]
 fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there_is_not() {
     let (balancer, _) = plain();
-    let mut other = try_acquire(&balancer, 1).expect("nothing is known");
+    let other = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     let (mut waiter, waker, woken) = wait(&balancer, Request::new("a"));
     other.report_upstream(&UpstreamReport::new().with_retry_after(20 * SECOND));
@@ -510,7 +509,7 @@ fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there
     assert_eq!(waiter.deadline(), Some(balancer.now() + 20 * SECOND));
     drop(waiter);
     let (balancer, _) = plain();
-    let mut other = try_acquire(&balancer, 1).expect("nothing is known");
+    let other = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     let (mut waiter, waker, _) = wait(&balancer, Request::new("a"));
     other.report_upstream(&requests(7, 60 * SECOND));
@@ -521,7 +520,7 @@ fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there
 #[test]
 fn what_is_spent_is_told_as_an_event_once() {
     let (balancer, _) = plain();
-    let mut late = try_acquire(&balancer, 1).expect("nothing is known");
+    let late = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     late.report_upstream(&requests(0, 10 * SECOND));
     let expected = Event::UpstreamSpent { pool: "pool".into(), endpoint: "x".into(), until_unix_s: 1_110 };
