@@ -614,6 +614,9 @@ export class HealthCheck {
   private constructor()
 
   readonly pool: string
+/** Why a health check has failed. */
+export type CheckFailure = 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'
+
 
   /** The endpoint's, as the configuration writes it. */
   readonly address: string
@@ -631,7 +634,7 @@ export class HealthCheck {
   passed(): void
 
   /** It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. Default `'other'`. */
-  failed(evidence?: string, reason?: 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'): void
+  failed(evidence?: string, reason?: CheckFailure): void
 }
 
 /**
@@ -772,6 +775,8 @@ export interface TenantStats {
   /** Requests of tenants beneath it, with a seat or waiting, where it limits them; 0 where it has no limits. */
   beneath: number
   completed: number
+  /** Among those that have the same parent; 1 for the own requests of one that has tenants beneath it, 0 for a sum. */
+  weight: number
   rejected: number
   /** Requests that limits in shadow mode would have refused; they passed, as far as these limits go. */
   shadowRejected: number
@@ -876,6 +881,26 @@ export type BalancerEvent =
       event: 'health_overridden'
       pool: string
       endpoint: string
+  | {
+      /** So many health checks in a row have failed that the endpoint is left out, until as many as that takes succeed. */
+      event: 'endpoint_failing'
+      pool: string
+      endpoint: string
+      /** Why the last of them failed. */
+      reason: CheckFailure
+      /** What was seen then; at most 256 characters. */
+      evidence: string
+      /** How many in a row. */
+      failures: number
+    }
+  | {
+      /** So many health checks in a row have succeeded that the endpoint serves, as far as they are concerned. */
+      event: 'endpoint_passing'
+      pool: string
+      endpoint: string
+      /** How many in a row. */
+      successes: number
+    }
       /** `undefined`: its own health counts again. */
       to: 'disabled' | 'ejected' | 'healthy' | undefined
       /** `undefined`: until it is taken back. */
@@ -898,8 +923,16 @@ export interface PoolStats {
   endpoints: EndpointStats[]
 }
 
+  /** Whether so few of its endpoints are healthy that unhealthy ones serve, too. */
+  panic: boolean
 /** Since the pool was made. */
 export interface AttemptStats {
+  /**
+   * Requests for a seat that named this pool and were refused in the end, or that waited here in vain, since the pool was made: how many by code, without
+   * those that never were. What another pool served in its place is none; neither is what `check` refuses.
+   */
+  rejections: Partial<Record<RejectionCode, number>>
+  /** In the configuration's order. */
   /** Those that got a seat. */
   passed: number
   /** Those that their tenants' budgets refused. */
@@ -913,6 +946,10 @@ export interface EndpointStats {
   failed: number
   /** Recent peak latency, decayed; undefined before the first sample. */
   latencyMs: number | undefined
+  /** As it is configured; 0 takes no new requests but those of sessions. */
+  weight: number
+  /** Whether it drains: nothing new goes there. */
+  draining: boolean
   /** Where its health stands, the strongest reason first: `cooling_down` has asked to be left alone for a while, `failing` are its health checks. */
   health: 'healthy' | 'degraded' | 'cooling_down' | 'probation' | 'ejected' | 'failing' | 'disabled'
   /** Whether an operator's word is in force, whatever its own health is. */
@@ -928,8 +965,12 @@ export interface EndpointStats {
   /** For how long they keep a request of cost 1 away; undefined where they do not. */
   returnsInMs: number | undefined
 }
+  /** Of how many, where that is known. */
+  requestsLimit: number | undefined
 
 /** What is left of one limit of an endpoint. */
+  /** Of how much, where that is known. */
+  costLimit: number | undefined
 export interface UpstreamLimit {
   /** So much. */
   left: number

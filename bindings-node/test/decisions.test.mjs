@@ -285,7 +285,7 @@ test('one tenant, one pool, and pages of all tenants', () => {
   const tenants = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id) => [id, {}]))
   const lb = new Balancer({ pools: { api: { endpoints: ENDPOINTS } }, tenants })
   const lease = lb.tryAcquire('d')
-  assert.deepEqual(lb.tenantStats('d'), { id: 'd', inFlight: 1, waiting: 0, beneath: 0, completed: 0, rejected: 0, shadowRejected: 0 })
+  assert.deepEqual(lb.tenantStats('d'), { id: 'd', weight: 1, inFlight: 1, waiting: 0, beneath: 0, completed: 0, rejected: 0, shadowRejected: 0 })
   assert.equal(lb.poolStats('api').inFlight, 1)
   lease.finish()
   assert.deepEqual([lb.tenantStats('nobody'), lb.poolStats('none')], [undefined, undefined])

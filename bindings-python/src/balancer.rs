@@ -1,9 +1,7 @@
 //! The balancer, as Python holds it.
 
-use std::time::Duration;
-
 use pyo3::{prelude::*, types::PyBytes};
-use tenantry::{Balancer as Core, Config, Time};
+use tenantry::{Balancer as Core, Config};
 
 use crate::{
     acquire::Acquire,
@@ -26,7 +24,7 @@ use crate::{
 pub(crate) struct Balancer {
     pub(crate) core: Core,
     /// Whether time moves by itself.
-    ticking: bool,
+    pub(crate) ticking: bool,
 }
 
 impl Balancer {
@@ -41,11 +39,6 @@ impl Balancer {
 
     fn update(&self, py: Python<'_>, config: Config) -> PyResult<()> {
         guard(|| self.core.reconfigure(config))?.map_err(|error| config::raised(py, &error))
-    }
-
-    /// How long until `deadline`; `None` where only `ManualClock.advance` brings it nearer.
-    pub(crate) fn time_left(&self, deadline: Time) -> Option<Duration> {
-        self.ticking.then(|| deadline.since(self.core.now()))
     }
 }
 
@@ -269,20 +262,6 @@ impl Balancer {
     }
 
     fn __repr__(&self) -> PyResult<String> {
-        let stats = guard(|| self.core.stats())?;
-        let pools: Vec<String> = stats
-            .pools()
-            .iter()
-            .map(|pool| {
-                format!(
-                    "{}: {} of {} in flight, {} waiting",
-                    pool.name(),
-                    pool.in_flight(),
-                    pool.capacity(),
-                    pool.waiting()
-                )
-            })
-            .collect();
-        Ok(format!("<Balancer {}>", pools.join("; ")))
+        guard(|| self.core.stats()).map(|stats| format!("<Balancer {}>", stats::summary(&stats)))
     }
 }

@@ -104,6 +104,13 @@ stats.pools[0]?.retries.passed satisfies number | undefined
 balancer.nowNs() satisfies bigint
 balancer.reconfigure(config)
 VERSION satisfies string
+stats.pools[0]?.panic satisfies boolean | undefined
+stats.pools[0]?.rejections.SATURATED satisfies number | undefined
+stats.pools[0]?.endpoints[0]?.draining satisfies boolean | undefined
+stats.tenants[0]?.weight satisfies number | undefined
+// @ts-expect-error no such code
+stats.pools[0]?.rejections.SATURATION
+for (const event of balancer.takeEvents()) if (event.event === 'endpoint_failing') event.failures satisfies number
 
 try {
   new Balancer({})
@@ -158,8 +165,8 @@ new Rejection()
 // @ts-expect-error a clock is no number
 new Balancer(config, { clock: 0 })
 // @ts-expect-error time is a number
+// @ts-expect-error only a balancer makes handles
+new TenantHandle()
 clock.advance('1s')
 
 export { fromFile, stopped, waiting }
-// @ts-expect-error only a balancer makes handles
-new TenantHandle()
