@@ -349,6 +349,11 @@ export interface RequestOptions {
   affinity?: string | undefined
   /** The same with an address, for callers who trust where it came from. Not beside `affinity`. */
   prefer?: string | undefined
+  /**
+   * Addresses where earlier attempts at the same work went: it goes there only if no other endpoint is usable, and as a `'hedge'` never
+   * (`NO_ENDPOINT`). It counts before a session and before the key.
+   */
+  avoid?: readonly string[] | undefined
 }
 
 export interface CheckOptions {
@@ -609,14 +614,14 @@ export class HealthChecks {
   dueInMs(): number | undefined
 }
 
+/** Why a health check has failed. */
+export type CheckFailure = 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'
+
 /** A check that is to be done: ask the endpoint, and say `passed` or `failed`. One that is collected, or comes later than its timeout and the endpoint's next check, teaches nothing. */
 export class HealthCheck {
   private constructor()
 
   readonly pool: string
-/** Why a health check has failed. */
-export type CheckFailure = 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'
-
 
   /** The endpoint's, as the configuration writes it. */
   readonly address: string
@@ -770,13 +775,13 @@ export interface TenantPage {
 
 export interface TenantStats {
   id: string
+  /** Among those that have the same parent; 1 for the own requests of one that has tenants beneath it, 0 for a sum. */
+  weight: number
   inFlight: number
   waiting: number
   /** Requests of tenants beneath it, with a seat or waiting, where it limits them; 0 where it has no limits. */
   beneath: number
   completed: number
-  /** Among those that have the same parent; 1 for the own requests of one that has tenants beneath it, 0 for a sum. */
-  weight: number
   rejected: number
   /** Requests that limits in shadow mode would have refused; they passed, as far as these limits go. */
   shadowRejected: number
@@ -877,11 +882,6 @@ export type BalancerEvent =
       forMs: number
     }
   | {
-      /** An operator has decided on an endpoint's health, or taken it back. */
-      event: 'health_overridden'
-      pool: string
-      endpoint: string
-  | {
       /** So many health checks in a row have failed that the endpoint is left out, until as many as that takes succeed. */
       event: 'endpoint_failing'
       pool: string
@@ -901,6 +901,11 @@ export type BalancerEvent =
       /** How many in a row. */
       successes: number
     }
+  | {
+      /** An operator has decided on an endpoint's health, or taken it back. */
+      event: 'health_overridden'
+      pool: string
+      endpoint: string
       /** `undefined`: its own health counts again. */
       to: 'disabled' | 'ejected' | 'healthy' | undefined
       /** `undefined`: until it is taken back. */
@@ -918,21 +923,21 @@ export interface PoolStats {
   capacity: number
   inFlight: number
   waiting: number
-  retries: AttemptStats
-  hedges: AttemptStats
-  endpoints: EndpointStats[]
-}
-
   /** Whether so few of its endpoints are healthy that unhealthy ones serve, too. */
   panic: boolean
-/** Since the pool was made. */
-export interface AttemptStats {
+  retries: AttemptStats
+  hedges: AttemptStats
   /**
    * Requests for a seat that named this pool and were refused in the end, or that waited here in vain, since the pool was made: how many by code, without
    * those that never were. What another pool served in its place is none; neither is what `check` refuses.
    */
   rejections: Partial<Record<RejectionCode, number>>
   /** In the configuration's order. */
+  endpoints: EndpointStats[]
+}
+
+/** Since the pool was made. */
+export interface AttemptStats {
   /** Those that got a seat. */
   passed: number
   /** Those that their tenants' budgets refused. */
@@ -941,15 +946,15 @@ export interface AttemptStats {
 
 export interface EndpointStats {
   address: string
+  /** As it is configured; 0 takes no new requests but those of sessions. */
+  weight: number
+  /** Whether it drains: nothing new goes there. */
+  draining: boolean
   inFlight: number
   completed: number
   failed: number
   /** Recent peak latency, decayed; undefined before the first sample. */
   latencyMs: number | undefined
-  /** As it is configured; 0 takes no new requests but those of sessions. */
-  weight: number
-  /** Whether it drains: nothing new goes there. */
-  draining: boolean
   /** Where its health stands, the strongest reason first: `cooling_down` has asked to be left alone for a while, `failing` are its health checks. */
   health: 'healthy' | 'degraded' | 'cooling_down' | 'probation' | 'ejected' | 'failing' | 'disabled'
   /** Whether an operator's word is in force, whatever its own health is. */
@@ -960,17 +965,17 @@ export interface EndpointStats {
   shadowEjections: number
   /** Requests that its own limits, configured or told by it, allow now; undefined where it has none. */
   requestsLeft: number | undefined
+  /** Of how many, where that is known. */
+  requestsLimit: number | undefined
   /** Cost that they allow now. */
   costLeft: number | undefined
+  /** Of how much, where that is known. */
+  costLimit: number | undefined
   /** For how long they keep a request of cost 1 away; undefined where they do not. */
   returnsInMs: number | undefined
 }
-  /** Of how many, where that is known. */
-  requestsLimit: number | undefined
 
 /** What is left of one limit of an endpoint. */
-  /** Of how much, where that is known. */
-  costLimit: number | undefined
 export interface UpstreamLimit {
   /** So much. */
   left: number

@@ -38,15 +38,15 @@ class Balancer {
     const whose = tenantOf(tenant)
     let result
     if (options === undefined) {
-      result = core.tryAcquire(whose, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined)
+      result = core.tryAcquire(whose, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined, undefined)
     } else {
-      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer } = object(options, 'options')
+      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid } = object(options, 'options')
       optionalString(pool, 'pool')
       optionalString(key, 'key')
       const which = attempt === undefined ? 0 : attemptOf(attempt)
       const told = amounts === undefined ? undefined : amountsOf(amounts)
-      const session = sessionOf(affinity, prefer)
-      result = core.tryAcquire(whose, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session)
+      const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
+      result = core.tryAcquire(whose, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session, avoided)
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -60,17 +60,17 @@ class Balancer {
     }
   }
 
-  #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeoutMs, signal }) {
+  #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid, timeoutMs, signal }) {
     const core = this.#core
     optionalString(pool, 'pool')
     optionalString(key, 'key')
     const [units, urgency, width] = [unitsOf(cost), urgencyOf(priority), widthOf(seats)]
     const which = attempt === undefined ? 0 : attemptOf(attempt)
     const told = amounts === undefined ? undefined : amountsOf(amounts)
-    const session = sessionOf(affinity, prefer)
+    const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
     const timeout = timeoutMs === undefined ? NaN : milliseconds(timeoutMs, 'timeoutMs')
     if (signal !== undefined && abortSignal(signal).aborted) return Promise.reject(signal.reason)
-    const result = core.acquire(tenant, pool, key, units, urgency, width, which, told, session, timeout)
+    const result = core.acquire(tenant, pool, key, units, urgency, width, which, told, session, avoided, timeout)
     if (result >= 0) return Promise.resolve(core.lease(result))
     return result === WAITING ? core.waiters.add(signal) : Promise.reject(thrown(core.rejection(result)))
   }
@@ -243,6 +243,13 @@ function sessionOf(affinity, prefer) {
   if (prefer === undefined) return { kind: TOKEN, text: string(affinity, 'affinity') }
   if (affinity === undefined) return { kind: PREFERRED, text: string(prefer, 'prefer') }
   throw new RangeError('affinity: give it or prefer, not both')
+}
+
+/** A list of addresses as JSON, read once; `undefined` for an empty one. */
+function addressesOf(avoid) {
+  if (!Array.isArray(avoid)) throw wrongType('avoid', 'an array of addresses', avoid)
+  const addresses = Array.from(avoid, (address, place) => wellFormed(address, `avoid[${place}]`))
+  return addresses.length === 0 ? undefined : JSON.stringify(addresses)
 }
 
 /** What `check` returns for a request that passes; there is one, because it has no state. */

@@ -5,7 +5,7 @@ const { amountsOf, count, milliseconds, object } = require('./arguments.cjs')
 const { ConfigError } = require('./config.cjs')
 const { CANCELLED, KEY, Lease } = require('./lease.cjs')
 const {
-  ADDRESS, AMOUNTS, ATTEMPT, COST, DECLARED, DIMENSIONS, FIGURE, GENERATION, KIND, MOST_AMOUNTS, NO_POOL, NO_SESSION, POOL, PRIORITY,
+  ADDRESS, AMOUNTS, ATTEMPT, AVOIDING, COST, DECLARED, DIMENSIONS, FIGURE, GENERATION, KIND, MOST_AMOUNTS, NO_POOL, NO_SESSION, POOL, PRIORITY,
   RETRY_AFTER, SEATS, SESSION, SLOT, TIME,
 } = require('./mailbox.cjs')
 const { Names } = require('./names.cjs')
@@ -39,29 +39,27 @@ class Core {
   }
 
   /** Decides now: a slot, or less than 0 for a rejection. */
-  tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session) {
+  tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, avoid) {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
-    return this.#ask(this.operations.tryAcquire, tenant, key, session)
+    return this.#ask(this.operations.tryAcquire, tenant, key, session, avoid)
   }
 
   /** As `tryAcquire`, or WAITING. */
-  acquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, timeout) {
+  acquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, avoid, timeout) {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
     this.floats[TIME] = timeout
-    return this.#ask(this.operations.acquire, tenant, key, session)
+    return this.#ask(this.operations.acquire, tenant, key, session, avoid)
   }
 
-  /** A session is its token or an address. */
-  #ask(operation, tenant, key, session) {
+  /** A session is its token or an address; addresses to avoid are a list in JSON. */
+  #ask(operation, tenant, key, session, avoid) {
     const id = this.handles.tell(tenant)
-    if (session === undefined) {
-      this.integers[SESSION] = NO_SESSION
-      return key === undefined ? operation(id) : operation(id, key)
-    }
-    this.integers[SESSION] = session.kind
-    return key === undefined ? operation(id, session.text) : operation(id, session.text, key)
+    this.integers[SESSION] = session === undefined ? NO_SESSION : session.kind
+    this.integers[AVOIDING] = avoid === undefined ? 0 : 1
+    if (session === undefined && avoid === undefined) return key === undefined ? operation(id) : operation(id, key)
+    return operation(id, ...[session?.text, avoid, key].filter((text) => text !== undefined))
   }
 
   /** The limits alone: 0, or less for a rejection. */

@@ -24,6 +24,8 @@ module.exports = {
   DECLARED: 16,
   /** An integer: what is given beside the key, if anything. */
   SESSION: 17,
+  /** An integer: 1 where a list of addresses to avoid is given. */
+  AVOIDING: 42,
   /** Integers, so many as may be: the numbers of their dimensions' names. */
   DIMENSIONS: 18,
   /** A float: a rejection's figure, or the milliseconds to wait. */

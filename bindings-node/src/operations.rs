@@ -14,8 +14,8 @@ use crate::{
     tenant::whose,
 };
 
-/// `tryAcquire(tenant, session?, key?)`, the ticket of the tenant's handle, pool, cost, priority, seats, attempt, amounts and what the session is in
-/// the mailbox → slot or rejection.
+/// `tryAcquire(tenant, session?, avoided?, key?)`, the ticket of the tenant's handle, pool, cost, priority, seats, attempt, amounts, what the session is and
+/// whether addresses are avoided in the mailbox → slot or rejection.
 pub(crate) struct TryAcquire;
 
 impl Operation for TryAcquire {
@@ -29,7 +29,7 @@ impl Operation for TryAcquire {
     }
 }
 
-/// `acquire(tenant, session?, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
+/// `acquire(tenant, session?, avoided?, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
 pub(crate) struct Acquire;
 
 impl Operation for Acquire {

@@ -18,8 +18,8 @@ pub(crate) fn with_request<R>(
     call: &Call,
     act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
-    let (mut tenant, mut key, mut session) = (Buffer::new(), Buffer::new(), Buffer::new());
-    let mut handle = None;
+    let (mut tenant, mut handle) = (Buffer::new(), None);
+    let (mut session, mut avoided, mut key) = (Buffer::new(), Buffer::new(), Buffer::new());
     let mailbox = &state.mailbox;
     let priority = u8::try_from(mailbox.integer(Mailbox::PRIORITY)).map_err(|_| Fault::Argument)?;
     let mut request = whose(state, call, &mut tenant, &mut handle)?
@@ -27,17 +27,25 @@ pub(crate) fn with_request<R>(
         .priority(priority)
         .seats(mailbox.integer(Mailbox::SEATS))
         .attempt(attempt(mailbox.integer(Mailbox::ATTEMPT))?);
-    let (bytes, text);
+    let (text, bytes, list, addresses);
+    // The arguments that are given follow one another.
+    let mut place = 1;
     let kind = mailbox.integer(Mailbox::SESSION);
     if kind != NO_SESSION {
-        text = text_of(call.bytes(1, &mut session)?);
+        text = text_of(call.bytes(place, &mut session)?);
+        place += 1;
         request = match kind {
             TOKEN => request.affinity(&text),
             ADDRESS => request.prefer(&text),
             _ => return Err(Fault::Argument),
         };
     }
-    let place = if kind == NO_SESSION { 1 } else { 2 };
+    if mailbox.integer(Mailbox::AVOIDING) != 0 {
+        list = addresses_of(&call.bytes(place, &mut avoided)?)?;
+        addresses = list.iter().map(String::as_str).collect::<Vec<_>>();
+        request = request.avoid(&addresses);
+        place += 1;
+    }
     if call.count() > place {
         bytes = call.bytes(place, &mut key)?;
         request = request.key(&bytes);
@@ -76,6 +84,12 @@ fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
         Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
         Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
     }
+}
+
+/// Addresses as a list in JSON.
+#[cold]
+fn addresses_of(json: &[u8]) -> Result<Vec<String>, Fault> {
+    serde_json::from_slice(json).map_err(|_| Fault::Argument)
 }
 
 /// The place of its name in `lib/`.

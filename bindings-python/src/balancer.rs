@@ -13,7 +13,7 @@ use crate::{
     ledger::{self, Frozen},
     probes::Probes,
     rejection::raised,
-    request::{Key, Wish, health_override, limited, measured, page_bounds},
+    request::{Addresses, Key, Wish, health_override, limited, measured, page_bounds},
     stats,
     tenant::{Tenant, TenantHandle},
     time::ManualClock,
@@ -57,7 +57,7 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None, avoid=None))]
     fn try_acquire(
         &self,
         py: Python<'_>,
@@ -71,8 +71,9 @@ impl Balancer {
         amounts: Option<Amounts>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
         let wish = Wish {
             tenant,
             pool,
@@ -84,6 +85,7 @@ impl Balancer {
             amounts,
             affinity,
             prefer,
+            avoid,
             timeout: None,
         };
         let request = wish.request()?;
@@ -94,7 +96,7 @@ impl Balancer {
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
         tenant: Tenant<'_>,
@@ -108,17 +110,30 @@ impl Balancer {
         timeout: Option<f64>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Acquire> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
-        let wish =
-            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
+        let wish = Wish {
+            tenant,
+            pool,
+            key,
+            cost,
+            priority,
+            seats,
+            attempt,
+            amounts,
+            affinity,
+            prefer,
+            avoid,
+            timeout,
+        };
         let request = wish.request()?;
         let core = guard(|| slf.get().core.acquire_owned(request))?;
         Acquire::new(core, slf)
     }
 
     #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire_blocking(
         &self,
         py: Python<'_>,
@@ -133,10 +148,23 @@ impl Balancer {
         timeout: Option<f64>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
-        let wish =
-            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
+        let wish = Wish {
+            tenant,
+            pool,
+            key,
+            cost,
+            priority,
+            seats,
+            attempt,
+            amounts,
+            affinity,
+            prefer,
+            avoid,
+            timeout,
+        };
         let request = wish.request()?;
         let core = guard(|| self.core.acquire_owned(request))?;
         blocking::wait(py, self, core)

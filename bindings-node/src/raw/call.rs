@@ -121,7 +121,7 @@ impl Buffer {
 pub(super) type Arguments = [sys::napi_value; ARGUMENTS];
 
 /// The most arguments that a hot call has.
-pub(super) const ARGUMENTS: usize = 3;
+pub(super) const ARGUMENTS: usize = 4;
 /// The longest name that the core knows, in bytes.
 const LONGEST_NAME: usize = 255;
 /// Room for the longest name, a character more, so that a longer one is seen to be longer, and a NUL.

@@ -80,6 +80,9 @@ for await (const probe of balancer.probes({ signal: AbortSignal.timeout(1) })) {
 }
 balancer.tryAcquire('acme', { affinity: 'token' })
 balancer.acquire('acme', { prefer: 'http://10.0.0.1:80' })
+balancer.tryAcquire('acme', { attempt: 'retry', avoid: ['http://10.0.0.1:80'] })
+// @ts-expect-error it is a list
+balancer.tryAcquire('acme', { avoid: 'http://10.0.0.1:80' })
 // @ts-expect-error the key is misspelt
 balancer.setTenant('acme', { wieght: 3 })
 balancer.restore(balancer.ledger()).leftOut satisfies number
@@ -101,9 +104,6 @@ async function waiting(signal: AbortSignal): Promise<void> {
 const stats: Stats = balancer.stats()
 stats.pools[0]?.endpoints[0]?.latencyMs satisfies number | undefined
 stats.pools[0]?.retries.passed satisfies number | undefined
-balancer.nowNs() satisfies bigint
-balancer.reconfigure(config)
-VERSION satisfies string
 stats.pools[0]?.panic satisfies boolean | undefined
 stats.pools[0]?.rejections.SATURATED satisfies number | undefined
 stats.pools[0]?.endpoints[0]?.draining satisfies boolean | undefined
@@ -111,6 +111,9 @@ stats.tenants[0]?.weight satisfies number | undefined
 // @ts-expect-error no such code
 stats.pools[0]?.rejections.SATURATION
 for (const event of balancer.takeEvents()) if (event.event === 'endpoint_failing') event.failures satisfies number
+balancer.nowNs() satisfies bigint
+balancer.reconfigure(config)
+VERSION satisfies string
 
 try {
   new Balancer({})
@@ -162,11 +165,11 @@ watched.healthChecks().nextCheck()?.failed('no', 'late')
 new Lease()
 // @ts-expect-error only a balancer makes rejections
 new Rejection()
+// @ts-expect-error only a balancer makes handles
+new TenantHandle()
 // @ts-expect-error a clock is no number
 new Balancer(config, { clock: 0 })
 // @ts-expect-error time is a number
-// @ts-expect-error only a balancer makes handles
-new TenantHandle()
 clock.advance('1s')
 
 export { fromFile, stopped, waiting }

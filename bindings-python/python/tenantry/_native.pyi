@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
@@ -38,6 +38,7 @@ class Balancer:
         amounts: Mapping[str, int] | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Lease:
         """Decides now: a lease, or a `Rejected`.
 
@@ -46,7 +47,8 @@ class Balancer:
         requests, 0 (most) to 7, as in RFC 9218. `seats`: how many it takes while it runs. `attempt`: a `"retry"` or a `"hedge"` needs
         room in the tenant's budget for them in this pool. `amounts`: what it will use of the configuration's `dimensions`, as far as
         that is known; `Lease.report` corrects it. `affinity`: an earlier lease's `affinity_token`; the request returns to that
-        endpoint if it serves and has room. `prefer`: the same with an address, for callers who trust where it came from; not both.
+        endpoint if it serves and has room. `prefer`: the same with an address, for callers who trust where it came from; not both. `avoid`:
+        addresses where earlier attempts at the same work went; it goes there only if no other endpoint is usable, and as a `"hedge"` never.
         """
 
     def acquire(
@@ -64,6 +66,7 @@ class Balancer:
         timeout: float | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Acquire:
         """Waits for a seat when there is none: `async with lb.acquire("acme") as lease`, or `lease = await lb.acquire("acme")`.
 
@@ -86,6 +89,7 @@ class Balancer:
         timeout: float | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Lease:
         """As `acquire`, in a thread: blocks until there is a seat, with the GIL released. Ctrl-C interrupts it."""
 
