@@ -618,9 +618,11 @@ proptest! {
     /// Invariant 5 for endpoints, against a log of what went there; waiters come in as soon as there is something for the first; and nothing is
     /// left reserved.
     #[test]
-    fn no_window_holds_more_than_an_endpoints_rate(steps in steps()) {
+    fn no_window_holds_more_than_an_endpoints_rate(steps in steps(), own: bool) {
         const RATE: u64 = 10;
-        let spec = |weight| pool(["x", "y"].map(|address| rated(address, Rate::cost(RATE, SECOND)).with_weight(weight)));
+        let strategy = if own { StrategySpec::custom(Arc::new(ByKey::default())) } else { StrategySpec::p2c() };
+        let endpoints = |weight| ["x", "y"].map(|address| rated(address, Rate::cost(RATE, SECOND)).with_weight(weight));
+        let spec = |weight| pool(endpoints(weight)).with_strategy(strategy.clone());
         let (balancer, clock) = balancer(spec(1));
         let (mut waiting, mut running): (Vec<Acquire>, Vec<(Lease, usize)>) = (vec![], vec![]);
         // When, at which endpoint, and how much it cost in the end at least.
@@ -631,7 +633,9 @@ proptest! {
             match step {
                 Step::Acquire(cost, second) => {
                     let tenant = if second { "b" } else { "a" };
-                    waiting.push(balancer.acquire_owned(Request::new(tenant).cost(cost)));
+                    // Its strategy wants it at x, at y, or where there is nobody.
+                    let key = [u8::from(second) + u8::from(cost > 3)];
+                    waiting.push(balancer.acquire_owned(Request::new(tenant).cost(cost).key(&key)));
                     queue.push(cost);
                 }
                 Step::Finish(which, actual) if !running.is_empty() => {
@@ -718,7 +722,7 @@ proptest! {
                     }
                 }
                 5..=8 if !running.is_empty() => {
-                    let (mut lease, left, end) = running.swap_remove(which % running.len());
+                    let (lease, left, end) = running.swap_remove(which % running.len());
                     let exactly = Duration::from_nanos(end.saturating_sub(clock.now().as_nanos()));
                     // Rounded up, as by those who take care.
                     let wait = if coarse { Duration::from_secs(exactly.as_nanos().div_ceil(1_000_000_000).try_into().expect("it fits")) } else { exactly };
