@@ -508,6 +508,9 @@ export class Balancer {
   /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
   takeEvents(): BalancerEvent[]
 
+  /** What has happened since this cursor was used last, the oldest first: for readers beside whoever takes them. Of the last 1024 events, as there. */
+  eventsSince(cursor: EventCursor): BalancerEvent[]
+
   /** What is true now of one pool; `undefined` where there is none of this name. */
   poolStats(pool: string): PoolStats | undefined
 
@@ -519,6 +522,12 @@ export class Balancer {
 
   /** The moment on the balancer's clock, in nanoseconds. */
   nowNs(): bigint
+}
+
+/** How far somebody has read a balancer's events: each reader has one of its own. A new one begins with the oldest event that is kept. */
+export class EventCursor {
+  /** Only `Balancer.eventsSince` moves it. */
+  #private
 }
 
 /** A tenant's id that one balancer has hashed; what `Balancer.handle` returns. It does not keep its balancer alive. */

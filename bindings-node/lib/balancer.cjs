@@ -6,6 +6,7 @@ const { abortSignal, amountsOf, count, milliseconds, object, optionalString, str
 const { nativeClock } = require('./clock.cjs')
 const { readDocument, toChangesText, toDocument, toTenantText } = require('./config.cjs')
 const { Core } = require('./core.cjs')
+const { nativeCursor } = require('./events.cjs')
 const { LedgerError, load, save } = require('./ledger.cjs')
 const { PREFERRED, TOKEN, WAITING } = require('./mailbox.cjs')
 const { HealthChecks, KEY: CHECKS_KEY } = require('./health-checks.cjs')
@@ -184,6 +185,11 @@ class Balancer {
   /** What has happened since this was last asked. */
   takeEvents() {
     return toEvents(this.#core.native.takeEvents())
+  }
+
+  /** What has happened since this cursor was used last. */
+  eventsSince(cursor) {
+    return toEvents(this.#core.native.eventsSince(nativeCursor(cursor)))
   }
 
   /** What is true now of one pool; `undefined` where there is none of this name. */

@@ -7,6 +7,7 @@
 mod amounts;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod health_checks;
 mod lease;
 pub mod ledger;

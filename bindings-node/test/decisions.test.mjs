@@ -278,7 +278,7 @@ test('both module kinds share one module, of the version that the package says',
   const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   assert.equal(VERSION, packageJson.version)
   assert.equal(tenantry.Balancer, Balancer)
-  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'TenantHandle', 'VERSION', 'checkHealth'])
+  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'EventCursor', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'TenantHandle', 'VERSION', 'checkHealth'])
 })
 
 test('one tenant, one pool, and pages of all tenants', () => {

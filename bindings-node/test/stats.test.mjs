@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Balancer, ManualClock } from 'tenantry'
+import { Balancer, EventCursor, ManualClock } from 'tenantry'
 import balancerModule from '../lib/balancer.cjs'
 
 const ENDPOINTS = [{ address: 'http://a:1', weight: 3, rate: ['5/s', { cost: 100, per: '1m' }] }, 'http://b:1']
@@ -60,4 +60,21 @@ test('refused requests are counted by code', () => {
   for (const tenant of ['acme', 'other', 'nobody']) lb.tryAcquire(tenant)
   lease.finish()
   assert.deepEqual(lb.poolStats('api').rejections, { SATURATED: 2, UNKNOWN_TENANT: 1 })
+})
+
+test('every reader of events has a place of its own', () => {
+  const lb = balancer()
+  const [one, other] = [new EventCursor(), new EventCursor()]
+  const told = (events) => events.map(({ event, to }) => [event, to])
+  lb.overrideHealth('api', 'http://a:1', 'disabled')
+  assert.deepEqual(told(lb.eventsSince(one)), [['health_overridden', 'disabled']])
+  assert.deepEqual(told(lb.takeEvents()), [['health_overridden', 'disabled']])
+  lb.clearHealthOverride('api', 'http://a:1')
+  assert.deepEqual(told(lb.eventsSince(one)), [['health_overridden', undefined]])
+  assert.deepEqual(lb.eventsSince(one), [])
+  assert.equal(lb.eventsSince(other).length, 2)
+  const forged = Object.create(EventCursor.prototype)
+  for (const wrong of [undefined, null, 0, 'start', {}, forged, new Proxy(one, {})]) {
+    assert.throws(() => lb.eventsSince(wrong), { name: 'TypeError', message: /^cursor must be an EventCursor, not / })
+  }
 })

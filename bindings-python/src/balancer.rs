@@ -7,6 +7,7 @@ use crate::{
     acquire::Acquire,
     amounts::{self, Amounts},
     blocking, config,
+    events::{self, EventCursor},
     guard::guard,
     health_checks::HealthChecks,
     lease::Lease,
@@ -42,6 +43,7 @@ impl Balancer {
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 #[pymethods]
 impl Balancer {
     #[new]
@@ -56,7 +58,6 @@ impl Balancer {
         Self::build(path.py(), config::from_file(path)?, clock.map(Bound::get))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None, avoid=None))]
     fn try_acquire(
         &self,
@@ -95,7 +96,6 @@ impl Balancer {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
@@ -132,7 +132,6 @@ impl Balancer {
         Acquire::new(core, slf)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire_blocking(
         &self,
@@ -170,7 +169,6 @@ impl Balancer {
         blocking::wait(py, self, core)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (tenant, /, *, pool=None, cost=1, amounts=None))]
     fn check(
         &self,
@@ -219,7 +217,6 @@ impl Balancer {
         guard(|| self.core.remove_tenant(tenant.id()))?.map_err(|error| config::raised(py, &error))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (pool, address, health, *, duration=None))]
     fn override_health(
         &self,
@@ -275,7 +272,11 @@ impl Balancer {
     }
 
     fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        stats::events(py, &guard(|| self.core.take_events())?)
+        events::read(py, &self.core, None)
+    }
+
+    fn events_since<'py>(&self, py: Python<'py>, cursor: &EventCursor) -> PyResult<Bound<'py, PyAny>> {
+        events::read(py, &self.core, Some(cursor))
     }
 
     #[pyo3(signature = (start=0, most=1_000))]

@@ -1,13 +1,12 @@
 //! Statistics, as the frozen dataclasses of `tenantry._stats`.
 
 use pyo3::{
-    exceptions::PyRuntimeError,
     intern,
     prelude::*,
     sync::PyOnceLock,
     types::{IntoPyDict, PyDict, PyTuple, PyType},
 };
-use tenantry::{AttemptStats, EndpointStats, Event, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
+use tenantry::{AttemptStats, EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
 
 /// A `tenantry.Stats`.
 pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
@@ -113,12 +112,6 @@ pub(crate) fn limits<'py>(py: Python<'py>, limits: &[LimitStatus]) -> PyResult<B
         class(py, &CLASS, "LimitStatus")?.call1(fields)
     };
     tuple(py, limits, limit).map(Bound::into_any)
-}
-
-/// A list of dicts: `event` names the kind.
-pub(crate) fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyAny>> {
-    let text = serde_json::to_string(events).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-    py.import(intern!(py, "json"))?.call_method1(intern!(py, "loads"), (text,))
 }
 
 fn tuple<'py, T>(

@@ -65,3 +65,23 @@ def test_refused_requests_are_counted_by_code() -> None:
     assert stats.rejections == {"SATURATED": 2, "UNKNOWN_TENANT": 1}
     # Figures can be members of sets, as before there was a dict among them.
     assert len({stats, api(lb)}) == 1
+
+
+def test_every_reader_of_events_has_a_place_of_its_own() -> None:
+    lb = balancer()
+    one, other = tenantry.EventCursor(), tenantry.EventCursor()
+
+    def told(events: list[dict[str, Any]]) -> list[Any]:
+        return [(event["event"], event["to"]) for event in events]
+
+    lb.override_health("api", "http://a:1", "disabled")
+    assert told(lb.events_since(one)) == [("health_overridden", "disabled")]
+    assert told(lb.take_events()) == [("health_overridden", "disabled")]
+    lb.clear_health_override("api", "http://a:1")
+    assert told(lb.events_since(one)) == [("health_overridden", None)]
+    assert lb.events_since(one) == []
+    assert len(lb.events_since(other)) == 2
+    wrong: Any
+    for wrong in (None, 0, "start", lb, tenantry.EventCursor):
+        with pytest.raises(TypeError, match="cursor"):
+            lb.events_since(wrong)

@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { checkHealth, Balancer, ConfigError, Lease, ManualClock, Rejection, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
+import { checkHealth, Balancer, ConfigError, EventCursor, Lease, ManualClock, Rejection, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -110,6 +110,9 @@ stats.pools[0]?.endpoints[0]?.draining satisfies boolean | undefined
 stats.tenants[0]?.weight satisfies number | undefined
 // @ts-expect-error no such code
 stats.pools[0]?.rejections.SATURATION
+balancer.eventsSince(new EventCursor())[0]?.event satisfies string | undefined
+// @ts-expect-error only a cursor is one
+balancer.eventsSince({})
 for (const event of balancer.takeEvents()) if (event.event === 'endpoint_failing') event.failures satisfies number
 balancer.nowNs() satisfies bigint
 balancer.reconfigure(config)

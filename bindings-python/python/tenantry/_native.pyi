@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 from tenantry._ledger import Restored
 from tenantry._stats import LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
-__all__ = ["Acquire", "Balancer", "Candidate", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
+__all__ = ["Acquire", "Balancer", "Candidate", "EventCursor", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
 
 __version__: str
 
@@ -198,6 +198,9 @@ class Balancer:
         """What has happened since this was last asked, the oldest first: `event` names the kind, and the other keys are those of the core's `Event`, such
         as `"budget_warning"` (`tenant`, `unit`, `percent`, `used`, `amount`, `ends_unix_s`), `"endpoint_ejected"` (`pool`, `endpoint`, `reason`,
         `evidence`, `ejections`, `for_ms`) or `"lost"` (`count`: so many were dropped, because nobody took them)."""
+
+    def events_since(self, cursor: EventCursor) -> list[dict[str, Any]]:
+        """What has happened since this cursor was used last, the oldest first: for readers beside whoever takes them. Of the last 1 024 events, as there."""
 
     def tenant_page(self, start: int = 0, most: int = 1_000) -> TenantPage:
         """Some of all tenants, at most `most` (1 to 10 000), in no particular order.
@@ -425,6 +428,12 @@ class Probe:
 
     def fail(self) -> bool:
         """Gives it up, as dropping it does."""
+
+@final
+class EventCursor:
+    """How far somebody has read a balancer's events: each reader has one of its own. A new one begins with the oldest event that is kept."""
+
+    def __new__(cls) -> EventCursor: ...
 
 @final
 class TenantHandle:
