@@ -14,9 +14,9 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, Candidates, CapacitySpec, Clock, Config, EndpointSpec, Event, Lease, ManualClock,
-    Outcome, OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec, StrategySpec, TenantSpec,
-    UpstreamLimit, UpstreamReport,
+    Acquire, Balancer, Candidates, CapacitySpec, Clock, Config, EndpointSpec, Event, HealthOverride, Lease,
+    ManualClock, Outcome, OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec,
+    StrategySpec, TenantSpec, UpstreamLimit, UpstreamReport,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -185,6 +185,18 @@ fn a_strategy_of_ones_own_decides_for_who_has_waited_and_leaves_the_place_that_w
             assert_ne!(other.endpoint().address(), wanted);
             assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND));
         }
+    }
+}
+
+#[test]
+fn a_place_that_was_kept_at_an_endpoint_that_serves_no_more_is_exchanged() {
+    for seed in 0..8 {
+        let (balancer, clock, _strategy) = spent_pair(seed);
+        let (mut acquire, waker, _) = wait(&balancer, Request::new("a").key(b"\0"));
+        clock.advance(SECOND);
+        balancer.override_health("pool", "x", HealthOverride::Disabled, None).expect("it is there");
+        let Poll::Ready(Ok(lease)) = poll(&mut acquire, &waker) else { panic!("it is its turn") };
+        assert_eq!(lease.endpoint().address(), "y");
     }
 }
 

@@ -133,19 +133,20 @@ impl<'a> Candidates<'a> {
     }
 
     pub(crate) fn is_usable(&self, index: usize) -> bool {
-        let member = self.member(index);
-        let free = || {
+        let (member, reserved) = (self.member(index), self.reserved_at(index));
+        let takes_one_more = || {
             member.has_room()
-                && member.endpoint().health().admits(self.scrutiny, self.now)
                 && self.charged.is_none_or(|cost| member.look(cost, self.now).is_ok())
                 && self.bound.is_none_or(|bound| bound.admits(member.counted(), member.weight()))
         };
-        (self.is_reserved(index) || free())
+        (member.endpoint().health().admits(self.scrutiny, self.now)
+            || reserved.is_some_and(InFlight::is_trial))
+            && (reserved.is_some() || takes_one_more())
             && (self.avoided.is_nobody() || !self.avoided.has(member.endpoint().address()))
     }
 
-    fn is_reserved(&self, index: usize) -> bool {
-        self.reserved.is_some_and(|reserved| reserved.is_at(self.endpoint(index)))
+    fn reserved_at(&self, index: usize) -> Option<&'a InFlight> {
+        self.reserved.filter(|reserved| reserved.is_at(self.endpoint(index)))
     }
 
     /// Requests in flight, counting the one to come, over the weight of the moment.
@@ -198,7 +199,7 @@ impl<'a> Candidates<'a> {
 
     pub(crate) fn in_flight(&self, index: usize) -> u32 {
         // An update may show one less for a moment.
-        self.member(index).in_flight().saturating_sub(u32::from(self.is_reserved(index)))
+        self.member(index).in_flight().saturating_sub(u32::from(self.reserved_at(index).is_some()))
     }
 
     pub(crate) fn endpoint(&self, index: usize) -> &'a Endpoint {
