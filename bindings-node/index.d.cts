@@ -333,8 +333,8 @@ export interface BalancerOptions {
 export interface RequestOptions {
   /** The pool that shall serve it. May be left out where there is one pool. */
   pool?: string | undefined
-  /** What hash strategies keep together. */
-  key?: string | undefined
+  /** What hash strategies keep together: text, which counts as its UTF-8, or bytes. */
+  key?: string | Uint8Array | undefined
   /** What it is expected to cost, in the unit of the tenant's cost quotas. Default 1. */
   cost?: number | undefined
   /** How urgent it is among its own tenant's requests: 0 (most) to 7 (least), as in RFC 9218. Default 3. */

@@ -43,11 +43,11 @@ class Balancer {
     } else {
       const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid } = object(options, 'options')
       optionalString(pool, 'pool')
-      optionalString(key, 'key')
+      const together = keyOf(key)
       const which = attempt === undefined ? 0 : attemptOf(attempt)
       const told = amounts === undefined ? undefined : amountsOf(amounts)
       const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
-      result = core.tryAcquire(whose, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session, avoided)
+      result = core.tryAcquire(whose, pool, together, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session, avoided)
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -64,14 +64,14 @@ class Balancer {
   #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid, timeoutMs, signal }) {
     const core = this.#core
     optionalString(pool, 'pool')
-    optionalString(key, 'key')
+    const together = keyOf(key)
     const [units, urgency, width] = [unitsOf(cost), urgencyOf(priority), widthOf(seats)]
     const which = attempt === undefined ? 0 : attemptOf(attempt)
     const told = amounts === undefined ? undefined : amountsOf(amounts)
     const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
     const timeout = timeoutMs === undefined ? NaN : milliseconds(timeoutMs, 'timeoutMs')
     if (signal !== undefined && abortSignal(signal).aborted) return Promise.reject(signal.reason)
-    const result = core.acquire(tenant, pool, key, units, urgency, width, which, told, session, avoided, timeout)
+    const result = core.acquire(tenant, pool, together, units, urgency, width, which, told, session, avoided, timeout)
     if (result >= 0) return Promise.resolve(core.lease(result))
     return result === WAITING ? core.waiters.add(signal) : Promise.reject(thrown(core.rejection(result)))
   }
@@ -249,6 +249,13 @@ function sessionOf(affinity, prefer) {
   if (prefer === undefined) return { kind: TOKEN, text: string(affinity, 'affinity') }
   if (affinity === undefined) return { kind: PREFERRED, text: string(prefer, 'prefer') }
   throw new RangeError('affinity: give it or prefer, not both')
+}
+
+/** Text, or a copy of bytes: other threads may write to shared memory while it is read. */
+function keyOf(key) {
+  if (key === undefined || typeof key === 'string') return key
+  if (!isUint8Array(key)) throw wrongType('key', 'a string or a Uint8Array', key)
+  return Buffer.from(key)
 }
 
 /** A list of addresses as JSON, read once; `undefined` for an empty one. */

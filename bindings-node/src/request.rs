@@ -47,7 +47,7 @@ pub(crate) fn with_request<R>(
         place += 1;
     }
     if call.count() > place {
-        bytes = call.bytes(place, &mut key)?;
+        bytes = call.text_or_bytes(place, &mut key)?;
         request = request.key(&bytes);
     }
     limited(state, request, act)

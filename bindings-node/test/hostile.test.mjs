@@ -49,7 +49,7 @@ test('so are options, pools, keys, signals, outcomes, configurations and clocks 
   }
   for (const wrong of NOT_STRINGS.slice(1)) {
     refused(() => lb.tryAcquire('acme', { pool: wrong }), TypeError, /^pool must be a string/)
-    refused(() => lb.tryAcquire('acme', { key: wrong }), TypeError, /^key must be a string/)
+    refused(() => lb.tryAcquire('acme', { key: wrong }), TypeError, /^key must be a string or a Uint8Array/)
     await assert.rejects(lb.acquire('acme', { key: wrong }), { name: 'TypeError', message: /^key/ })
   }
   for (const clock of [...NOT_OBJECTS, {}, trap, Object.create(ManualClock.prototype)]) {

@@ -78,7 +78,9 @@ for await (const probe of balancer.probes({ signal: AbortSignal.timeout(1) })) {
   // @ts-expect-error it is a number
   probe.answer('3')
 }
-balancer.tryAcquire('acme', { affinity: 'token' })
+balancer.tryAcquire('acme', { affinity: 'token', key: Buffer.from('user-7') })
+// @ts-expect-error a key is no number
+balancer.tryAcquire('acme', { key: 7 })
 balancer.acquire('acme', { prefer: 'http://10.0.0.1:80' })
 balancer.tryAcquire('acme', { attempt: 'retry', avoid: ['http://10.0.0.1:80'] })
 // @ts-expect-error it is a list
