@@ -333,8 +333,8 @@ export interface BalancerOptions {
 export interface RequestOptions {
   /** The pool that shall serve it. May be left out where there is one pool. */
   pool?: string | undefined
-  /** What hash strategies keep together. */
-  key?: string | undefined
+  /** What hash strategies keep together: text, which counts as its UTF-8, or bytes. */
+  key?: string | Uint8Array | undefined
   /** What it is expected to cost, in the unit of the tenant's cost quotas. Default 1. */
   cost?: number | undefined
   /** How urgent it is among its own tenant's requests: 0 (most) to 7 (least), as in RFC 9218. Default 3. */
@@ -349,6 +349,11 @@ export interface RequestOptions {
   affinity?: string | undefined
   /** The same with an address, for callers who trust where it came from. Not beside `affinity`. */
   prefer?: string | undefined
+  /**
+   * Addresses where earlier attempts at the same work went: it goes there only if no other endpoint is usable, and as a `'hedge'` never
+   * (`NO_ENDPOINT`). It counts before a session and before the key.
+   */
+  avoid?: readonly string[] | undefined
 }
 
 export interface CheckOptions {
@@ -402,16 +407,22 @@ export class Balancer {
   static fromFile(path: string | URL, options?: BalancerOptions): Balancer
 
   /** Decides now: a Lease, or a Rejection; told apart by `ok`. It never throws for a rejection. */
-  tryAcquire(tenant: string, options?: RequestOptions): Lease | Rejection
+  tryAcquire(tenant: string | TenantHandle, options?: RequestOptions): Lease | Rejection
 
   /** Waits for a seat when there is none. The promise rejects with the Rejection, or with the signal's reason. */
-  acquire(tenant: string, options?: AcquireOptions): Promise<Lease>
+  acquire(tenant: string | TenantHandle, options?: AcquireOptions): Promise<Lease>
 
   /**
    * The limits alone: whether the tenant may ask for this now, without a seat and without an endpoint. What passes has used what it declares,
    * as if it were over at once. It never throws for a rejection.
    */
-  check(tenant: string, options?: CheckOptions): Passed | Rejection
+  check(tenant: string | TenantHandle, options?: CheckOptions): Passed | Rejection
+
+  /**
+   * A tenant's id, hashed once, to be given where a tenant's id is. It stays right whatever happens to the tenant, which need not be there; with another
+   * balancer it is as good as the id. Worth keeping where one tenant asks often. It need not be closed: what it holds is freed once it is collected.
+   */
+  handle(tenant: string): TenantHandle
 
   /**
    * Puts another configuration in force, at once and as a whole. Leases that are out stay valid.
@@ -424,13 +435,13 @@ export class Balancer {
    * knows nothing of it. Shares of the seats, and moving a tenant that has others beneath it, take a whole configuration.
    * @throws {ConfigError} when the terms cannot be used; then nothing has changed
    */
-  setTenant(tenant: string, spec: TenantConfig): void
+  setTenant(tenant: string | TenantHandle, spec: TenantConfig): void
 
   /**
    * Takes a configured tenant out; says whether there was one. Requests of it that are inside end as usual.
    * @throws {ConfigError} when others are beneath it, when it owns a pool, or when it has a share of the seats; then nothing has changed
    */
-  removeTenant(tenant: string): boolean
+  removeTenant(tenant: string | TenantHandle): boolean
 
   /**
    * Adds, removes, reweighs and drains endpoints of one pool in one step: no request sees half of it. Endpoints that stay keep their load, health
@@ -489,13 +500,16 @@ export class Balancer {
   stats(): Stats
 
   /** What is true now of one tenant, whether it is among the most active or not; `undefined` where nobody has this id. */
-  tenantStats(tenant: string): TenantStats | undefined
+  tenantStats(tenant: string | TenantHandle): TenantStats | undefined
 
   /** What is left of a tenant's rates and budgets, and then of its parents'; `undefined` where nobody has this id. */
-  limitsOf(tenant: string): LimitStatus[] | undefined
+  limitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
 
   /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
   takeEvents(): BalancerEvent[]
+
+  /** What has happened since this cursor was used last, the oldest first: for readers beside whoever takes them. Of the last 1024 events, as there. */
+  eventsSince(cursor: EventCursor): BalancerEvent[]
 
   /** What is true now of one pool; `undefined` where there is none of this name. */
   poolStats(pool: string): PoolStats | undefined
@@ -508,6 +522,19 @@ export class Balancer {
 
   /** The moment on the balancer's clock, in nanoseconds. */
   nowNs(): bigint
+}
+
+/** How far somebody has read a balancer's events: each reader has one of its own. A new one begins with the oldest event that is kept. */
+export class EventCursor {
+  /** Only `Balancer.eventsSince` moves it. */
+  #private
+}
+
+/** A tenant's id that one balancer has hashed; what `Balancer.handle` returns. It does not keep its balancer alive. */
+export class TenantHandle {
+  private constructor()
+
+  readonly id: string
 }
 
 /** A seat and the picked endpoint, until it is finished or disposed of. */
@@ -596,6 +623,9 @@ export class HealthChecks {
   dueInMs(): number | undefined
 }
 
+/** Why a health check has failed. */
+export type CheckFailure = 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'
+
 /** A check that is to be done: ask the endpoint, and say `passed` or `failed`. One that is collected, or comes later than its timeout and the endpoint's next check, teaches nothing. */
 export class HealthCheck {
   private constructor()
@@ -618,7 +648,7 @@ export class HealthCheck {
   passed(): void
 
   /** It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. Default `'other'`. */
-  failed(evidence?: string, reason?: 'timeout' | 'connect' | 'tls' | 'broken' | 'status' | 'body' | 'not_serving' | 'other'): void
+  failed(evidence?: string, reason?: CheckFailure): void
 }
 
 /**
@@ -754,6 +784,8 @@ export interface TenantPage {
 
 export interface TenantStats {
   id: string
+  /** Among those that have the same parent; 1 for the own requests of one that has tenants beneath it, 0 for a sum. */
+  weight: number
   inFlight: number
   waiting: number
   /** Requests of tenants beneath it, with a seat or waiting, where it limits them; 0 where it has no limits. */
@@ -859,6 +891,26 @@ export type BalancerEvent =
       forMs: number
     }
   | {
+      /** So many health checks in a row have failed that the endpoint is left out, until as many as that takes succeed. */
+      event: 'endpoint_failing'
+      pool: string
+      endpoint: string
+      /** Why the last of them failed. */
+      reason: CheckFailure
+      /** What was seen then; at most 256 characters. */
+      evidence: string
+      /** How many in a row. */
+      failures: number
+    }
+  | {
+      /** So many health checks in a row have succeeded that the endpoint serves, as far as they are concerned. */
+      event: 'endpoint_passing'
+      pool: string
+      endpoint: string
+      /** How many in a row. */
+      successes: number
+    }
+  | {
       /** An operator has decided on an endpoint's health, or taken it back. */
       event: 'health_overridden'
       pool: string
@@ -880,8 +932,16 @@ export interface PoolStats {
   capacity: number
   inFlight: number
   waiting: number
+  /** Whether so few of its endpoints are healthy that unhealthy ones serve, too. */
+  panic: boolean
   retries: AttemptStats
   hedges: AttemptStats
+  /**
+   * Requests for a seat that named this pool and were refused in the end, or that waited here in vain, since the pool was made: how many by code, without
+   * those that never were. What another pool served in its place is none; neither is what `check` refuses.
+   */
+  rejections: Partial<Record<RejectionCode, number>>
+  /** In the configuration's order. */
   endpoints: EndpointStats[]
 }
 
@@ -895,6 +955,10 @@ export interface AttemptStats {
 
 export interface EndpointStats {
   address: string
+  /** As it is configured; 0 takes no new requests but those of sessions. */
+  weight: number
+  /** Whether it drains: nothing new goes there. */
+  draining: boolean
   inFlight: number
   completed: number
   failed: number
@@ -910,8 +974,12 @@ export interface EndpointStats {
   shadowEjections: number
   /** Requests that its own limits, configured or told by it, allow now; undefined where it has none. */
   requestsLeft: number | undefined
+  /** Of how many, where that is known. */
+  requestsLimit: number | undefined
   /** Cost that they allow now. */
   costLeft: number | undefined
+  /** Of how much, where that is known. */
+  costLimit: number | undefined
   /** For how long they keep a request of cost 1 away; undefined where they do not. */
   returnsInMs: number | undefined
 }

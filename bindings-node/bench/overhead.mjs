@@ -21,11 +21,13 @@ const balancer = new Balancer({
 const { native } = coreOf(balancer)
 balancer.tryAcquire('spent').finish()
 
+const acme = balancer.handle('acme')
 const options = { pool: 'api', key: 'user-7', cost: 1 }
 const measured = { latencyMs: 3, cost: 1 }
 
 const cases = {
   'tryAcquire(tenant) + finish()': repeat(() => balancer.tryAcquire('acme').finish()),
+  'tryAcquire(handle) + finish()': repeat(() => balancer.tryAcquire(acme).finish()),
   'tryAcquire(tenant, { pool }) + finish()': repeat(() => balancer.tryAcquire('acme', { pool: 'api' }).finish()),
   'tryAcquire(tenant, { pool, key, cost }) + finish()': repeat(() => balancer.tryAcquire('acme', options).finish()),
   'the same + finish(outcome, { latencyMs, cost })': repeat(() =>

@@ -6,12 +6,14 @@ const { abortSignal, amountsOf, count, milliseconds, object, optionalString, str
 const { nativeClock } = require('./clock.cjs')
 const { readDocument, toChangesText, toDocument, toTenantText } = require('./config.cjs')
 const { Core } = require('./core.cjs')
+const { nativeCursor } = require('./events.cjs')
 const { LedgerError, load, save } = require('./ledger.cjs')
 const { PREFERRED, TOKEN, WAITING } = require('./mailbox.cjs')
 const { HealthChecks, KEY: CHECKS_KEY } = require('./health-checks.cjs')
 const { KEY, Probes } = require('./probes.cjs')
 const { thrown } = require('./rejection.cjs')
 const { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
+const { idOf, tenantOf } = require('./tenant.cjs')
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
 class Balancer {
@@ -34,18 +36,18 @@ class Balancer {
   /** Decides now: a Lease, or a Rejection; told apart by `ok`. */
   tryAcquire(tenant, options = undefined) {
     const core = this.#core
-    string(tenant, 'tenant')
+    const whose = tenantOf(tenant)
     let result
     if (options === undefined) {
-      result = core.tryAcquire(tenant, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined)
+      result = core.tryAcquire(whose, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined, undefined)
     } else {
-      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer } = object(options, 'options')
+      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid } = object(options, 'options')
       optionalString(pool, 'pool')
-      optionalString(key, 'key')
+      const together = keyOf(key)
       const which = attempt === undefined ? 0 : attemptOf(attempt)
       const told = amounts === undefined ? undefined : amountsOf(amounts)
-      const session = sessionOf(affinity, prefer)
-      result = core.tryAcquire(tenant, pool, key, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session)
+      const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
+      result = core.tryAcquire(whose, pool, together, unitsOf(cost), urgencyOf(priority), widthOf(seats), which, told, session, avoided)
     }
     return result >= 0 ? core.lease(result) : core.rejection(result)
   }
@@ -53,23 +55,23 @@ class Balancer {
   /** Waits for a seat when there is none. The promise rejects with the Rejection, or with the signal's reason. */
   acquire(tenant, options = undefined) {
     try {
-      return this.#acquire(string(tenant, 'tenant'), options === undefined ? {} : object(options, 'options'))
+      return this.#acquire(tenantOf(tenant), options === undefined ? {} : object(options, 'options'))
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeoutMs, signal }) {
+  #acquire(tenant, { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid, timeoutMs, signal }) {
     const core = this.#core
     optionalString(pool, 'pool')
-    optionalString(key, 'key')
+    const together = keyOf(key)
     const [units, urgency, width] = [unitsOf(cost), urgencyOf(priority), widthOf(seats)]
     const which = attempt === undefined ? 0 : attemptOf(attempt)
     const told = amounts === undefined ? undefined : amountsOf(amounts)
-    const session = sessionOf(affinity, prefer)
+    const [session, avoided] = [sessionOf(affinity, prefer), avoid === undefined ? undefined : addressesOf(avoid)]
     const timeout = timeoutMs === undefined ? NaN : milliseconds(timeoutMs, 'timeoutMs')
     if (signal !== undefined && abortSignal(signal).aborted) return Promise.reject(signal.reason)
-    const result = core.acquire(tenant, pool, key, units, urgency, width, which, told, session, timeout)
+    const result = core.acquire(tenant, pool, together, units, urgency, width, which, told, session, avoided, timeout)
     if (result >= 0) return Promise.resolve(core.lease(result))
     return result === WAITING ? core.waiters.add(signal) : Promise.reject(thrown(core.rejection(result)))
   }
@@ -77,16 +79,21 @@ class Balancer {
   /** The limits alone, without a seat and without an endpoint: PASSED, or a Rejection. */
   check(tenant, options = undefined) {
     const core = this.#core
-    string(tenant, 'tenant')
+    const whose = tenantOf(tenant)
     let result
     if (options === undefined) {
-      result = core.check(tenant, undefined, 1, undefined)
+      result = core.check(whose, undefined, 1, undefined)
     } else {
       const { pool, cost, amounts } = object(options, 'options')
       const told = amounts === undefined ? undefined : amountsOf(amounts)
-      result = core.check(tenant, optionalString(pool, 'pool'), unitsOf(cost), told)
+      result = core.check(whose, optionalString(pool, 'pool'), unitsOf(cost), told)
     }
     return result === 0 ? PASSED : core.rejection(result)
+  }
+
+  /** A tenant's id, hashed once: it goes wherever the id goes. */
+  handle(tenant) {
+    return this.#core.handles.make(string(tenant, 'tenant'))
   }
 
   /** Puts another configuration in force, at once and as a whole. A refused one changes nothing. */
@@ -96,7 +103,8 @@ class Balancer {
 
   /** Adds a tenant, or puts other terms to one. A refused change changes nothing. */
   setTenant(tenant, spec) {
-    this.#core.setTenant(wellFormed(tenant, 'tenant'), toTenantText(tenant, spec))
+    const id = wellFormed(idOf(tenant), 'tenant')
+    this.#core.setTenant(id, toTenantText(id, spec))
   }
 
   /** Adds, removes, reweighs and drains endpoints of one pool in one step. A refused change changes nothing. */
@@ -117,7 +125,7 @@ class Balancer {
 
   /** Takes a configured tenant out; says whether there was one. */
   removeTenant(tenant) {
-    return this.#core.removeTenant(wellFormed(tenant, 'tenant'))
+    return this.#core.removeTenant(wellFormed(idOf(tenant), 'tenant'))
   }
 
   /** Decides on an endpoint, whatever its own health is. */
@@ -166,17 +174,22 @@ class Balancer {
 
   /** What is true now of one tenant; `undefined` where nobody has this id. */
   tenantStats(tenant) {
-    return toTenantStats(this.#core.native.tenantStats(string(tenant, 'tenant')))
+    return toTenantStats(this.#core.native.tenantStats(idOf(tenant)))
   }
 
   /** What is left of a tenant's limits; `undefined` where nobody has this id. */
   limitsOf(tenant) {
-    return toLimits(this.#core.native.limitsOf(string(tenant, 'tenant')))
+    return toLimits(this.#core.native.limitsOf(idOf(tenant)))
   }
 
   /** What has happened since this was last asked. */
   takeEvents() {
     return toEvents(this.#core.native.takeEvents())
+  }
+
+  /** What has happened since this cursor was used last. */
+  eventsSince(cursor) {
+    return toEvents(this.#core.native.eventsSince(nativeCursor(cursor)))
   }
 
   /** What is true now of one pool; `undefined` where there is none of this name. */
@@ -236,6 +249,20 @@ function sessionOf(affinity, prefer) {
   if (prefer === undefined) return { kind: TOKEN, text: string(affinity, 'affinity') }
   if (affinity === undefined) return { kind: PREFERRED, text: string(prefer, 'prefer') }
   throw new RangeError('affinity: give it or prefer, not both')
+}
+
+/** Text, or a copy of bytes: other threads may write to shared memory while it is read. */
+function keyOf(key) {
+  if (key === undefined || typeof key === 'string') return key
+  if (!isUint8Array(key)) throw wrongType('key', 'a string or a Uint8Array', key)
+  return Buffer.from(key)
+}
+
+/** A list of addresses as JSON, read once; `undefined` for an empty one. */
+function addressesOf(avoid) {
+  if (!Array.isArray(avoid)) throw wrongType('avoid', 'an array of addresses', avoid)
+  const addresses = Array.from(avoid, (address, place) => wellFormed(address, `avoid[${place}]`))
+  return addresses.length === 0 ? undefined : JSON.stringify(addresses)
 }
 
 /** What `check` returns for a request that passes; there is one, because it has no state. */

@@ -5,13 +5,14 @@ const { amountsOf, count, milliseconds, object } = require('./arguments.cjs')
 const { ConfigError } = require('./config.cjs')
 const { CANCELLED, KEY, Lease } = require('./lease.cjs')
 const {
-  ADDRESS, AMOUNTS, ATTEMPT, COST, DECLARED, DIMENSIONS, FIGURE, GENERATION, KIND, MOST_AMOUNTS, NO_POOL, NO_SESSION, POOL, PRIORITY,
+  ADDRESS, AMOUNTS, ATTEMPT, AVOIDING, COST, DECLARED, DIMENSIONS, FIGURE, GENERATION, KIND, MOST_AMOUNTS, NO_POOL, NO_SESSION, POOL, PRIORITY,
   RETRY_AFTER, SEATS, SESSION, SLOT, TIME,
 } = require('./mailbox.cjs')
 const { Names } = require('./names.cjs')
 const { Prober } = require('./probes.cjs')
 const { rejection, thrown } = require('./rejection.cjs')
 const { Strategies } = require('./strategies.cjs')
+const { Handles } = require('./tenant.cjs')
 const { Waiters } = require('./waiters.cjs')
 
 /**
@@ -31,42 +32,40 @@ class Core {
     this.floats = new Float64Array(this.operations.mailbox)
     this.addresses = []
     this.names = new Names(this.native)
+    this.handles = new Handles(this.operations, this.integers)
     this.waiters = waiters
     this.prober = new Prober(this.native)
     this.leaks = detectLeaks ? new FinalizationRegistry((leak) => this.#reclaim(leak)) : undefined
   }
 
   /** Decides now: a slot, or less than 0 for a rejection. */
-  tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session) {
+  tryAcquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, avoid) {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
-    const { operations } = this
-    if (session !== undefined) return this.#returning(operations.tryAcquire, tenant, key, session)
-    this.integers[SESSION] = NO_SESSION
-    return key === undefined ? operations.tryAcquire(tenant) : operations.tryAcquire(tenant, key)
+    return this.#ask(this.operations.tryAcquire, tenant, key, session, avoid)
   }
 
   /** As `tryAcquire`, or WAITING. */
-  acquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, timeout) {
+  acquire(tenant, pool, key, cost, priority, seats, attempt, amounts, session, avoid, timeout) {
     this.#put(pool, cost, amounts)
     this.#shape(priority, seats, attempt)
     this.floats[TIME] = timeout
-    const { operations } = this
-    if (session !== undefined) return this.#returning(operations.acquire, tenant, key, session)
-    this.integers[SESSION] = NO_SESSION
-    return key === undefined ? operations.acquire(tenant) : operations.acquire(tenant, key)
+    return this.#ask(this.operations.acquire, tenant, key, session, avoid)
   }
 
-  /** With a session: its token or an address. */
-  #returning(operation, tenant, key, { kind, text }) {
-    this.integers[SESSION] = kind
-    return key === undefined ? operation(tenant, text) : operation(tenant, text, key)
+  /** A session is its token or an address; addresses to avoid are a list in JSON. */
+  #ask(operation, tenant, key, session, avoid) {
+    const id = this.handles.tell(tenant)
+    this.integers[SESSION] = session === undefined ? NO_SESSION : session.kind
+    this.integers[AVOIDING] = avoid === undefined ? 0 : 1
+    if (session === undefined && avoid === undefined) return key === undefined ? operation(id) : operation(id, key)
+    return operation(id, ...[session?.text, avoid, key].filter((text) => text !== undefined))
   }
 
   /** The limits alone: 0, or less for a rejection. */
   check(tenant, pool, cost, amounts) {
     this.#put(pool, cost, amounts)
-    return this.operations.check(tenant)
+    return this.operations.check(this.handles.tell(tenant))
   }
 
   /** What the limits need to know. */

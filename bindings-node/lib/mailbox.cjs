@@ -4,7 +4,7 @@
 // `src/raw/mailbox.rs`, `src/operations.rs` and `src/state.rs`.
 
 module.exports = {
-  /** An integer: a ticket's slot. */
+  /** An integer: a ticket's slot: of what is given, or of what the call is about. */
   SLOT: 0,
   /** An integer: a ticket's generation. */
   GENERATION: 1,
@@ -24,6 +24,8 @@ module.exports = {
   DECLARED: 16,
   /** An integer: what is given beside the key, if anything. */
   SESSION: 17,
+  /** An integer: 1 where a list of addresses to avoid is given. */
+  AVOIDING: 42,
   /** Integers, so many as may be: the numbers of their dimensions' names. */
   DIMENSIONS: 18,
   /** A float: a rejection's figure, or the milliseconds to wait. */
@@ -42,6 +44,8 @@ module.exports = {
   NO_SESSION: 0,
   TOKEN: 1,
   PREFERRED: 2,
+  /** The slot of no ticket: the tenant is given by its id. */
+  NO_TICKET: 2 ** 32 - 1,
   /** The number of no pool. */
   NO_POOL: 2 ** 32 - 1,
   /** Said instead of a slot: no answer yet. */

@@ -6,17 +6,19 @@ function toStats(text) {
   return { tenants: tenants.map(toTenant), other: toTenant(other), pools: pools.map(toPool) }
 }
 
-function toTenant({ id, in_flight: inFlight, waiting, beneath, completed, rejected, shadow_rejected: shadowRejected }) {
-  return { id, inFlight, waiting, beneath, completed, rejected, shadowRejected }
+function toTenant({ id, weight, in_flight: inFlight, waiting, beneath, completed, rejected, shadow_rejected: shadowRejected }) {
+  return { id, weight, inFlight, waiting, beneath, completed, rejected, shadowRejected }
 }
 
-function toPool({ name, capacity, in_flight: inFlight, waiting, retries, hedges, endpoints }) {
-  return { name, capacity, inFlight, waiting, retries, hedges, endpoints: endpoints.map(toEndpoint) }
+function toPool({ name, capacity, in_flight: inFlight, waiting, panic, retries, hedges, rejections, endpoints }) {
+  return { name, capacity, inFlight, waiting, panic, retries, hedges, rejections, endpoints: endpoints.map(toEndpoint) }
 }
 
-function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s: latency, health, overridden, ejected, shadow_ejections: shadowEjections, ...limits }) {
+function toEndpoint({ address, weight, draining, in_flight: inFlight, completed, failed, latency_s: latency, health, overridden, ejected, shadow_ejections: shadowEjections, ...limits }) {
   return {
     address,
+    weight,
+    draining,
     inFlight,
     completed,
     failed,
@@ -26,7 +28,9 @@ function toEndpoint({ address, in_flight: inFlight, completed, failed, latency_s
     ejected,
     shadowEjections,
     requestsLeft: limits.requests_left ?? undefined,
+    requestsLimit: limits.requests_limit ?? undefined,
     costLeft: limits.cost_left ?? undefined,
+    costLimit: limits.cost_limit ?? undefined,
     returnsInMs: limits.returns_in_s === null ? undefined : limits.returns_in_s * 1e3,
   }
 }

@@ -7,6 +7,7 @@
 mod amounts;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod health_checks;
 mod lease;
 pub mod ledger;
@@ -16,8 +17,10 @@ mod operations;
 pub mod probes;
 mod raw;
 mod rejections;
+mod request;
 mod state;
 pub mod strategy;
+mod tenant;
 mod tickets;
 pub mod upstream;
 mod wakes;

@@ -24,6 +24,7 @@ use crate::{
     rejections::{Figure, example, figure, with_figure},
     state::State,
     strategy::{Picker, Question},
+    tenant::{DropHandle, Handle},
     wakes::Wakes,
 };
 
@@ -83,6 +84,8 @@ pub fn open(
     define::<TryAcquire>(env, &operations, &state)?;
     define::<Acquire>(env, &operations, &state)?;
     define::<Check>(env, &operations, &state)?;
+    define::<Handle>(env, &operations, &state)?;
+    define::<DropHandle>(env, &operations, &state)?;
     define::<Report>(env, &operations, &state)?;
     define::<Finish>(env, &operations, &state)?;
     define::<FinishMeasured>(env, &operations, &state)?;
@@ -161,15 +164,6 @@ impl NativeBalancer {
         json(serde_json::to_string(&self.state.balancer.limits_of(&tenant)))
     }
 
-    /// What has happened since this was last asked, as JSON.
-    ///
-    /// # Errors
-    /// Never, as far as is known.
-    #[napi(catch_unwind)]
-    pub fn take_events(&self) -> Result<String> {
-        json(serde_json::to_string(&self.state.balancer.take_events()))
-    }
-
     /// What is true now of one pool, as JSON: `null` where there is none of this name.
     ///
     /// # Errors
@@ -239,6 +233,6 @@ impl NativeBalancer {
     }
 }
 
-fn json(value: serde_json::Result<String>) -> Result<String> {
+pub(crate) fn json(value: serde_json::Result<String>) -> Result<String> {
     value.map_err(|error| Error::new(Status::GenericFailure, error.to_string()))
 }

@@ -2,18 +2,20 @@
 //!
 //! JavaScript has checked every argument, so a fault that is found here is an error in `lib/`.
 
-use std::{borrow::Cow, ffi::CStr, time::Duration};
+use std::{ffi::CStr, time::Duration};
 
-use tenantry::{Attempt, FailureCause, Outcome, Request};
+use tenantry::{FailureCause, Outcome};
 
 use crate::{
     amounts::{Amounts, whole},
     raw::{Buffer, Call, Fault, Mailbox, Operation},
+    request::{limited, with_request},
     state::State,
+    tenant::whose,
 };
 
-/// `tryAcquire(tenant, session?, key?)`, pool, cost, priority, seats, attempt, amounts and what the session is in the mailbox → slot or
-/// rejection.
+/// `tryAcquire(tenant, session?, avoided?, key?)`, the ticket of the tenant's handle, pool, cost, priority, seats, attempt, amounts, what the session is and
+/// whether addresses are avoided in the mailbox → slot or rejection.
 pub(crate) struct TryAcquire;
 
 impl Operation for TryAcquire {
@@ -27,7 +29,7 @@ impl Operation for TryAcquire {
     }
 }
 
-/// `acquire(tenant, session?, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
+/// `acquire(tenant, session?, avoided?, key?)`, the same and the timeout in the mailbox → slot, rejection or `WAITING`.
 pub(crate) struct Acquire;
 
 impl Operation for Acquire {
@@ -46,7 +48,7 @@ impl Operation for Acquire {
     }
 }
 
-/// `check(tenant)`, pool, cost and amounts in the mailbox → 0, or less for a rejection.
+/// `check(tenant)`, the ticket of the tenant's handle, pool, cost and amounts in the mailbox → 0, or less for a rejection.
 pub(crate) struct Check;
 
 impl Operation for Check {
@@ -55,9 +57,9 @@ impl Operation for Check {
 
     #[inline]
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
-        let mut tenant = Buffer::new();
+        let (mut tenant, mut handle) = (Buffer::new(), None);
         let cost = whole(state.mailbox.float(Mailbox::COST));
-        let request = Request::new(call.name(0, &mut tenant)?).cost(cost);
+        let request = whose(state, call, &mut tenant, &mut handle)?.cost(cost);
         limited(state, request, |request| {
             let verdict = state.balancer.check(&request);
             Ok(state.verdict(verdict, 0))
@@ -183,82 +185,6 @@ pub(crate) fn on_demand() -> ! {
 }
 
 #[inline]
-fn with_request<R>(
-    state: &State,
-    call: &Call,
-    act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
-) -> Result<R, Fault> {
-    let (mut tenant, mut key, mut session) = (Buffer::new(), Buffer::new(), Buffer::new());
-    let mailbox = &state.mailbox;
-    let priority = u8::try_from(mailbox.integer(Mailbox::PRIORITY)).map_err(|_| Fault::Argument)?;
-    let mut request = Request::new(call.name(0, &mut tenant)?)
-        .cost(whole(mailbox.float(Mailbox::COST)))
-        .priority(priority)
-        .seats(mailbox.integer(Mailbox::SEATS))
-        .attempt(attempt(mailbox.integer(Mailbox::ATTEMPT))?);
-    let (bytes, text);
-    let kind = mailbox.integer(Mailbox::SESSION);
-    if kind != NO_SESSION {
-        text = text_of(call.bytes(1, &mut session)?);
-        request = match kind {
-            TOKEN => request.affinity(&text),
-            ADDRESS => request.prefer(&text),
-            _ => return Err(Fault::Argument),
-        };
-    }
-    let place = if kind == NO_SESSION { 1 } else { 2 };
-    if call.count() > place {
-        bytes = call.bytes(place, &mut key)?;
-        request = request.key(&bytes);
-    }
-    limited(state, request, act)
-}
-
-/// The same, with what the limits alone need: the pool and the amounts that are in the mailbox.
-#[inline]
-fn limited<'a, R>(
-    state: &'a State,
-    request: Request<'a>,
-    act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
-) -> Result<R, Fault> {
-    let (pool, declared) = (state.mailbox.integer(Mailbox::POOL), state.mailbox.integer(Mailbox::DECLARED));
-    if pool == NO_POOL && declared == 0 {
-        return act(request);
-    }
-    // Not borrowed while the core runs: a strategy of the caller's may call again, and number more names.
-    let name;
-    let mut request = request;
-    if pool != NO_POOL {
-        name = state.names.borrow().text(pool).ok_or(Fault::Argument)?;
-        request = request.pool(&name);
-    }
-    if declared == 0 {
-        return act(request);
-    }
-    let amounts = Amounts::read(&state.mailbox, &state.names.borrow())?;
-    amounts.show(|amounts| act(request.amounts(amounts)))
-}
-
-/// Node writes UTF-8.
-fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    match bytes {
-        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
-        Cow::Owned(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
-    }
-}
-
-/// The place of its name in `lib/`.
-#[inline]
-const fn attempt(number: u32) -> Result<Attempt, Fault> {
-    match number {
-        0 => Ok(Attempt::First),
-        1 => Ok(Attempt::Retry),
-        2 => Ok(Attempt::Hedge),
-        _ => Err(Fault::Argument),
-    }
-}
-
-#[inline]
 fn kind(state: &State) -> Result<Outcome, Fault> {
     match state.mailbox.integer(Mailbox::KIND) {
         0 => Ok(Outcome::success()),
@@ -283,10 +209,3 @@ fn finish(state: &State, outcome: Outcome) -> Result<i32, Fault> {
 fn milliseconds(number: f64) -> Option<Duration> {
     if number.is_nan() { None } else { Some(Duration::from_nanos(whole((number * 1e6).round()))) }
 }
-
-/// What stands where a session would: nothing, the token of an earlier lease, or an address.
-const NO_SESSION: u32 = 0;
-const TOKEN: u32 = 1;
-const ADDRESS: u32 = 2;
-/// The number of no pool: the only one, where there is one.
-const NO_POOL: u32 = u32::MAX;

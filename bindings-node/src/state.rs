@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tenantry::{Acquire, Balancer, HealthChecks, Lease, Probes, Rejection};
+use tenantry::{Acquire, Balancer, HealthChecks, Lease, Probes, Rejection, TenantHandle};
 
 use crate::{
     names::Names,
@@ -29,6 +29,8 @@ pub(crate) struct State {
     pub(crate) names: RefCell<Names>,
     leases: RefCell<Tickets<Lease>>,
     waiters: RefCell<Tickets<Acquire>>,
+    /// Shared, because a strategy of the caller's may make more of them while a request has one.
+    handles: RefCell<Tickets<Rc<TenantHandle>>>,
     pub(crate) probes: Rc<Probes>,
     pub(crate) checks: Rc<HealthChecks>,
     picker: Rc<Picker>,
@@ -48,6 +50,7 @@ impl State {
             names: RefCell::default(),
             leases: RefCell::new(Tickets::new()),
             waiters: RefCell::new(Tickets::new()),
+            handles: RefCell::new(Tickets::new()),
             picker: Rc::new(picker),
             asks: Cell::new(false),
             wakes,
@@ -103,6 +106,25 @@ impl State {
     fn rejection(&self, rejection: Rejection) -> i32 {
         self.mailbox.put_float(Mailbox::FIGURE, figure(&rejection).1);
         -1 - i32::try_from(number(rejection)).unwrap_or(0)
+    }
+
+    /// Keeps the handle of a tenant, until its ticket is given back.
+    pub(crate) fn keep_handle(&self, id: &str) -> Result<i32, Fault> {
+        let handle = Rc::new(self.balancer.handle_of(id));
+        let Ok(ticket) = self.handles.borrow_mut().insert(handle) else { return Err(Fault::TooMany) };
+        self.mailbox.put_integer(Mailbox::GENERATION, ticket.generation);
+        Ok(ticket.slot.cast_signed())
+    }
+
+    /// The handle of a ticket, if it is there.
+    #[inline]
+    pub(crate) fn handle(&self, ticket: Ticket) -> Option<Rc<TenantHandle>> {
+        self.handles.borrow_mut().get_mut(ticket).cloned()
+    }
+
+    /// Lets the handle of a ticket go; says whether it was there.
+    pub(crate) fn drop_handle(&self, ticket: Ticket) -> bool {
+        self.handles.borrow_mut().take(ticket).is_some()
     }
 
     /// Takes the lease of a ticket, once.

@@ -11,7 +11,8 @@ pub(crate) struct Ticket {
 
 /// A store that takes back places, and in which an old ticket finds nothing.
 ///
-/// It grows to the most values that were ever in it at once: leases are bounded by the seats, waiters by the queues.
+/// It grows to the most values that were ever in it at once: leases are bounded by the seats, waiters by the queues, handles by
+/// those that JavaScript keeps.
 #[derive(Debug)]
 pub(crate) struct Tickets<T> {
     places: Vec<Place<T>>,

@@ -73,3 +73,47 @@ test('an address is preferred, and not beside a token', async () => {
   }
   assert.equal(lb.stats().pools[0].inFlight, 0)
 })
+
+test('a retry goes elsewhere, and back only where nobody else is left', async () => {
+  const lb = balancer()
+  for (const [avoid, expected] of [[ADDRESSES.slice(0, 1), ADDRESSES[1]], [ADDRESSES.slice(1), ADDRESSES[0]]]) {
+    for (const more of [{}, { key: 'user-7' }, { prefer: avoid[0] }, { prefer: avoid[0], key: 'user-7' }, { attempt: 'retry', pool: 'api' }]) {
+      for (let turn = 0; turn < 3; turn++) assert.equal(served(lb, 'acme', { avoid, ...more }), expected)
+      assert.equal(served(lb, lb.handle('acme'), { avoid, ...more }), expected)
+      const lease = await lb.acquire('acme', { avoid, ...more })
+      lease.finish()
+      assert.equal(lease.address, expected)
+    }
+  }
+  for (const avoid of [undefined, [], ['http://elsewhere'], ADDRESSES, Array(500).fill(ADDRESSES[0]).concat(ADDRESSES)]) {
+    assert.deepEqual(new Set([1, 2].map(() => served(lb, 'acme', { avoid }))), new Set(ADDRESSES))
+  }
+  assert.equal(lb.tryAcquire('acme', { avoid: ADDRESSES, attempt: 'hedge' }).code, 'NO_ENDPOINT')
+})
+
+test('a request that waits still avoids, and one after it does not', async () => {
+  const lb = balancer({ capacity: 1 })
+  const seat = lb.tryAcquire('acme')
+  const waits = [0, 1].map((place) => lb.acquire('acme', { avoid: [ADDRESSES[place]] }))
+  seat.finish()
+  for (const [place, wait] of waits.entries()) {
+    const lease = await wait
+    lease.finish()
+    assert.equal(lease.address, ADDRESSES[1 - place])
+  }
+  assert.deepEqual(new Set([1, 2].map(() => served(lb, 'acme'))), new Set(ADDRESSES))
+})
+
+test('what is no list of addresses is an error that names it', async () => {
+  const lb = balancer()
+  for (const avoid of [null, 7, ADDRESSES[0], new Set(ADDRESSES), { 0: ADDRESSES[0], length: 1 }, () => ADDRESSES]) {
+    assert.throws(() => lb.tryAcquire('acme', { avoid }), /^TypeError: avoid must be an array of addresses, not /)
+    await assert.rejects(lb.acquire('acme', { avoid }), /^TypeError: avoid must be an array of addresses, not /)
+  }
+  for (const wrong of [null, undefined, 7, 1n, Symbol('a'), ADDRESSES]) {
+    assert.throws(() => lb.tryAcquire('acme', { avoid: ['x', wrong] }), /^TypeError: avoid\[1\] must be a string, not /)
+  }
+  assert.throws(() => lb.tryAcquire('acme', { avoid: ['a\ud800'] }), /^RangeError: avoid\[0\] must be well-formed/)
+  for (const odd of ['', '\0', '"', '\\', '😀', 'x'.repeat(2 ** 20)]) served(lb, 'acme', { avoid: [odd], key: odd })
+  assert.equal(lb.stats().pools[0].inFlight, 0)
+})

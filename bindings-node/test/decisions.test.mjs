@@ -278,14 +278,14 @@ test('both module kinds share one module, of the version that the package says',
   const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   assert.equal(VERSION, packageJson.version)
   assert.equal(tenantry.Balancer, Balancer)
-  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'VERSION', 'checkHealth'])
+  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'EventCursor', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'TenantHandle', 'VERSION', 'checkHealth'])
 })
 
 test('one tenant, one pool, and pages of all tenants', () => {
   const tenants = Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((id) => [id, {}]))
   const lb = new Balancer({ pools: { api: { endpoints: ENDPOINTS } }, tenants })
   const lease = lb.tryAcquire('d')
-  assert.deepEqual(lb.tenantStats('d'), { id: 'd', inFlight: 1, waiting: 0, beneath: 0, completed: 0, rejected: 0, shadowRejected: 0 })
+  assert.deepEqual(lb.tenantStats('d'), { id: 'd', weight: 1, inFlight: 1, waiting: 0, beneath: 0, completed: 0, rejected: 0, shadowRejected: 0 })
   assert.equal(lb.poolStats('api').inFlight, 1)
   lease.finish()
   assert.deepEqual([lb.tenantStats('nobody'), lb.poolStats('none')], [undefined, undefined])

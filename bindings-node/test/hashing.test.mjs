@@ -35,6 +35,7 @@ for (const [column, endpoints] of Object.entries(pools)) {
   test(`every captured key goes where nginx sends it: ${column}`, () => {
     const lb = balancer('ketama', endpoints)
     const place = Object.keys(pools).indexOf(column) + 1
+    for (const row of rows.slice(0, 100)) assert.equal(address(lb, Buffer.from(row[0])), `http://127.0.0.1:${row[place]}`, `${row}`)
     for (const row of rows) assert.equal(address(lb, row[0]), `http://127.0.0.1:${row[place]}`, `${row}`)
   })
 }
@@ -69,4 +70,27 @@ test('a table that is no prime is refused with the next prime', () => {
   const refused = (error) =>
     error instanceof ConfigError && error.path === 'pools.api.strategy.size' && error.fix.includes('65537')
   assert.throws(() => balancer({ kind: 'maglev', size: 65536 }, pools.eq5), refused)
+})
+
+test('bytes are keys as text is, to the byte, of any length', async () => {
+  const endpoints = Array.from({ length: 50 }, (_, place) => server(19001 + place))
+  const lb = balancer('ring', endpoints)
+  for (const text of ['user-7', 'zürich', '😀'.repeat(99), 'k'.repeat(2 ** 16)]) {
+    const bytes = new TextEncoder().encode(text)
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    shared.set(bytes)
+    const part = new Uint8Array([0, ...bytes, 0]).subarray(1, -1)
+    for (const key of [bytes, shared, part]) assert.equal(address(lb, key), address(lb, text))
+    const lease = await lb.acquire('acme', { key: bytes, prefer: 'http://nobody' })
+    lease.finish()
+    assert.equal(lease.address, address(lb, text))
+  }
+  // Bytes that are no text are not all one text.
+  const odd = new Set(Array.from({ length: 64 }, (_, byte) => address(lb, Uint8Array.of(128 + byte))))
+  assert.ok(odd.size > 9, `${odd.size}`)
+  for (const key of [new Uint16Array(3), new Uint8ClampedArray(3), new DataView(new ArrayBuffer(3)), new ArrayBuffer(3), [1, 2]]) {
+    assert.throws(() => lb.tryAcquire('acme', { key }), { name: 'TypeError', message: /^key must be a string or a Uint8Array, not / })
+  }
+  // As without a key: any endpoint.
+  for (const key of [new Uint8Array(), new Uint8Array(3).subarray(3)]) address(lb, key)
 })

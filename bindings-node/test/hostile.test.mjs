@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { Balancer, ConfigError, Lease, ManualClock, Rejection } from 'tenantry'
+import { Balancer, ConfigError, Lease, ManualClock, Rejection, TenantHandle } from 'tenantry'
 import balancerModule from '../lib/balancer.cjs'
 
 const CONFIG = {
@@ -32,9 +32,10 @@ function refused(call, type, pattern) {
 
 test('a tenant that is no string is a TypeError that says so', async () => {
   for (const tenant of NOT_STRINGS) {
-    refused(() => lb.tryAcquire(tenant), TypeError, /^tenant must be a string, not /)
-    refused(() => lb.check(tenant), TypeError, /^tenant must be a string, not /)
-    await assert.rejects(lb.acquire(tenant), { name: 'TypeError', message: /^tenant must be a string/ })
+    refused(() => lb.tryAcquire(tenant), TypeError, /^tenant must be a string or a TenantHandle, not /)
+    refused(() => lb.check(tenant), TypeError, /^tenant must be a string or a TenantHandle, not /)
+    await assert.rejects(lb.acquire(tenant), { name: 'TypeError', message: /^tenant must be a string or a TenantHandle/ })
+    for (const ask of ['tenantStats', 'limitsOf', 'handle']) refused(() => lb[ask](tenant), TypeError, /^tenant must be a string/)
   }
   refused(() => lb.tryAcquire(), TypeError, /^tenant/)
 })
@@ -48,7 +49,7 @@ test('so are options, pools, keys, signals, outcomes, configurations and clocks 
   }
   for (const wrong of NOT_STRINGS.slice(1)) {
     refused(() => lb.tryAcquire('acme', { pool: wrong }), TypeError, /^pool must be a string/)
-    refused(() => lb.tryAcquire('acme', { key: wrong }), TypeError, /^key must be a string/)
+    refused(() => lb.tryAcquire('acme', { key: wrong }), TypeError, /^key must be a string or a Uint8Array/)
     await assert.rejects(lb.acquire('acme', { key: wrong }), { name: 'TypeError', message: /^key/ })
   }
   for (const clock of [...NOT_OBJECTS, {}, trap, Object.create(ManualClock.prototype)]) {
@@ -215,6 +216,7 @@ test('configurations that JSON cannot hold are refused or their own error comes 
 test('nobody but a balancer makes leases and rejections', () => {
   refused(() => new Lease(), TypeError, /only a Balancer/)
   refused(() => new Rejection(), TypeError, /only a Balancer/)
+  refused(() => new TenantHandle(), TypeError, /only a Balancer/)
   for (const Class of [Balancer, ManualClock, Lease]) {
     const fake = Object.create(Class.prototype)
     for (const name of ['tryAcquire', 'stats', 'advance', 'now', 'finish']) {
@@ -231,7 +233,7 @@ test('calls that go round the facade get errors, and no crash', () => {
   const words = new Uint32Array(operations.mailbox)
   for (const fill of [0xffffffff, 0x7fffffff, 12345]) {
     words.fill(fill)
-    for (const name of ['finish', 'finishMeasured', 'cancel', 'poll', 'next', 'tryAcquire', 'check', 'report']) {
+    for (const name of ['finish', 'finishMeasured', 'cancel', 'poll', 'next', 'tryAcquire', 'check', 'report', 'handle', 'dropHandle']) {
       try {
         operations[name]('acme', 'key')
       } catch (error) {

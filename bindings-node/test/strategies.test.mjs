@@ -126,6 +126,28 @@ test('a request that has waited is picked for when its seat has come', async () 
   atRest(lb)
 })
 
+test('where endpoints have limits of their own, as many are picked for as these let in, and the others wait on', async () => {
+  const clock = new ManualClock()
+  const endpoints = ADDRESSES.map((address) => ({ address, rate: '1/s' }))
+  const shown = []
+  const strategy = (candidates) => (shown.push(candidates.map(({ inFlight, usable }) => [inFlight, usable])), 0)
+  const queue = { timeout: '1h' }
+  const lb = new Balancer({ pools: { api: { endpoints, strategy, queue, capacity: 8 } }, tenants: { acme: {} } }, { clock })
+  for (let spent = 0; spent < 3; spent++) lb.tryAcquire('acme').finish()
+  const answers = []
+  for (let waiting = 0; waiting < 9; waiting++) lb.acquire('acme').then((lease) => answers.push(lease), (error) => answers.push(error))
+  for (let round = 1; round <= 3; round++) {
+    shown.length = 0
+    clock.advance(1_000_000_000)
+    for (let turn = 0; turn < 100 && answers.length < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(answers.map(({ code, address }) => code ?? address).sort(), ADDRESSES)
+    // Each is shown its own place as free, and those of the others as taken.
+    assert.deepEqual(shown.map((candidates) => candidates.filter(([inFlight, usable]) => inFlight === 0 && usable).length), [1, 1, 1])
+    for (const lease of answers.splice(0)) lease.finish()
+  }
+  atRest(lb)
+})
+
 test('a function that aborts the very request it picks for loses no seat', async () => {
   let controller = new AbortController()
   const lb = new Balancer(config(() => (controller.abort(new Error('enough')), 0), { capacity: 1 }))

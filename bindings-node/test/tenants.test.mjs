@@ -52,8 +52,8 @@ test('what is no tenant or no object is an error that says so', () => {
   const { lb } = balancer({ acme: {} })
   const trap = new Proxy({}, { ownKeys() { throw new Error('trapped') } })
   for (const wrong of [undefined, null, 5, 1n, Symbol('a'), {}, ['acme']]) {
-    assert.throws(() => lb.setTenant(wrong, {}), { name: 'TypeError', message: /^tenant must be a string/ })
-    assert.throws(() => lb.removeTenant(wrong), { name: 'TypeError', message: /^tenant must be a string/ })
+    assert.throws(() => lb.setTenant(wrong, {}), { name: 'TypeError', message: /^tenant must be a string or a TenantHandle/ })
+    assert.throws(() => lb.removeTenant(wrong), { name: 'TypeError', message: /^tenant must be a string or a TenantHandle/ })
   }
   for (const spec of [undefined, null, 5, 'weight', [], () => ({})]) {
     assert.throws(() => lb.setTenant('acme', spec), { name: 'TypeError', message: /^spec must be an object/ })

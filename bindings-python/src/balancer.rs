@@ -1,21 +1,20 @@
 //! The balancer, as Python holds it.
 
-use std::time::Duration;
-
 use pyo3::{prelude::*, types::PyBytes};
-use tenantry::{Balancer as Core, Config, Time};
+use tenantry::{Balancer as Core, Config};
 
 use crate::{
     acquire::Acquire,
     amounts::{self, Amounts},
     blocking, config,
+    events::{self, EventCursor},
     guard::guard,
     health_checks::HealthChecks,
     lease::Lease,
     ledger::{self, Frozen},
     probes::Probes,
     rejection::raised,
-    request::{Key, Wish, health_override, limited, measured, page_bounds},
+    request::{Addresses, Key, Wish, health_override, limited, measured, page_bounds},
     stats,
     tenant::{Tenant, TenantHandle},
     time::ManualClock,
@@ -26,7 +25,7 @@ use crate::{
 pub(crate) struct Balancer {
     pub(crate) core: Core,
     /// Whether time moves by itself.
-    ticking: bool,
+    pub(crate) ticking: bool,
 }
 
 impl Balancer {
@@ -42,13 +41,9 @@ impl Balancer {
     fn update(&self, py: Python<'_>, config: Config) -> PyResult<()> {
         guard(|| self.core.reconfigure(config))?.map_err(|error| config::raised(py, &error))
     }
-
-    /// How long until `deadline`; `None` where only `ManualClock.advance` brings it nearer.
-    pub(crate) fn time_left(&self, deadline: Time) -> Option<Duration> {
-        self.ticking.then(|| deadline.since(self.core.now()))
-    }
 }
 
+#[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
 #[pymethods]
 impl Balancer {
     #[new]
@@ -63,8 +58,7 @@ impl Balancer {
         Self::build(path.py(), config::from_file(path)?, clock.map(Bound::get))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, affinity=None, prefer=None, avoid=None))]
     fn try_acquire(
         &self,
         py: Python<'_>,
@@ -78,8 +72,9 @@ impl Balancer {
         amounts: Option<Amounts>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
         let wish = Wish {
             tenant,
             pool,
@@ -91,6 +86,7 @@ impl Balancer {
             amounts,
             affinity,
             prefer,
+            avoid,
             timeout: None,
         };
         let request = wish.request()?;
@@ -100,8 +96,7 @@ impl Balancer {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire(
         slf: &Bound<'_, Self>,
         tenant: Tenant<'_>,
@@ -115,17 +110,29 @@ impl Balancer {
         timeout: Option<f64>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Acquire> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
-        let wish =
-            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
+        let wish = Wish {
+            tenant,
+            pool,
+            key,
+            cost,
+            priority,
+            seats,
+            attempt,
+            amounts,
+            affinity,
+            prefer,
+            avoid,
+            timeout,
+        };
         let request = wish.request()?;
         let core = guard(|| slf.get().core.acquire_owned(request))?;
         Acquire::new(core, slf)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
-    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None))]
+    #[pyo3(signature = (tenant, /, *, pool=None, key=None, cost=1, priority=3, seats=1, attempt="first", amounts=None, timeout=None, affinity=None, prefer=None, avoid=None))]
     fn acquire_blocking(
         &self,
         py: Python<'_>,
@@ -140,16 +147,28 @@ impl Balancer {
         timeout: Option<f64>,
         affinity: Option<&str>,
         prefer: Option<&str>,
+        avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let amounts = &Amounts::pairs(amounts.as_ref());
-        let wish =
-            Wish { tenant, pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, timeout };
+        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
+        let wish = Wish {
+            tenant,
+            pool,
+            key,
+            cost,
+            priority,
+            seats,
+            attempt,
+            amounts,
+            affinity,
+            prefer,
+            avoid,
+            timeout,
+        };
         let request = wish.request()?;
         let core = guard(|| self.core.acquire_owned(request))?;
         blocking::wait(py, self, core)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (tenant, /, *, pool=None, cost=1, amounts=None))]
     fn check(
         &self,
@@ -198,7 +217,6 @@ impl Balancer {
         guard(|| self.core.remove_tenant(tenant.id()))?.map_err(|error| config::raised(py, &error))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
     #[pyo3(signature = (pool, address, health, *, duration=None))]
     fn override_health(
         &self,
@@ -254,7 +272,11 @@ impl Balancer {
     }
 
     fn take_events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        stats::events(py, &guard(|| self.core.take_events())?)
+        events::read(py, &self.core, None)
+    }
+
+    fn events_since<'py>(&self, py: Python<'py>, cursor: &EventCursor) -> PyResult<Bound<'py, PyAny>> {
+        events::read(py, &self.core, Some(cursor))
     }
 
     #[pyo3(signature = (start=0, most=1_000))]
@@ -269,20 +291,6 @@ impl Balancer {
     }
 
     fn __repr__(&self) -> PyResult<String> {
-        let stats = guard(|| self.core.stats())?;
-        let pools: Vec<String> = stats
-            .pools()
-            .iter()
-            .map(|pool| {
-                format!(
-                    "{}: {} of {} in flight, {} waiting",
-                    pool.name(),
-                    pool.in_flight(),
-                    pool.capacity(),
-                    pool.waiting()
-                )
-            })
-            .collect();
-        Ok(format!("<Balancer {}>", pools.join("; ")))
+        guard(|| self.core.stats()).map(|stats| format!("<Balancer {}>", stats::summary(&stats)))
     }
 }

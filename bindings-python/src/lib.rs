@@ -12,6 +12,7 @@ mod balancer;
 mod blocking;
 mod config;
 mod done;
+mod events;
 mod guard;
 mod health_checks;
 mod lease;
@@ -34,6 +35,7 @@ mod _native {
     use crate::{
         acquire::Acquire,
         balancer::Balancer,
+        events::EventCursor,
         guard::_panic,
         health_checks::{HealthCheck, HealthChecks},
         lease::Lease,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
+    pybacked::PyBackedStr,
     types::{PyBytes, PyString},
 };
 use tenantry::{Attempt, HealthOverride, Request, TenantPage};
@@ -34,6 +35,29 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Key<'a> {
     }
 }
 
+/// A list of addresses.
+pub(crate) struct Addresses(Vec<PyBackedStr>);
+
+impl Addresses {
+    /// As the core takes them.
+    #[inline]
+    pub(crate) fn shown(addresses: Option<&Self>) -> Vec<&str> {
+        addresses
+            .map_or_else(Vec::new, |Self(addresses)| addresses.iter().map(|address| &**address).collect())
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Addresses {
+    type Error = PyErr;
+
+    fn extract(addresses: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if addresses.is_instance_of::<PyString>() {
+            return Err(PyTypeError::new_err("give a list of addresses, not one address"));
+        }
+        addresses.extract().map(Self)
+    }
+}
+
 /// What a caller says of a request, as Python's keyword arguments. One more is a line here, one in `request`, and its name where it is
 /// taken.
 pub(crate) struct Wish<'a> {
@@ -47,6 +71,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) amounts: &'a [(&'a str, u64)],
     pub(crate) affinity: Option<&'a str>,
     pub(crate) prefer: Option<&'a str>,
+    pub(crate) avoid: &'a [&'a str],
     pub(crate) timeout: Option<f64>,
 }
 
@@ -57,7 +82,8 @@ impl<'a> Wish<'a> {
         let mut request = limited(self.tenant, self.pool, self.cost, self.amounts)
             .priority(urgency(self.priority)?)
             .seats(width(self.seats)?)
-            .attempt(attempt(self.attempt)?);
+            .attempt(attempt(self.attempt)?)
+            .avoid(self.avoid);
         if let Some(Key(key)) = self.key {
             request = request.key(key);
         }

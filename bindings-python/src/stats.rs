@@ -1,13 +1,12 @@
 //! Statistics, as the frozen dataclasses of `tenantry._stats`.
 
 use pyo3::{
-    exceptions::PyRuntimeError,
     intern,
     prelude::*,
     sync::PyOnceLock,
-    types::{PyTuple, PyType},
+    types::{IntoPyDict, PyDict, PyTuple, PyType},
 };
-use tenantry::{AttemptStats, EndpointStats, Event, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
+use tenantry::{AttemptStats, EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats};
 
 /// A `tenantry.Stats`.
 pub(crate) fn build<'py>(py: Python<'py>, stats: &Stats) -> PyResult<Bound<'py, PyAny>> {
@@ -21,6 +20,7 @@ pub(crate) fn tenant<'py>(py: Python<'py>, stats: &TenantStats) -> PyResult<Boun
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let fields = (
         stats.id(),
+        stats.weight(),
         stats.in_flight(),
         stats.waiting(),
         stats.beneath(),
@@ -41,8 +41,18 @@ pub(crate) fn pool<'py>(py: Python<'py>, stats: &PoolStats) -> PyResult<Bound<'p
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let endpoints = tuple(py, stats.endpoints(), endpoint)?;
     let (retries, hedges) = (attempts(py, stats.retries())?, attempts(py, stats.hedges())?);
-    let fields =
-        (stats.name(), stats.capacity(), stats.in_flight(), stats.waiting(), endpoints, retries, hedges);
+    let rejections = stats.rejections().iter().filter(|(_, count)| *count > 0).into_py_dict(py)?;
+    let fields = (
+        stats.name(),
+        stats.capacity(),
+        stats.in_flight(),
+        stats.waiting(),
+        stats.is_in_panic(),
+        retries,
+        hedges,
+        rejections,
+        endpoints,
+    );
     class(py, &CLASS, "PoolStats")?.call1(fields)
 }
 
@@ -53,22 +63,34 @@ fn attempts(py: Python<'_>, stats: AttemptStats) -> PyResult<Bound<'_, PyAny>> {
 
 fn endpoint<'py>(py: Python<'py>, stats: &EndpointStats) -> PyResult<Bound<'py, PyAny>> {
     static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let latency = stats.latency().map(|latency| latency.as_secs_f64());
-    let fields = (
-        stats.address(),
-        stats.in_flight(),
-        stats.completed(),
-        stats.failed(),
-        latency,
-        stats.health().name(),
-        stats.is_overridden(),
-        stats.is_ejected(),
-        stats.requests_left(),
-        stats.cost_left(),
-        stats.returns_in().map(|wait| wait.as_secs_f64()),
-        stats.shadow_ejections(),
-    );
-    class(py, &CLASS, "EndpointStats")?.call1(fields)
+    // By name: more than a tuple of arguments has.
+    let fields = PyDict::new(py);
+    fields.set_item(intern!(py, "address"), stats.address())?;
+    fields.set_item(intern!(py, "weight"), stats.weight())?;
+    fields.set_item(intern!(py, "draining"), stats.is_draining())?;
+    fields.set_item(intern!(py, "in_flight"), stats.in_flight())?;
+    fields.set_item(intern!(py, "completed"), stats.completed())?;
+    fields.set_item(intern!(py, "failed"), stats.failed())?;
+    fields.set_item(intern!(py, "latency"), stats.latency().map(|latency| latency.as_secs_f64()))?;
+    fields.set_item(intern!(py, "health"), stats.health().name())?;
+    fields.set_item(intern!(py, "overridden"), stats.is_overridden())?;
+    fields.set_item(intern!(py, "ejected"), stats.is_ejected())?;
+    fields.set_item(intern!(py, "shadow_ejections"), stats.shadow_ejections())?;
+    fields.set_item(intern!(py, "requests_left"), stats.requests_left())?;
+    fields.set_item(intern!(py, "requests_limit"), stats.requests_limit())?;
+    fields.set_item(intern!(py, "cost_left"), stats.cost_left())?;
+    fields.set_item(intern!(py, "cost_limit"), stats.cost_limit())?;
+    fields.set_item(intern!(py, "returns_in"), stats.returns_in().map(|wait| wait.as_secs_f64()))?;
+    class(py, &CLASS, "EndpointStats")?.call((), Some(&fields))
+}
+
+/// The pools in a line of text.
+pub(crate) fn summary(stats: &Stats) -> String {
+    let line = |pool: &PoolStats| {
+        let (name, capacity) = (pool.name(), pool.capacity());
+        format!("{name}: {} of {capacity} in flight, {} waiting", pool.in_flight(), pool.waiting())
+    };
+    stats.pools().iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 /// A tuple of `tenantry.LimitStatus`.
@@ -90,12 +112,6 @@ pub(crate) fn limits<'py>(py: Python<'py>, limits: &[LimitStatus]) -> PyResult<B
         class(py, &CLASS, "LimitStatus")?.call1(fields)
     };
     tuple(py, limits, limit).map(Bound::into_any)
-}
-
-/// A list of dicts: `event` names the kind.
-pub(crate) fn events<'py>(py: Python<'py>, events: &[Event]) -> PyResult<Bound<'py, PyAny>> {
-    let text = serde_json::to_string(events).map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
-    py.import(intern!(py, "json"))?.call_method1(intern!(py, "loads"), (text,))
 }
 
 fn tuple<'py, T>(

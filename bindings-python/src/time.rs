@@ -1,4 +1,4 @@
-//! A clock that tests move by hand.
+//! What time it is for a balancer, and a clock that tests move by hand.
 
 use std::time::Duration;
 
@@ -6,14 +6,21 @@ use pyo3::{
     exceptions::{PyOverflowError, PyTypeError, PyValueError},
     prelude::*,
 };
-use tenantry::{Clock, ManualClock as Core};
+use tenantry::{Clock, ManualClock as Core, Time};
 
-use crate::guard::guard;
+use crate::{balancer::Balancer, guard::guard};
 
 /// A clock that stands still until it is advanced.
 #[pyclass(frozen, module = "tenantry")]
 pub(crate) struct ManualClock {
     pub(crate) core: Core,
+}
+
+impl Balancer {
+    /// How long until `deadline`; `None` where only `ManualClock.advance` brings it nearer.
+    pub(crate) fn time_left(&self, deadline: Time) -> Option<Duration> {
+        self.ticking.then(|| deadline.since(self.core.now()))
+    }
 }
 
 #[pymethods]

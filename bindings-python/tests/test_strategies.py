@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -83,3 +84,29 @@ def test_a_load_report_is_read_and_a_bad_one_refused() -> None:
         lease.finish()
         assert not lease.report_load("TEXT cpu_utilization:0.1")
     assert picks.count(ADDRESSES[1]) >= 18
+
+
+async def test_where_endpoints_have_limits_as_many_are_picked_for_as_these_let_in_and_the_others_wait_on() -> None:
+    clock = tenantry.ManualClock()
+    endpoints = [{"address": address, "rate": "1/s"} for address in ADDRESSES]
+    pool = {"endpoints": endpoints, "strategy": lambda candidates, key: 0, "queue": {"timeout": "1h"}, "capacity": 8}
+    lb = tenantry.Balancer({"pools": {"api": pool}, "tenants": {"acme": {}}}, clock=clock)
+    for _ in range(2):
+        lb.try_acquire("acme").finish()
+    served: list[str] = []
+
+    async def one() -> None:
+        async with lb.acquire("acme") as lease:
+            served.append(lease.address)
+
+    tasks = [asyncio.create_task(one()) for _ in range(6)]
+    for left in (4, 2, 0):
+        await asyncio.sleep(0)
+        clock.advance(1_000_000_000)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert sorted(served) == sorted(ADDRESSES)
+        assert sum(not task.done() for task in tasks) == left
+        served.clear()
+    await asyncio.gather(*tasks)
+    at_rest(lb)

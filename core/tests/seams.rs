@@ -313,7 +313,7 @@ fn every_check_that_passes_and_every_lease_that_ends_is_a_settlement() {
 #[test]
 fn what_is_owed_is_not_given_back_by_who_leaves() {
     let (balancer, _) = balancer(pool([plain("x")]));
-    let mut first = admit(&balancer, 1);
+    let first = admit(&balancer, 1);
     let left = UpstreamLimit::left(10).resets_in(MINUTE);
     first.report_upstream(&UpstreamReport::new().with_cost(left));
     first.finish(Outcome::success());

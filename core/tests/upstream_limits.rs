@@ -4,7 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Barrier,
+        Arc, Barrier, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -14,9 +14,9 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, CapacitySpec, Clock, Config, EndpointSpec, Event, Lease, ManualClock, Outcome,
-    OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec, StrategySpec, TenantSpec,
-    UpstreamLimit, UpstreamReport,
+    Acquire, Balancer, Candidates, CapacitySpec, Clock, Config, EndpointSpec, Event, HealthOverride, Lease,
+    ManualClock, Outcome, OutlierSpec, PoolSpec, QueueSpec, Rate, Rejection, Request, SeatsSpec,
+    StrategySpec, TenantSpec, UpstreamLimit, UpstreamReport,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -91,7 +91,7 @@ fn requests(left: u64, wait: Duration) -> UpstreamReport {
 
 /// Lets one request in, which brings the report.
 fn report(balancer: &Balancer, report: &UpstreamReport) {
-    let mut lease = try_acquire(balancer, 1).expect("it may go there");
+    let lease = try_acquire(balancer, 1).expect("it may go there");
     lease.report_upstream(report);
     lease.finish(Outcome::success());
 }
@@ -116,6 +116,102 @@ fn what_is_spent_is_skipped_and_when_all_are_the_soonest_return_is_exact() {
         clock.advance(TICK);
         assert_eq!(try_acquire(&balancer, 1).expect("x is back").endpoint().address(), "x");
     }
+}
+
+/// Sends a request where the first byte of its key says, and asks the balancer while it is at it.
+#[derive(Debug, Default)]
+struct ByKey {
+    balancer: OnceLock<Balancer>,
+    /// What it was shown last: how many are in flight at each, and whether it is usable.
+    shown: Mutex<Vec<(u32, bool)>>,
+}
+
+impl tenantry::Strategy for ByKey {
+    fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
+        self.balancer.get().map(Balancer::stats);
+        *self.shown.lock().expect("nobody panics") =
+            candidates.iter().map(|one| (one.in_flight(), one.is_usable())).collect();
+        candidates.key()?.first().map(|byte| usize::from(*byte))
+    }
+}
+
+/// Two endpoints that take one request per second each, both of which are spent.
+fn spent_pair(seed: u64) -> (Balancer, ManualClock, Arc<ByKey>) {
+    let strategy = Arc::new(ByKey::default());
+    let endpoints = [rated("x", Rate::requests(1, SECOND)), rated("y", Rate::requests(1, SECOND))];
+    let clock = ManualClock::new();
+    let pool = pool(endpoints).with_strategy(StrategySpec::custom(strategy.clone()));
+    let balancer = Balancer::with_clock(config(pool).with_seed(seed), clock.clone()).expect("it is valid");
+    strategy.balancer.set(balancer.clone()).expect("it is the first");
+    assert_eq!(count(&balancer, 1), 2);
+    (balancer, clock, strategy)
+}
+
+#[test]
+fn with_a_strategy_of_ones_own_as_many_are_seated_at_once_as_limits_let_in_and_the_others_wait_on() {
+    for key in [b"\0", b"\x01", b"\x02"] {
+        let (balancer, clock, _strategy) = spent_pair(1);
+        let mut waiting: Vec<_> = (0..6).map(|_| wait(&balancer, Request::new("a").key(key))).collect();
+        for left in [4, 2, 0] {
+            clock.advance(SECOND);
+            let mut served = vec![];
+            waiting.retain_mut(|(acquire, waker, _)| match poll(acquire, waker) {
+                Poll::Ready(lease) => {
+                    let lease = lease.expect("it waits on until its deadline");
+                    served.push(lease.endpoint().address().to_owned());
+                    false
+                }
+                Poll::Pending => true,
+            });
+            served.sort();
+            assert_eq!((served, waiting.len()), (vec!["x".to_owned(), "y".to_owned()], left));
+        }
+        assert_eq!(balancer.stats().pool("pool").expect("it is there").in_flight(), 0);
+    }
+}
+
+#[test]
+fn a_strategy_of_ones_own_decides_for_who_has_waited_and_leaves_the_place_that_was_kept_to_the_next() {
+    for seed in 0..8 {
+        for (wanted, key) in [("x", b"\0"), ("y", b"\x01")] {
+            let (balancer, clock, strategy) = spent_pair(seed);
+            let (mut acquire, waker, woken) = wait(&balancer, Request::new("a").key(key));
+            clock.advance(SECOND);
+            assert!(woken.take() > 0);
+            let Poll::Ready(Ok(lease)) = poll(&mut acquire, &waker) else { panic!("it is its turn") };
+            assert_eq!(lease.endpoint().address(), wanted);
+            assert_eq!(*strategy.shown.lock().expect("nobody panics"), [(0, true), (0, true)]);
+            let other = try_acquire(&balancer, 1).expect("the other endpoint is free");
+            assert_ne!(other.endpoint().address(), wanted);
+            assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND));
+        }
+    }
+}
+
+#[test]
+fn a_place_that_was_kept_at_an_endpoint_that_serves_no_more_is_exchanged() {
+    for seed in 0..8 {
+        let (balancer, clock, _strategy) = spent_pair(seed);
+        let (mut acquire, waker, _) = wait(&balancer, Request::new("a").key(b"\0"));
+        clock.advance(SECOND);
+        balancer.override_health("pool", "x", HealthOverride::Disabled, None).expect("it is there");
+        let Poll::Ready(Ok(lease)) = poll(&mut acquire, &waker) else { panic!("it is its turn") };
+        assert_eq!(lease.endpoint().address(), "y");
+    }
+}
+
+#[test]
+fn who_waits_on_gets_the_place_that_a_strategy_of_ones_own_gives_up_or_that_was_kept_for_who_leaves() {
+    let (balancer, clock, _strategy) = spent_pair(1);
+    let mut waiting: Vec<_> = (0..3).map(|_| wait(&balancer, Request::new("a").key(b"\0"))).collect();
+    clock.advance(SECOND);
+    let (mut last, waker, woken) = waiting.pop().expect("there are three");
+    woken.take();
+    assert!(poll(&mut last, &waker).is_pending());
+    let (first, ..) = waiting.remove(0);
+    drop(first);
+    assert!(woken.take() > 0);
+    assert!(matches!(poll(&mut last, &waker), Poll::Ready(Ok(_))));
 }
 
 #[test]
@@ -358,7 +454,7 @@ fn of_what_an_endpoint_says_is_left_so_many_are_sent_and_no_more_until_it_begins
 fn what_was_let_in_after_the_request_that_brings_a_report_is_subtracted() {
     let (balancer, _) = plain();
     report(&balancer, &requests(100, 10 * SECOND));
-    let mut first = try_acquire(&balancer, 1).expect("99 are left");
+    let first = try_acquire(&balancer, 1).expect("99 are left");
     let _later: Vec<Lease> = (0..4).map(|_| try_acquire(&balancer, 1).expect("they are")).collect();
     first.report_upstream(&requests(5, 10 * SECOND));
     assert_eq!(count(&balancer, 1), 1, "five were left, four have gone since");
@@ -401,8 +497,7 @@ fn cost_is_learnt_beside_requests_and_a_unix_time_is_a_reset_too() {
 #[test]
 fn a_wait_that_an_endpoint_asks_for_only_extends_and_ends_after_31_days() {
     let (balancer, clock) = plain();
-    let mut leases: Vec<Lease> =
-        (0..3).map(|_| try_acquire(&balancer, 1).expect("nothing is known")).collect();
+    let leases: Vec<Lease> = (0..3).map(|_| try_acquire(&balancer, 1).expect("nothing is known")).collect();
     let after = |secs| UpstreamReport::new().with_retry_after(Duration::from_secs(secs));
     leases[0].report_upstream(&after(30));
     leases[1].report_upstream(&after(5));
@@ -418,7 +513,7 @@ fn a_wait_that_an_endpoint_asks_for_only_extends_and_ends_after_31_days() {
 #[test]
 fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there_is_not() {
     let (balancer, _) = plain();
-    let mut other = try_acquire(&balancer, 1).expect("nothing is known");
+    let other = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     let (mut waiter, waker, woken) = wait(&balancer, Request::new("a"));
     other.report_upstream(&UpstreamReport::new().with_retry_after(20 * SECOND));
@@ -426,7 +521,7 @@ fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there
     assert_eq!(waiter.deadline(), Some(balancer.now() + 20 * SECOND));
     drop(waiter);
     let (balancer, _) = plain();
-    let mut other = try_acquire(&balancer, 1).expect("nothing is known");
+    let other = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     let (mut waiter, waker, _) = wait(&balancer, Request::new("a"));
     other.report_upstream(&requests(7, 60 * SECOND));
@@ -437,7 +532,7 @@ fn a_report_wakes_those_for_whom_there_is_more_and_puts_off_those_for_whom_there
 #[test]
 fn what_is_spent_is_told_as_an_event_once() {
     let (balancer, _) = plain();
-    let mut late = try_acquire(&balancer, 1).expect("nothing is known");
+    let late = try_acquire(&balancer, 1).expect("nothing is known");
     report(&balancer, &requests(0, 10 * SECOND));
     late.report_upstream(&requests(0, 10 * SECOND));
     let expected = Event::UpstreamSpent { pool: "pool".into(), endpoint: "x".into(), until_unix_s: 1_110 };
@@ -535,9 +630,11 @@ proptest! {
     /// Invariant 5 for endpoints, against a log of what went there; waiters come in as soon as there is something for the first; and nothing is
     /// left reserved.
     #[test]
-    fn no_window_holds_more_than_an_endpoints_rate(steps in steps()) {
+    fn no_window_holds_more_than_an_endpoints_rate(steps in steps(), own: bool) {
         const RATE: u64 = 10;
-        let spec = |weight| pool(["x", "y"].map(|address| rated(address, Rate::cost(RATE, SECOND)).with_weight(weight)));
+        let strategy = if own { StrategySpec::custom(Arc::new(ByKey::default())) } else { StrategySpec::p2c() };
+        let endpoints = |weight| ["x", "y"].map(|address| rated(address, Rate::cost(RATE, SECOND)).with_weight(weight));
+        let spec = |weight| pool(endpoints(weight)).with_strategy(strategy.clone());
         let (balancer, clock) = balancer(spec(1));
         let (mut waiting, mut running): (Vec<Acquire>, Vec<(Lease, usize)>) = (vec![], vec![]);
         // When, at which endpoint, and how much it cost in the end at least.
@@ -548,7 +645,9 @@ proptest! {
             match step {
                 Step::Acquire(cost, second) => {
                     let tenant = if second { "b" } else { "a" };
-                    waiting.push(balancer.acquire_owned(Request::new(tenant).cost(cost)));
+                    // Its strategy wants it at x, at y, or where there is nobody.
+                    let key = [u8::from(second) + u8::from(cost > 3)];
+                    waiting.push(balancer.acquire_owned(Request::new(tenant).cost(cost).key(&key)));
                     queue.push(cost);
                 }
                 Step::Finish(which, actual) if !running.is_empty() => {
@@ -635,7 +734,7 @@ proptest! {
                     }
                 }
                 5..=8 if !running.is_empty() => {
-                    let (mut lease, left, end) = running.swap_remove(which % running.len());
+                    let (lease, left, end) = running.swap_remove(which % running.len());
                     let exactly = Duration::from_nanos(end.saturating_sub(clock.now().as_nanos()));
                     // Rounded up, as by those who take care.
                     let wait = if coarse { Duration::from_secs(exactly.as_nanos().div_ceil(1_000_000_000).try_into().expect("it fits")) } else { exactly };

@@ -50,6 +50,19 @@ impl Call {
         }
     }
 
+    /// The same, or the bytes of a `Uint8Array`.
+    #[inline]
+    pub(crate) fn text_or_bytes<'b>(
+        &self,
+        index: usize,
+        buffer: &'b mut Buffer,
+    ) -> Result<Cow<'b, [u8]>, Fault> {
+        match self.bytes(index, buffer) {
+            Err(Fault::Argument) => self.array(index).map(Cow::Owned),
+            text => text,
+        }
+    }
+
     /// As much of a string as fits, in whole characters.
     #[inline]
     fn read<'b>(&self, index: usize, buffer: &'b mut Buffer) -> Result<&'b [u8], Fault> {
@@ -89,6 +102,31 @@ impl Call {
     }
 
     #[cold]
+    fn array(&self, index: usize) -> Result<Vec<u8>, Fault> {
+        let (argument, mut kind, mut length, mut data) = (self.argument(index)?, -1, 0, ptr::null_mut());
+        // SAFETY: the argument is a value of the running call; what nobody asks for may be null.
+        let status = unsafe {
+            sys::napi_get_typedarray_info(
+                self.env,
+                argument,
+                &raw mut kind,
+                &raw mut length,
+                &raw mut data,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            )
+        };
+        if status != sys::Status::napi_ok || kind != sys::TypedarrayType::uint8_array {
+            return Err(Fault::Argument);
+        }
+        if data.is_null() {
+            return Ok(vec![]);
+        }
+        // SAFETY: so many bytes are there. JavaScript does not run meanwhile, and `lib/` hands over a copy that no other thread has.
+        Ok(unsafe { slice::from_raw_parts(data.cast::<u8>(), length) }.to_vec())
+    }
+
+    #[cold]
     fn is_well_formed(&self, index: usize) -> bool {
         let (mut units, mut length) = ([0_u16; BUFFER], 0);
         let Ok(argument) = self.argument(index) else { return false };
@@ -121,7 +159,7 @@ impl Buffer {
 pub(super) type Arguments = [sys::napi_value; ARGUMENTS];
 
 /// The most arguments that a hot call has.
-pub(super) const ARGUMENTS: usize = 3;
+pub(super) const ARGUMENTS: usize = 4;
 /// The longest name that the core knows, in bytes.
 const LONGEST_NAME: usize = 255;
 /// Room for the longest name, a character more, so that a longer one is seen to be longer, and a NUL.

@@ -26,7 +26,7 @@ pub(crate) trait Operation {
 pub(crate) enum Fault {
     /// An argument that `lib/` should have refused.
     Argument,
-    /// More leases or waiters than tickets can number.
+    /// More leases, waiters or handles than tickets can number.
     TooMany,
 }
 
@@ -99,7 +99,9 @@ unsafe extern "C" fn enter<O: Operation>(
             value
         }
         Ok(Err(Fault::Argument)) => throw(env, c"tenantry: an argument has the wrong type"),
-        Ok(Err(Fault::TooMany)) => throw(env, c"tenantry: more leases or waiters than can be numbered"),
+        Ok(Err(Fault::TooMany)) => {
+            throw(env, c"tenantry: more leases, waiters or handles than can be numbered")
+        }
         Err(_) => throw(env, c"tenantry: internal panic; this is a bug, please report it"),
     }
 }

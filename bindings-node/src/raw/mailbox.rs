@@ -20,7 +20,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// An integer: a ticket's slot.
+    /// An integer: a ticket's slot: of what is given, or of what the call is about.
     pub(crate) const SLOT: usize = 0;
     /// An integer: a ticket's generation.
     pub(crate) const GENERATION: usize = 1;
@@ -40,6 +40,8 @@ impl Mailbox {
     pub(crate) const DECLARED: usize = 16;
     /// An integer: what is given beside the key, if anything.
     pub(crate) const SESSION: usize = 17;
+    /// An integer: 1 where a list of addresses to avoid is given.
+    pub(crate) const AVOIDING: usize = 42;
     /// Integers, so many as may be: the numbers of their dimensions' names.
     pub(crate) const DIMENSIONS: usize = 18;
     /// A float: a rejection's figure, or the milliseconds to wait.

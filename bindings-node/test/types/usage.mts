@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { checkHealth, Balancer, ConfigError, Lease, ManualClock, Rejection, VERSION, type Config, type Stats } from 'tenantry'
+import { checkHealth, Balancer, ConfigError, EventCursor, Lease, ManualClock, Rejection, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -54,6 +54,14 @@ if (!checked.ok) checked.code satisfies string
 balancer.tryAcquire('acme', { amounts: { input_units: 500 } })
 // @ts-expect-error amounts are numbers
 balancer.check('acme', { amounts: { input_units: '500' } })
+const acme: TenantHandle = balancer.handle('acme')
+acme.id satisfies string
+balancer.tryAcquire(acme, { pool: 'api' })
+balancer.check(acme)
+// @ts-expect-error a handle is made of an id
+balancer.handle(acme)
+// @ts-expect-error it cannot be moved
+acme.id = 'other'
 // @ts-expect-error a check takes no seats
 balancer.check('acme', { seats: 2 })
 
@@ -70,8 +78,13 @@ for await (const probe of balancer.probes({ signal: AbortSignal.timeout(1) })) {
   // @ts-expect-error it is a number
   probe.answer('3')
 }
-balancer.tryAcquire('acme', { affinity: 'token' })
+balancer.tryAcquire('acme', { affinity: 'token', key: Buffer.from('user-7') })
+// @ts-expect-error a key is no number
+balancer.tryAcquire('acme', { key: 7 })
 balancer.acquire('acme', { prefer: 'http://10.0.0.1:80' })
+balancer.tryAcquire('acme', { attempt: 'retry', avoid: ['http://10.0.0.1:80'] })
+// @ts-expect-error it is a list
+balancer.tryAcquire('acme', { avoid: 'http://10.0.0.1:80' })
 // @ts-expect-error the key is misspelt
 balancer.setTenant('acme', { wieght: 3 })
 balancer.restore(balancer.ledger()).leftOut satisfies number
@@ -93,6 +106,16 @@ async function waiting(signal: AbortSignal): Promise<void> {
 const stats: Stats = balancer.stats()
 stats.pools[0]?.endpoints[0]?.latencyMs satisfies number | undefined
 stats.pools[0]?.retries.passed satisfies number | undefined
+stats.pools[0]?.panic satisfies boolean | undefined
+stats.pools[0]?.rejections.SATURATED satisfies number | undefined
+stats.pools[0]?.endpoints[0]?.draining satisfies boolean | undefined
+stats.tenants[0]?.weight satisfies number | undefined
+// @ts-expect-error no such code
+stats.pools[0]?.rejections.SATURATION
+balancer.eventsSince(new EventCursor())[0]?.event satisfies string | undefined
+// @ts-expect-error only a cursor is one
+balancer.eventsSince({})
+for (const event of balancer.takeEvents()) if (event.event === 'endpoint_failing') event.failures satisfies number
 balancer.nowNs() satisfies bigint
 balancer.reconfigure(config)
 VERSION satisfies string
@@ -147,6 +170,8 @@ watched.healthChecks().nextCheck()?.failed('no', 'late')
 new Lease()
 // @ts-expect-error only a balancer makes rejections
 new Rejection()
+// @ts-expect-error only a balancer makes handles
+new TenantHandle()
 // @ts-expect-error a clock is no number
 new Balancer(config, { clock: 0 })
 // @ts-expect-error time is a number

@@ -14,7 +14,7 @@ so that no tenant can slow, starve or see another.
 from tenantry._config import ConfigError
 from tenantry._health import check_health
 from tenantry._ledger import LedgerError, Restored
-from tenantry._native import Acquire, Balancer, Candidate, HealthCheck, HealthChecks, Lease, ManualClock, Probe, Probes, TenantHandle, __version__
+from tenantry._native import Acquire, Balancer, Candidate, EventCursor, HealthCheck, HealthChecks, Lease, ManualClock, Probe, Probes, TenantHandle, __version__
 from tenantry._rejection import (
     BudgetExhausted,
     CostTooHigh,
@@ -45,6 +45,7 @@ __all__ = [
     "Candidate",
     "CostTooHigh",
     "EndpointStats",
+    "EventCursor",
     "HealthCheck",
     "HealthChecks",
     "HedgeBudgetExhausted",

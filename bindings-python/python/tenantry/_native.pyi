@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Coroutine, Generator, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
@@ -7,7 +7,7 @@ from typing import Any, Literal, final
 from tenantry._ledger import Restored
 from tenantry._stats import LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
-__all__ = ["Acquire", "Balancer", "Candidate", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
+__all__ = ["Acquire", "Balancer", "Candidate", "EventCursor", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
 
 __version__: str
 
@@ -38,6 +38,7 @@ class Balancer:
         amounts: Mapping[str, int] | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Lease:
         """Decides now: a lease, or a `Rejected`.
 
@@ -46,7 +47,8 @@ class Balancer:
         requests, 0 (most) to 7, as in RFC 9218. `seats`: how many it takes while it runs. `attempt`: a `"retry"` or a `"hedge"` needs
         room in the tenant's budget for them in this pool. `amounts`: what it will use of the configuration's `dimensions`, as far as
         that is known; `Lease.report` corrects it. `affinity`: an earlier lease's `affinity_token`; the request returns to that
-        endpoint if it serves and has room. `prefer`: the same with an address, for callers who trust where it came from; not both.
+        endpoint if it serves and has room. `prefer`: the same with an address, for callers who trust where it came from; not both. `avoid`:
+        addresses where earlier attempts at the same work went; it goes there only if no other endpoint is usable, and as a `"hedge"` never.
         """
 
     def acquire(
@@ -64,6 +66,7 @@ class Balancer:
         timeout: float | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Acquire:
         """Waits for a seat when there is none: `async with lb.acquire("acme") as lease`, or `lease = await lb.acquire("acme")`.
 
@@ -86,6 +89,7 @@ class Balancer:
         timeout: float | None = None,
         affinity: str | None = None,
         prefer: str | None = None,
+        avoid: Sequence[str] | None = None,
     ) -> Lease:
         """As `acquire`, in a thread: blocks until there is a seat, with the GIL released. Ctrl-C interrupts it."""
 
@@ -194,6 +198,9 @@ class Balancer:
         """What has happened since this was last asked, the oldest first: `event` names the kind, and the other keys are those of the core's `Event`, such
         as `"budget_warning"` (`tenant`, `unit`, `percent`, `used`, `amount`, `ends_unix_s`), `"endpoint_ejected"` (`pool`, `endpoint`, `reason`,
         `evidence`, `ejections`, `for_ms`) or `"lost"` (`count`: so many were dropped, because nobody took them)."""
+
+    def events_since(self, cursor: EventCursor) -> list[dict[str, Any]]:
+        """What has happened since this cursor was used last, the oldest first: for readers beside whoever takes them. Of the last 1 024 events, as there."""
 
     def tenant_page(self, start: int = 0, most: int = 1_000) -> TenantPage:
         """Some of all tenants, at most `most` (1 to 10 000), in no particular order.
@@ -421,6 +428,12 @@ class Probe:
 
     def fail(self) -> bool:
         """Gives it up, as dropping it does."""
+
+@final
+class EventCursor:
+    """How far somebody has read a balancer's events: each reader has one of its own. A new one begins with the oldest event that is kept."""
+
+    def __new__(cls) -> EventCursor: ...
 
 @final
 class TenantHandle:

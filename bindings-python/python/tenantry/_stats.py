@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -12,6 +12,8 @@ class TenantStats:
 
     id: str
     """Its id; `(overflow)` for the one that newcomers past the bound share, `(other)` for a sum."""
+    weight: int
+    """Its weight among those that have the same parent; 1 for the own requests of one that has tenants beneath it, 0 for a sum."""
     in_flight: int
     """Requests with a seat."""
     waiting: int
@@ -67,6 +69,10 @@ class EndpointStats:
     """One endpoint."""
 
     address: str
+    weight: int
+    """Its weight as it is configured; 0 takes no new requests but those of sessions."""
+    draining: bool
+    """Whether it drains: nothing new goes there."""
     in_flight: int
     completed: int
     """Requests finished, of any outcome."""
@@ -80,14 +86,18 @@ class EndpointStats:
     """Whether an operator's word is in force, whatever its own health is."""
     ejected: bool
     """Whether real requests have shown that it does not serve: it is ejected or on probation, also where an operator decides otherwise."""
-    requests_left: int | None = None
-    """Requests that its own limits, configured or told by it, allow now; `None` where it has none."""
-    cost_left: int | None = None
-    """Cost that they allow now."""
-    returns_in: float | None = None
-    """Seconds for which they keep a request of cost 1 away; `None` where they do not."""
-    shadow_ejections: int = 0
+    shadow_ejections: int
     """How often a rule in shadow mode has found it."""
+    requests_left: int | None
+    """Requests that its own limits, configured or told by it, allow now; `None` where it has none."""
+    requests_limit: int | None
+    """Of how many, where that is known."""
+    cost_left: int | None
+    """Cost that they allow now."""
+    cost_limit: int | None
+    """Of how much, where that is known."""
+    returns_in: float | None
+    """Seconds for which they keep a request of cost 1 away; `None` where they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +121,15 @@ class PoolStats:
     """Seats taken."""
     waiting: int
     """Requests waiting for a seat."""
-    endpoints: tuple[EndpointStats, ...]
-    """In the configuration's order."""
+    panic: bool
+    """Whether so few of its endpoints are healthy that unhealthy ones serve, too."""
     retries: AttemptStats
     hedges: AttemptStats
+    rejections: dict[str, int] = field(hash=False)
+    """Requests for a seat that named this pool and were refused in the end, or that waited here in vain, since the pool was made: how many by `code`,
+    without those that never were. What another pool served in its place is none; neither is what `check` refuses."""
+    endpoints: tuple[EndpointStats, ...]
+    """In the configuration's order."""
 
 
 @dataclass(frozen=True, slots=True)

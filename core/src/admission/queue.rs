@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     endpoint::InFlight,
-    pool::{Ask, Outlook, Pool},
+    pool::{Ask, Outlook, Pool, Purpose},
     time::Time,
 };
 
@@ -63,12 +63,10 @@ impl Queue {
             return Handed::To(self.fair.seat(next, taken, now));
         };
         let wants = self.fair.wants(&next);
-        // Caller's code does not run under the queue's lock: with a strategy of one's own the pick is made when the waiter asks.
-        let foreign = pool.runs_callers_code();
-        let ask = Ask { number: taken.turn, saturated: true, wants };
-        let picked = if foreign { None } else { pool.pick(&ask, now) };
+        let ask = Ask { number: taken.turn, saturated: true, wants, purpose: Purpose::Reserve };
+        let picked = pool.pick(&ask, now);
         let outlook = if picked.is_none() { pool.outlook(&wants, now) } else { Outlook::default() };
-        if !outlook.is_limited() || (foreign && outlook.is_open()) {
+        if !outlook.is_limited() {
             // Without an endpoint it learns why when it asks.
             let waker = self.fair.seat(next, taken, now);
             self.fair.keep(next, picked);

@@ -17,9 +17,8 @@ use super::{
 };
 use crate::{
     admission::{Admission, Paid, Seat, Seated, WaiterId},
-    endpoint::InFlight,
     outcome::Outcome,
-    pool::{KeptWants, PoolId},
+    pool::{Ask, KeptWants, PoolId, Purpose},
     rejection::Rejection,
     time::Time,
 };
@@ -59,16 +58,9 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn held(self, picked: InFlight, seat: Seat, now: Time) -> Held {
-        Held {
-            picked: Some(picked),
-            seat,
-            charged: self.charged,
-            started: now,
-            pool: self.pool,
-            open: true,
-            answered: false,
-        }
+    /// What it asks of the pool once it has its seat.
+    pub(super) fn ask(&self, seat: Seat) -> Ask<'_> {
+        Ask { number: seat.turn, saturated: true, wants: self.wants.shown(), purpose: Purpose::Decide }
     }
 }
 
@@ -136,7 +128,7 @@ impl super::state::State {
         now: Time,
     ) -> Result<Held, Rejection> {
         let picked = seated.and_then(|Seated { seat, picked }| match picked {
-            Some(picked) => Ok((picked, seat)),
+            Some(reserved) => Ok((self.exchange(&pending, (seat, reserved), now), seat)),
             None => Ok((self.pick_for(&pending, seat, now)?, seat)),
         });
         match picked {
@@ -148,7 +140,7 @@ impl super::state::State {
                         self.count_run(service, entry, pending.paid.as_ref(), now);
                     }
                 });
-                Ok(pending.held(picked, seat, now))
+                Ok(Held::new((picked, seat), pending.charged, pending.pool, now))
             }
             Err(rejection) => {
                 self.give_up(&pending, Some(rejection), now);

@@ -13,7 +13,6 @@ use crate::{
     endpoint::InFlight,
     id::TenantHandle,
     limit::Demand,
-    pool::Ask,
     rejection::Rejection,
     request::Request,
     tenant::{Directory, Found, Lookup, Tenant},
@@ -92,10 +91,27 @@ impl State {
     pub(super) fn pick_for(&self, pending: &Pending, seat: Seat, now: Time) -> Result<InFlight, Rejection> {
         let picked = self.published.read(|snapshot| {
             let service = snapshot.service_of(pending.pool).ok_or(Rejection::UnknownPool)?;
-            let ask = Ask { number: seat.turn, saturated: true, wants: pending.wants.shown() };
+            let ask = pending.ask(seat);
             service.pool.pick(&ask, now).ok_or_else(|| service.pool.why_none(&ask.wants, now))
         });
         picked.inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
+    }
+
+    /// The same where the queue has kept a place for it: a strategy of the caller's, which did not run there, may want it elsewhere.
+    pub(super) fn exchange(
+        &self,
+        pending: &Pending,
+        (seat, reserved): (Seat, InFlight),
+        now: Time,
+    ) -> InFlight {
+        let elsewhere = self.published.read(|snapshot| {
+            let pool = &snapshot.service_of(pending.pool)?.pool;
+            pool.runs_callers_code().then(|| pool.pick_instead(&pending.ask(seat), &reserved, now))?
+        });
+        let Some(elsewhere) = elsewhere else { return reserved };
+        reserved.abandon(now);
+        pending.admission.hand_out_if_queued(now);
+        elsewhere
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and

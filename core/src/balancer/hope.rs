@@ -3,7 +3,7 @@
 use super::{snapshot::Service, visit::Visit};
 use crate::{
     admission::{Place, Seated, Spent},
-    pool::{Ask, Wants},
+    pool::{Ask, Purpose, Wants},
     rejection::Rejection,
     request::Request,
     time::Time,
@@ -33,7 +33,8 @@ impl Visit<'_> {
         now: Time,
     ) -> Result<Place, Rejection> {
         let Place::Seated(Seated { seat, picked: None }) = place else { return Ok(place) };
-        let picked = service.pool.pick(&Ask { number: seat.turn, saturated: false, wants }, now);
+        let ask = Ask { number: seat.turn, saturated: false, wants, purpose: Purpose::Decide };
+        let picked = service.pool.pick(&ask, now);
         if picked.is_some() || !service.pool.outlook(&wants, now).is_limited() {
             return Ok(Place::Seated(Seated { seat, picked }));
         }

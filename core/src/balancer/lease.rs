@@ -54,6 +54,14 @@ pub(super) struct Held {
     pub(super) answered: bool,
 }
 
+impl Held {
+    /// What a request holds that is picked for now.
+    #[inline(always)]
+    pub(super) fn new((picked, seat): (InFlight, Seat), charged: Charged, pool: PoolId, now: Time) -> Self {
+        Self { picked: Some(picked), seat, charged, started: now, pool, open: true, answered: false }
+    }
+}
+
 impl<H: Borrow<Balancer>> Lease<H> {
     /// A lease of what `grant` puts into it, or nothing.
     #[inline]
@@ -178,7 +186,7 @@ impl<H: Borrow<Balancer>> Lease<H> {
     /// #     .with_pool("api", PoolSpec::new(["http://10.0.0.1:8080"]))
     /// #     .with_tenant("acme", TenantSpec::new());
     /// # let balancer = Balancer::with_clock(config, ManualClock::new())?;
-    /// let mut lease = balancer.try_acquire(&Request::new("acme"))?;
+    /// let lease = balancer.try_acquire(&Request::new("acme"))?;
     /// let wait = Duration::from_millis(250);
     /// lease.report_upstream(&UpstreamReport::new().with_requests(UpstreamLimit::left(0).resets_in(wait)));
     /// lease.finish(Outcome::success());
@@ -186,7 +194,7 @@ impl<H: Borrow<Balancer>> Lease<H> {
     /// assert_eq!(refused, Some(Rejection::UpstreamLimited { retry_after: wait }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn report_upstream(&mut self, report: &UpstreamReport) {
+    pub fn report_upstream(&self, report: &UpstreamReport) {
         if let Some(held) = &self.held {
             self.handle.borrow().state().report_upstream(held, report);
         }

@@ -11,12 +11,12 @@ use super::{
     state::State,
 };
 use crate::{
-    admission::{Joining, Paid, Place, Seat, Seated, Spent, WaiterId},
+    admission::{Joining, Paid, Place, Seated, Spent, WaiterId},
     affinity::Session,
     attempt::Attempt,
     config::OVERFLOW,
     endpoint::InFlight,
-    pool::{Ask, Pool, PoolId, ShardKey, Wants},
+    pool::{Ask, Pool, Purpose, ShardKey, Wants},
     rejection::Rejection,
     request::{Request, Wish},
     strategy::{Avoided, Otherwise},
@@ -52,7 +52,7 @@ impl Visit<'_> {
         };
         let seat = seated.seat;
         let picked = self.pick(service, wants, seated, now)?;
-        *held = Some(self.held(picked, seat, service.pool.id(), now));
+        *held = Some(Held::new((picked, seat), self.charged, service.pool.id(), now));
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Visit<'_> {
             Ok(Place::Seated(seated)) => {
                 let seat = seated.seat;
                 let picked = self.pick(service, wants, seated, now)?;
-                Ok(Stage::Ready(Ok(self.held(picked, seat, service.pool.id(), now))))
+                Ok(Stage::Ready(Ok(Held::new((picked, seat), self.charged, service.pool.id(), now))))
             }
             Ok(Place::Waiting(waiter)) => {
                 service.look_again(now);
@@ -164,24 +164,11 @@ impl Visit<'_> {
         Seated { seat, picked }: Seated,
         now: Time,
     ) -> Result<InFlight, Rejection> {
-        let ask = Ask { number: seat.turn, saturated: false, wants };
+        let ask = Ask { number: seat.turn, saturated: false, wants, purpose: Purpose::Decide };
         picked.or_else(|| service.pool.pick(&ask, now)).ok_or_else(|| {
             service.admission.release(seat, Spent::NOTHING, now);
             self.turn_away(service, service.pool.why_none(&wants, now))
         })
-    }
-
-    #[inline(always)]
-    fn held(self, picked: InFlight, seat: Seat, pool: PoolId, now: Time) -> Held {
-        Held {
-            picked: Some(picked),
-            seat,
-            charged: self.charged,
-            started: now,
-            pool,
-            open: true,
-            answered: false,
-        }
     }
 
     fn wait(

@@ -2,9 +2,10 @@
 
 use super::{shard::ShardKey, tier::Tier};
 use crate::{
+    endpoint::InFlight,
     health::Scrutiny,
     rng,
-    strategy::{Avoided, KeptAvoided, Turn},
+    strategy::{Avoided, Candidates, KeptAvoided, Strategy, Turn},
 };
 
 /// What a request that has its seat asks of the pool.
@@ -15,6 +16,18 @@ pub(crate) struct Ask<'a> {
     /// Whether it has waited for its seat.
     pub(crate) saturated: bool,
     pub(crate) wants: Wants<'a>,
+    pub(crate) purpose: Purpose<'a>,
+}
+
+/// What a pick is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Purpose<'a> {
+    /// It decides.
+    Decide,
+    /// It takes a place for who waits, under the queue's lock: caller's code does not run.
+    Reserve,
+    /// It decides for who has such a place.
+    Exchange(&'a InFlight),
 }
 
 /// What a request wants, whichever pool serves it.
@@ -58,10 +71,33 @@ impl KeptWants {
     }
 }
 
+impl<'a> Purpose<'a> {
+    /// The strategy's choice.
+    pub(super) fn choose(
+        self,
+        strategy: &Strategy,
+        candidates: &Candidates<'_>,
+        turn: &Turn<'_>,
+    ) -> Option<usize> {
+        match self {
+            Self::Reserve => strategy.pick_by_ours(candidates, turn),
+            Self::Decide | Self::Exchange(_) => strategy.pick(candidates, turn),
+        }
+    }
+
+    /// The place that the request has already.
+    pub(super) const fn reserved(self) -> Option<&'a InFlight> {
+        match self {
+            Self::Exchange(reserved) => Some(reserved),
+            Self::Decide | Self::Reserve => None,
+        }
+    }
+}
+
 impl<'a> Ask<'a> {
     /// The turn that the strategy sees, and those that it sees where an attempt before came to nothing.
     pub(super) const fn turn(&self, seed: u64, attempt: u32) -> Turn<'a> {
-        let Self { number, saturated, wants: Wants { key, .. } } = *self;
+        let Self { number, saturated, wants: Wants { key, .. }, .. } = *self;
         let draw = rng::draw(seed ^ attempt as u64, number as u64);
         Turn { number: number.wrapping_add(attempt), draw, saturated, key }
     }

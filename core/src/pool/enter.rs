@@ -1,6 +1,6 @@
 //! From the endpoint that was chosen to the request in flight there, unless somebody else was quicker.
 
-use super::bounded::Placing;
+use super::{ask::Ask, bounded::Placing};
 use crate::{
     endpoint::{InFlight, Member},
     health::Scrutiny,
@@ -8,19 +8,42 @@ use crate::{
     time::Time,
 };
 
+/// How a request comes in.
+#[derive(Clone, Copy)]
+pub(super) struct Entrant<'a> {
+    scrutiny: Scrutiny,
+    cost: u64,
+    /// The place that it has already.
+    reserved: Option<&'a InFlight>,
+}
+
+impl<'a> Entrant<'a> {
+    pub(super) const fn new(ask: &Ask<'a>, scrutiny: Scrutiny) -> Self {
+        Self { scrutiny, cost: ask.wants.cost, reserved: ask.purpose.reserved() }
+    }
+
+    /// Where it has its place nothing more is taken.
+    fn stays_at(&self, member: &Member) -> Option<InFlight> {
+        self.reserved.filter(|reserved| reserved.is_at(member.endpoint())).map(InFlight::stand_in)
+    }
+}
+
 /// Goes to an endpoint that was usable when looked at. `None`: another request has just taken the last place, or the one trial.
 pub(super) fn enter(
     member: &Member,
     bound: Option<LoadBound>,
-    (scrutiny, cost): (Scrutiny, u64),
+    entrant: Entrant<'_>,
     now: Time,
 ) -> Option<InFlight> {
-    let mut picked = try_enter(member, bound, cost, now)?;
+    if let Some(stays) = entrant.stays_at(member) {
+        return Some(stays);
+    }
+    let mut picked = try_enter(member, bound, entrant, now)?;
     let health = member.endpoint().health();
     // Also in a panic: else nobody would ever return from one.
     let trial = health.outlier().claim_trial(now);
     picked.set_trial(trial);
-    if !scrutiny.asks_health() || trial || health.needs_no_trial(now) {
+    if !entrant.scrutiny.asks_health() || trial || health.needs_no_trial(now) {
         return Some(picked);
     }
     picked.give_back(now);
@@ -28,11 +51,17 @@ pub(super) fn enter(
 }
 
 /// One more in flight there, unless its cap, its own limits or the bound on its load say no.
-pub(super) fn try_enter(member: &Member, bound: Option<LoadBound>, cost: u64, now: Time) -> Option<InFlight> {
-    match bound {
+pub(super) fn try_enter(
+    member: &Member,
+    bound: Option<LoadBound>,
+    entrant: Entrant<'_>,
+    now: Time,
+) -> Option<InFlight> {
+    let cost = entrant.cost;
+    entrant.stays_at(member).or_else(|| match bound {
         None => member.try_enter_charged(cost, now),
         Some(bound) => member.try_enter_within(|counted| bound.admits(counted, member.weight()), cost, now),
-    }
+    })
 }
 
 /// Where load is bounded, the request goes on being counted.

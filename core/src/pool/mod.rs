@@ -20,7 +20,7 @@ mod tier;
 mod tier_parts;
 mod verdict;
 
-pub(crate) use ask::{Ask, KeptWants, Wants};
+pub(crate) use ask::{Ask, KeptWants, Purpose, Wants};
 pub(crate) use build::{Pool, PoolId};
 pub(crate) use checks::CheckVerdict;
 pub(crate) use outlook::Outlook;

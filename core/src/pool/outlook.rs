@@ -101,11 +101,6 @@ impl Outlook {
         self.soonest
     }
 
-    /// Whether an endpoint takes it, or does as soon as a request there ends.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.open
-    }
-
     /// Whether limits are what keeps the request out.
     pub(crate) const fn is_limited(&self) -> bool {
         self.spent || self.most.is_some()

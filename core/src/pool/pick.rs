@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    ask::{Ask, Wants},
+    ask::{Ask, Purpose, Wants},
     bounded::{Placing, enter_least},
-    enter::{enter, placed, try_enter},
+    enter::{Entrant, enter, placed, try_enter},
     tier::Tier,
 };
 use crate::{
@@ -42,6 +42,12 @@ impl Pool {
         }
     }
 
+    /// Where a request goes that has a place already, if its strategy wants it elsewhere.
+    pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Option<InFlight> {
+        let ask = Ask { purpose: Purpose::Exchange(reserved), ..*ask };
+        self.pick(&ask, now).filter(|picked| !picked.is_at(reserved.endpoint()))
+    }
+
     /// Whether nothing but the strategy decides.
     #[inline]
     fn is_plain(&self, ask: &Ask<'_>, now: Time) -> bool {
@@ -56,7 +62,7 @@ impl Pool {
         self.health.look_again(now);
         let shard = ask.wants.shard.map(|key| self.shards.of(key, tiers));
         let shard = shard.as_ref().and_then(|shard| shard.as_deref());
-        if let Some(picked) = self.return_to(&ask.wants, shard, now) {
+        if let Some(picked) = self.return_to(ask, shard, now) {
             return Some(picked);
         }
         let way = |(place, asked): (usize, Scrutiny)| {
@@ -96,22 +102,23 @@ impl Pool {
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
         let cost = ask.wants.cost;
         let everybody = candidates.warming(slow_start).among(few).charged(self.charged(cost));
-        let everybody = everybody.without(ask.wants.avoided);
+        let everybody = everybody.without(ask.wants.avoided).reserved(ask.purpose.reserved());
         let placing = tier.place();
         let bound = placing.as_ref().map(Placing::bound);
         let candidates = everybody.within(bound);
+        let entrant = Entrant::new(ask, scrutiny);
         for attempt in 0..ATTEMPTS {
             let turn = ask.turn(self.seed, attempt);
-            let Some(index) = tier.strategy().pick(&candidates, &turn) else { break };
+            let Some(index) = ask.purpose.choose(tier.strategy(), &candidates, &turn) else { break };
             if attempt + 1 < ATTEMPTS && is_passed_over(tier.strategy(), &candidates, index, &turn) {
                 continue;
             }
-            if let Some(picked) = enter(candidates.member(index), bound, (scrutiny, cost), now) {
+            if let Some(picked) = enter(candidates.member(index), bound, entrant, now) {
                 return Some(placed(picked, placing));
             }
         }
         let mut usable = (0..candidates.len()).filter(|&index| candidates.is_usable(index));
-        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, cost, now));
+        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, entrant, now));
         let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
         entered.or_else(least).map(|picked| placed(picked, placing))
     }
@@ -120,14 +127,15 @@ impl Pool {
     fn enter_anyone(&self, Way { tier, few, .. }: Way<'_>, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
         let scrutiny = Scrutiny::Presence;
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now).among(few);
-        let (count, Wants { avoided, cost, .. }) = (candidates.len(), ask.wants);
+        let (count, Wants { avoided, .. }) = (candidates.len(), ask.wants);
         let first = ask.number as usize % count.max(1);
         let mut anyone = (first..count)
             .chain(0..first)
             .filter(|&index| !avoided.has(candidates.address(index)))
             .filter(|&index| candidates.endpoint(index).health().admits(scrutiny, now));
         let placing = tier.place();
-        let entered = anyone.find_map(|index| enter(candidates.member(index), None, (scrutiny, cost), now));
+        let entered =
+            anyone.find_map(|index| enter(candidates.member(index), None, Entrant::new(ask, scrutiny), now));
         entered.map(|picked| placed(picked, placing))
     }
 

@@ -1,9 +1,9 @@
 //! Sessions: a request goes where its token says, if that endpoint can take it.
 
 use super::{
-    ask::Wants,
+    ask::Ask,
     bounded::Placing,
-    enter::{enter, placed},
+    enter::{Entrant, enter, placed},
     shard::Shard,
 };
 use crate::{
@@ -22,21 +22,22 @@ impl Pool {
     }
 
     /// The endpoint that a session is bound to, unless it is gone, draining, ejected, at its bound, or not the tenant's any more.
-    pub(super) fn return_to(&self, wants: &Wants<'_>, shard: Option<&Shard>, now: Time) -> Option<InFlight> {
+    pub(super) fn return_to(&self, ask: &Ask<'_>, shard: Option<&Shard>, now: Time) -> Option<InFlight> {
+        let wants = &ask.wants;
         let place = *self.places().get(&wants.target?)?;
         if place >= self.draining_from {
             return None;
         }
         let tier = self.tiers.iter().position(|tier| tier.places().contains(&place));
         let scrutiny = tier.map_or(Scrutiny::Health, |tier| self.tiers[tier].scrutiny());
-        let cost = wants.cost;
         let placing = tier.and_then(|tier| self.tiers[tier].place());
         let bound = placing.as_ref().map(Placing::bound);
         let candidates =
-            Candidates::new(&self.members, scrutiny, self.decay, now).charged(self.charged(cost));
-        let candidates = candidates.within(bound).without(wants.avoided);
+            Candidates::new(&self.members, scrutiny, self.decay, now).charged(self.charged(wants.cost));
+        let candidates = candidates.within(bound).without(wants.avoided).reserved(ask.purpose.reserved());
         let allowed = shard.is_none_or(|shard| shard.has(place, &self.tiers)) && candidates.is_usable(place);
-        let entered = allowed.then(|| enter(&self.members[place], bound, (scrutiny, cost), now)).flatten();
+        let entered =
+            allowed.then(|| enter(&self.members[place], bound, Entrant::new(ask, scrutiny), now)).flatten();
         entered.map(|picked| placed(picked, placing))
     }
 

@@ -31,7 +31,12 @@ impl Custom {
         // A panic would take the seat along. Unwind safe: the candidates are read only, and the strategy's own state is its own trouble.
         let answer = catch_unwind(AssertUnwindSafe(|| self.own.pick(&shown))).unwrap_or(None);
         let usable = answer.filter(|&index| index < candidates.len() && candidates.is_usable(index));
-        usable.or_else(|| self.otherwise.pick(candidates, turn))
+        usable.or_else(|| self.pick_otherwise(candidates, turn))
+    }
+
+    /// What serves where the user's has no answer, or is not asked.
+    pub(crate) fn pick_otherwise(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
+        self.otherwise.pick(candidates, turn)
     }
 }
 

@@ -77,4 +77,12 @@ impl Strategy {
             Self::Rendezvous(rendezvous) => rendezvous.pick(candidates, turn),
         }
     }
+
+    /// The same where caller's code must not run.
+    pub(crate) fn pick_by_ours(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
+        match self {
+            Self::Custom(custom) => custom.pick_otherwise(candidates, turn),
+            ours => ours.pick(candidates, turn),
+        }
+    }
 }
