@@ -293,8 +293,16 @@ impl Settings {
     /// The same with what goes without saying, as far as it is the gateway's.
     pub(crate) fn with_defaults(&self) -> Self {
         let identify = self.identify.clone().unwrap_or_default().with_defaults();
-        let guard = self.guard.as_ref().map(GuardTable::with_defaults);
-        Self { identify: Some(identify), guard, ..self.clone() }
+        let trusted = identify.hops();
+        Self {
+            guard: self.guard.as_ref().map(|guard| guard.with_defaults(trusted)),
+            otel: self.otel.as_ref().map(|otel| otel.with_defaults(trusted)),
+            alert: self.alert.as_ref().map(AlertTable::with_defaults),
+            tls: self.tls.as_ref().map(TlsTable::with_defaults),
+            routes: self.routes.iter().map(RouteTable::with_defaults).collect(),
+            identify: Some(identify),
+            ..self.clone()
+        }
     }
 
     /// How the endpoints of some pools are spoken to.
@@ -323,7 +331,7 @@ impl Settings {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
-        self.otel.as_ref().map_or(Ok(()), OtelTable::check)?;
+        self.otel.as_ref().map_or(Ok(()), |otel| otel.check(&self.gate))?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
         if self.alert.is_some() && self.admin.is_none() {
             let fix = "write gateway.admin, too: its pages show what fires";

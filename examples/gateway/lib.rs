@@ -29,6 +29,7 @@ pub mod open_loop;
 pub mod otel;
 pub mod process;
 mod proxy_protocol;
+mod refusals;
 pub mod reload;
 pub mod route;
 pub mod routes;

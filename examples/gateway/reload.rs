@@ -20,6 +20,7 @@ use crate::{
     discovery::Discoveries,
     listener::Live,
     log::LogTable,
+    otel::OtelTable,
     route::Router,
 };
 
@@ -137,7 +138,7 @@ impl Reloader {
                 self.started.admin().map(AdminTable::listen) != settings.admin().map(AdminTable::listen),
             ),
             ("gateway.log", !LogTable::are_written_alike(self.started.log(), settings.log())),
-            ("gateway.otel", self.started.otel() != settings.otel()),
+            ("gateway.otel", !OtelTable::are_sent_alike(self.started.otel(), settings.otel())),
             ("gateway.drain", self.started.drain() != settings.drain()),
             (
                 "gateway.limits.max_connections",

@@ -1,4 +1,4 @@
-use std::{convert::Infallible, error, pin::Pin, time::Duration};
+use std::{convert::Infallible, pin::Pin, time::Duration};
 
 use http::{
     HeaderValue, Request, Response, StatusCode, Version,
@@ -32,7 +32,7 @@ use super::{
     presence::Presence,
     proxy_protocol, screen,
     stream::WatchedStream,
-    supervise::{Endable, supervise},
+    supervise::{BoxError, Endable, supervise},
 };
 use crate::{route::Body, tls::Secure};
 
@@ -108,13 +108,16 @@ impl Visit {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let activity = self.activity.clone();
+        let (activity, live, client) = (self.activity.clone(), self.live.clone(), self.peer.address());
         let service = service_fn(move |request| self.clone().answer(request));
         let stopped = presence.stopped();
         let stream = TokioIo::new(WatchedStream::new(stream, activity.clone(), presence));
         let builder = builder(&limits);
         let connection = builder.serve_connection_with_upgrades(stream, service);
-        supervise(connection, &activity, &limits, stopped).await;
+        // What else breaks a connection is the client's going, or an endpoint's; both are accounted for where they happen.
+        if let Err(error) = supervise(connection, &activity, &limits, stopped).await {
+            live.now().router.refusals().note_end(&*error, client);
+        }
     }
 
     async fn answer(self, request: Request<Incoming>) -> Result<Response<Answer<Body>>, Infallible> {
@@ -131,8 +134,9 @@ impl Visit {
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, seat.clone()));
+        request.extensions_mut().insert(self.peer);
         if let Some(problem) = refusal {
-            let mut response = problem.into_response();
+            let mut response = router.refusals().answer(request, problem).await?;
             if is_http1 {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -146,7 +150,6 @@ impl Visit {
             // A tunnel keeps its connection busy, beyond the answer's end.
             request.extensions_mut().insert(seat.clone());
         }
-        request.extensions_mut().insert(self.peer);
         if let Some(certificate) = self.certificate {
             request.extensions_mut().insert(certificate);
         }
@@ -171,11 +174,11 @@ fn certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
 impl<I, S, E, B> Endable for UpgradeableConnection<'_, I, S, E>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    S::Error: Into<BoxError>,
     S::Future: 'static,
     I: Read + Write + Unpin + Send + 'static,
     B: HttpBody + 'static,
-    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
     E: Http2ServerConnExec<S::Future, B>,
 {
     fn end_soon(self: Pin<&mut Self>) {

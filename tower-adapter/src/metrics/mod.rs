@@ -31,6 +31,7 @@
 //! | `tenantry_response_seconds` | `pool`, `tenant` | the same by tenant |
 //! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
 //! | `tenantry_rejections_total` | `pool`, `tenant`, `reason` | the last two by their code; no series where there was none |
+//! | `tenantry_refusals_total` | `reason` | requests that were refused before anybody asked whose they are ([`Refusals`]), by their code; no series where there was none |
 //! | `tenantry_endpoint_…` | `pool`, `endpoint` | `weight`, `draining`, `in_flight`, `requests_total`, `failures_total`, `overridden`, `ejected`, `shadow_ejections_total`, `latency_seconds`, `response_seconds` (histogram), `health` (by `state`) |
 //! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `displaced_bans_total`, `active_bans`, `clients`, `tenants` |
 
@@ -39,6 +40,7 @@ mod desired;
 mod guard;
 mod latencies;
 mod limits;
+mod refusals;
 mod requests;
 
 use std::{fmt, sync::Arc};
@@ -51,6 +53,7 @@ pub(crate) use desired::desired_endpoints;
 pub use latencies::{Latencies, ResponseFuture, Timed};
 #[cfg(feature = "admin")]
 pub(crate) use limits::unit;
+pub use refusals::Refusals;
 pub use requests::{BOUNDS, Counted, CountedFuture, MOST_TENANTS, RequestStats, RequestsLayer};
 
 use crate::guard::CurrentGuard;
@@ -63,6 +66,7 @@ pub struct Metrics {
     balancer: Balancer,
     latencies: Latencies,
     requests: RequestsLayer,
+    refusals: Refusals,
 }
 
 impl Metrics {
@@ -73,10 +77,12 @@ impl Metrics {
     #[must_use]
     pub fn new(balancer: &Balancer) -> Self {
         let (latencies, requests) = (Latencies::default(), RequestsLayer::default());
+        let refusals = Refusals::default();
         let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(balancer::Figures::new(balancer, &latencies, &requests)));
+        registry.register_collector(Box::new(refusals.clone()));
         let (registry, balancer) = (Arc::new(registry), balancer.clone());
-        Self { registry, guard: None, balancer, latencies, requests }
+        Self { registry, guard: None, balancer, latencies, requests, refusals }
     }
 
     /// Those of this guard, too; of a [`CurrentGuard`], those of the one that is in force when somebody asks.
@@ -100,7 +106,13 @@ impl Metrics {
         self.requests.clone()
     }
 
-    /// What that layer has counted: of each pool first everybody's, then each tenant's by id, at most [`MOST_TENANTS`], then all others'.
+    /// Counts what is refused before anybody asks whose it is: for servers that refuse requests which no layer sees.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
+    }
+
+    /// What [`requests`](Self::requests) has counted: of each pool first everybody's, then each tenant's by id, at most [`MOST_TENANTS`], then all others'.
     #[must_use]
     pub fn request_stats(&self) -> Vec<RequestStats> {
         self.requests.stats(|pool| self.balancer.pool_stats(pool).is_some())
