@@ -42,9 +42,10 @@ enum Version {
     Tls13,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Clients {
+    #[default]
     Required,
     Optional,
 }
@@ -71,9 +72,9 @@ impl TlsTable {
         let mut server = ServerTls::new(certificates.clone()).with_oldest_version(version);
         match (&self.client_ca, self.client_certificate) {
             (Some(file), clients) => {
-                let clients = match clients {
-                    None | Some(Clients::Required) => ClientAuthentication::Required,
-                    Some(Clients::Optional) => ClientAuthentication::Optional,
+                let clients = match clients.unwrap_or_default() {
+                    Clients::Required => ClientAuthentication::Required,
+                    Clients::Optional => ClientAuthentication::Optional,
                 };
                 server = server.with_client_roots(folder.join(file), clients);
             }
@@ -85,6 +86,12 @@ impl TlsTable {
         }
         let config = server.config().map_err(|error| unfit("client_ca", error))?;
         Ok(Secure { certificates, config })
+    }
+
+    /// The same with what is asked of clients, where they are.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let clients = self.client_certificate.unwrap_or_default();
+        Self { client_certificate: self.verifies_clients().then_some(clients), ..self.clone() }
     }
 
     pub(crate) const fn verifies_clients(&self) -> bool {
