@@ -123,7 +123,7 @@ where
     fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint, wire: &Wire<B>) -> Result<(), Error> {
         let endpoint = address::endpoint(picked.address())?;
         if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
-            return Err(Error::Address { address: picked.address().into() });
+            return Err(address::unusable(picked.address()));
         }
         let client_error = |error| {
             picked.excuse();
