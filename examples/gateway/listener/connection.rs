@@ -62,7 +62,7 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     } else {
         peer
     };
-    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits) };
+    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
     let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
     // Who does not get through the handshake is told so by TLS itself.
@@ -147,8 +147,9 @@ impl Visit {
         request.headers_mut().remove(MIRRORED);
         let is_extended = extended_connect::translate(&mut request);
         if request.headers().contains_key(UPGRADE) {
-            // A tunnel keeps its connection busy, beyond the answer's end.
+            // A tunnel keeps its connection busy, beyond the answer's end, until it is told to end.
             request.extensions_mut().insert(seat.clone());
+            request.extensions_mut().insert(seat.hangup());
         }
         if let Some(certificate) = self.certificate {
             request.extensions_mut().insert(certificate);
