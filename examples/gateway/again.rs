@@ -45,7 +45,8 @@ impl Retry {
             .with_attempts(self.attempts)
             .with_longest_wait(longest_wait)
             .with_body_limit(self.body_limit);
-        let policy = self.try_timeout.into_iter().fold(policy, |policy, Span(time)| policy.with_try_timeout(time));
+        let policy =
+            self.try_timeout.into_iter().fold(policy, |policy, Span(time)| policy.with_try_timeout(time));
         self.timeout.into_iter().fold(policy, |policy, Span(time)| policy.with_timeout(time))
     }
 

@@ -31,6 +31,7 @@ pub mod process;
 mod proxy_protocol;
 mod refusals;
 pub mod reload;
+mod rereading;
 pub mod route;
 pub mod routes;
 pub mod serve;

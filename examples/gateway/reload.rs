@@ -21,6 +21,7 @@ use crate::{
     listener::Live,
     log::LogTable,
     otel::OtelTable,
+    rereading::reread,
     route::Router,
 };
 
@@ -167,7 +168,12 @@ fn watch_files(settings: &Settings, tell: Tell) -> Vec<JoinHandle<()>> {
     let keys = keys.map(|file| tokio::spawn(file.watch(KEYS_EVERY, move |news| tell(&news))));
     let secure = settings.secure().cloned();
     let secure = secure.map(|secure| tokio::spawn(secure.watch(CERTIFICATES_EVERY, tell)));
-    keys.into_iter().chain(secure).collect()
+    let with_files = settings.transports().iter().filter(|(_, transport)| transport.has_files());
+    let upstream = with_files.map(|(pool, transport)| {
+        let (path, transport) = (format!("gateway.upstream.{pool}.tls"), transport.clone());
+        tokio::spawn(reread(path, move || transport.reload(), CERTIFICATES_EVERY, tell))
+    });
+    keys.into_iter().chain(secure).chain(upstream).collect()
 }
 
 /// How often a file of keys is looked at.

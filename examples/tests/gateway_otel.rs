@@ -80,8 +80,8 @@ async fn trace(trust: &str) -> (Vec<Span>, HeaderMap) {
     let exported = exported.lock().unwrap();
     assert!(exported.iter().any(|(path, ..)| path == "/v1/metrics"), "{exported:?}");
     let traces = exported.iter().filter(|(path, ..)| path == "/v1/traces");
-    let resources = traces
-        .flat_map(|(.., body)| ExportTraceServiceRequest::decode(body.clone()).unwrap().resource_spans);
+    let resources =
+        traces.flat_map(|(.., body)| ExportTraceServiceRequest::decode(body.clone()).unwrap().resource_spans);
     let scopes = resources.flat_map(|resource| resource.scope_spans);
     (scopes.flat_map(|scope| scope.spans).collect(), asked.lock().unwrap()[0].1.clone())
 }

@@ -416,7 +416,10 @@ async fn credentials_of_addresses_go_nowhere() {
     let told = |address: &str| (json!(address), true);
     assert_eq!(addresses, [told("a:1"), told("a:1"), told("b:1")]);
     assert!(status["alerts"]["firing"].to_string().contains("b:1"), "{status}");
-    assert!(figures.contains(r#"endpoint_response_seconds_count{pool="api",endpoint="a:1 (2)"} 1"#), "{figures}");
+    assert!(
+        figures.contains(r#"endpoint_response_seconds_count{pool="api",endpoint="a:1 (2)"} 1"#),
+        "{figures}"
+    );
     for text in [status.to_string(), figures.clone(), debug] {
         assert!(!text.contains("secret"), "{text}");
     }

@@ -111,7 +111,8 @@ fn hand_over<'a>(
     webhook: Option<Webhook>,
     unix_ms: u64,
 ) -> Option<Sending> {
-    let is_the_same = before.as_ref().zip(webhook.as_ref()).is_some_and(|(before, next)| before.reaches(next));
+    let is_the_same =
+        before.as_ref().zip(webhook.as_ref()).is_some_and(|(before, next)| before.reaches(next));
     let firing: Vec<Alert> = if is_the_same { Vec::new() } else { firing.cloned().collect() };
     if let Some(before) = before.as_ref().filter(|_| !firing.is_empty()) {
         let over: Vec<Alert> = firing.iter().cloned().map(|alert| alert.resolved(unix_ms)).collect();

@@ -37,16 +37,19 @@ mod tests {
     use super::*;
 
     fn of(fields: &[(&'static str, &'static str)]) -> Option<HeaderValue> {
-        let fields = fields.iter().map(|(name, value)| {
-            (name.parse().expect("a name"), HeaderValue::from_static(value))
-        });
+        let fields = fields
+            .iter()
+            .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
         accept(&HeaderMap::from_iter(fields))
     }
 
     #[test]
     fn the_answer_to_a_key_is_the_specifications() {
         let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(of(&[key, ("upgrade", "WebSocket")]).expect("a handshake"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(
+            of(&[key, ("upgrade", "WebSocket")]).expect("a handshake"),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
         for none in [&[key, ("upgrade", "tcp")][..], &[key], &[("upgrade", "websocket")]] {
             assert_eq!(of(none), None, "{none:?}");
         }

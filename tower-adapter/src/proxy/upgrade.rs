@@ -29,11 +29,7 @@ pub(super) struct Upgrade {
 impl Upgrade {
     /// The wish of a request without a body, if it has one that may be passed on over this version of HTTP: one protocol, over HTTP/1.1. Not to another version of HTTP or to TLS:
     /// what then came would be requests that nobody here has seen (h2c smuggling). Towards HTTP/2 only a WebSocket can be asked for.
-    pub(super) fn of(
-        parts: &mut Parts,
-        towards: Version,
-        idle_timeout: Option<Duration>,
-    ) -> Option<Self> {
+    pub(super) fn of(parts: &mut Parts, towards: Version, idle_timeout: Option<Duration>) -> Option<Self> {
         if parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
             return None;
         }
@@ -58,7 +54,9 @@ impl Upgrade {
 
     /// Makes of the answer to an extended CONNECT the upgrade's for which it stands.
     pub(super) fn translate<B>(&self, response: &mut Response<B>) {
-        let Some(accept) = self.accept.clone().filter(|_| response.status() == StatusCode::OK) else { return };
+        let Some(accept) = self.accept.clone().filter(|_| response.status() == StatusCode::OK) else {
+            return;
+        };
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         self.name(response.headers_mut());
         response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
