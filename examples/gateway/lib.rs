@@ -16,6 +16,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 mod discovery;
+mod document;
 mod document_error;
 mod guard;
 mod identify;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod pki;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
@@ -14,13 +15,14 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use folder::Folder;
 use gateway_parts::{
     command::{Written, effective, print, schema},
     config::Document,
 };
 use pki::Authority;
 use serde_json::Value;
-use support::{Folder, Program};
+use support::Program;
 use tenantry::{ConfigError, Format};
 
 fn run(arguments: &[&str]) -> Output {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
@@ -15,9 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use folder::Folder;
 use gateway_parts::log::LogTable;
 use serde_json::{Value, json};
-use support::{Folder, Program};
+use support::Program;
 
 /// A gateway whose log is read.
 struct World {

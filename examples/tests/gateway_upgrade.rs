@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod inside;
 mod pki;
 #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -13,6 +14,7 @@ mod tls_client;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use folder::Folder;
 use futures_util::{SinkExt, StreamExt};
 use gateway_parts::{
     config::Document,
@@ -25,7 +27,7 @@ use hyper::{body::Incoming, client::conn::http2, ext::Protocol, service::service
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::Authority;
 use raw_upstream::head;
-use support::{Folder, Gateway};
+use support::Gateway;
 use tenantry::{Balancer, Format};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
