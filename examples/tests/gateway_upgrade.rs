@@ -554,8 +554,8 @@ async fn when_the_time_to_drain_is_over_idle_tunnels_end_on_both_sides() {
     let (gateway, balancer, stop, serving) = stoppable(&document, drain).await;
     let mut client = tunnel(gateway).await;
     settles(&balancer, 1).await;
-    stop.send(()).unwrap();
     let since = Instant::now();
+    stop.send(()).unwrap();
     // At once nobody new is taken in; who is there stays.
     timeout(PATIENCE, async { while TcpStream::connect(gateway).await.is_ok() {} }).await.unwrap();
     assert_eq!(client.read(&mut [0; 64]).await.unwrap(), 0, "an end, not a reset");

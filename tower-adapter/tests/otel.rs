@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -185,6 +186,20 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[tokio::test]
@@ -269,9 +284,16 @@ async fn what_a_stranger_names_is_a_link_and_what_it_writes_is_told_in_part() {
     let (service, _) = stack(telemetry.clone(), balancer(), 0);
     let path = format!("/{}", "a".repeat(20_000));
     let request = Request::get(path).header("x-tenant", "b".repeat(5_000)).header("traceparent", PARENT);
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let logging = tracing::subscriber::set_default(log);
     assert_eq!(ask(&service, request).await, 403);
+    drop(logging);
     telemetry.stop().await;
     let span = collector.span("GET");
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains(&format!("trace_id=\"{}\"", hex(&span.trace_id))), "the span's, too: {logged}");
     assert_ne!(hex(&span.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(span.parent_span_id.is_empty());
     let links: Vec<_> = span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect();

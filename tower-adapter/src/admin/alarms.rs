@@ -37,7 +37,7 @@ impl Alarms {
         let over = before.alerts.set_rules(rules.unwrap_or_default(), unix_ms);
         before.tell(&over, unix_ms, events);
         let Set { alerts, sending } = before;
-        let sending = hand_over(alerts.firing(), sending, webhook, unix_ms);
+        let sending = hand_over(alerts.firing(), sending, webhook.filter(|_| is_on), unix_ms);
         *set = is_on.then_some(Set { alerts, sending });
     }
 

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! As many series as there are pools and endpoints, and a hundred tenants: the most active ones; all others are `(other)`. Times are in seconds, counters end in
-//! `_total`. Endpoints are called by their addresses without what stands before an `@`, which may be a password. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers, [`Metrics::requests`] one for outside of
+//! `_total`. Endpoints are called by their addresses without what stands before an `@`, which may be a password, and with a number behind where that leaves several of a pool alike. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers, [`Metrics::requests`] one for outside of
 //! [`RejectionLayer`](crate::rejection::RejectionLayer) that counts how requests end.
 //!
 //! | family | labels | what |
