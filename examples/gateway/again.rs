@@ -11,15 +11,15 @@ use tenantry_tower::{
 
 use crate::values::Span;
 
-/// `retry = { attempts = 3, try_timeout = "2s", timeout = "10s", longest_wait = "5s", body_limit = 65536, internal_errors = true }`; each key may be left out.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+/// `retry = { attempts = 3, try_timeout = "2s", timeout = "10s", longest_wait = "5s", body_limit = 65536, internal_errors = true }`; each key may be left out, and what is left out is as the library has it.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retry {
-    attempts: Option<NonZeroU32>,
+    attempts: NonZeroU32,
     try_timeout: Option<Span>,
     timeout: Option<Span>,
-    longest_wait: Option<Span>,
-    body_limit: Option<usize>,
+    longest_wait: Span,
+    body_limit: usize,
     /// Whether a 500 has failed, too.
     internal_errors: bool,
 }
@@ -37,18 +37,17 @@ enum After {
 }
 
 impl Retry {
-    /// What is not said is as the library has it.
+    /// When and how often its requests are tried again.
     #[must_use]
     pub fn policy(&self) -> RetryPolicy {
-        let set = |policy, value: Option<Span>, set: fn(RetryPolicy, Duration) -> RetryPolicy| match value {
-            Some(Span(value)) => set(policy, value),
-            None => policy,
-        };
-        let policy = set(RetryPolicy::new(), self.try_timeout, RetryPolicy::with_try_timeout);
-        let policy = set(policy, self.timeout, RetryPolicy::with_timeout);
-        let policy = set(policy, self.longest_wait, RetryPolicy::with_longest_wait);
-        let policy = self.attempts.into_iter().fold(policy, RetryPolicy::with_attempts);
-        self.body_limit.into_iter().fold(policy, RetryPolicy::with_body_limit)
+        let Span(longest_wait) = self.longest_wait;
+        let policy = RetryPolicy::new()
+            .with_attempts(self.attempts)
+            .with_longest_wait(longest_wait)
+            .with_body_limit(self.body_limit);
+        let policy =
+            self.try_timeout.into_iter().fold(policy, |policy, Span(time)| policy.with_try_timeout(time));
+        self.timeout.into_iter().fold(policy, |policy, Span(time)| policy.with_timeout(time))
     }
 
     /// What has failed.
@@ -56,6 +55,20 @@ impl Retry {
     pub fn classifier(&self) -> HttpClassifier {
         let classifier = HttpClassifier::default();
         if self.internal_errors { classifier.with_internal_errors() } else { classifier }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let policy = RetryPolicy::new();
+        Self {
+            attempts: policy.attempts(),
+            try_timeout: None,
+            timeout: None,
+            longest_wait: Span(policy.longest_wait()),
+            body_limit: policy.body_limit(),
+            internal_errors: false,
+        }
     }
 }
 

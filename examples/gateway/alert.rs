@@ -91,11 +91,11 @@ impl AlertTable {
             let share = share("budget.percent", percent, 1_000.0)?;
             rules = rules.with_budget(BudgetRule::new(share).with_hold(hold));
         }
-        if let Switch::On(HoldTable { r#for }) = self.panic {
-            rules = rules.with_panic(r#for.map_or(PANIC, |Span(hold)| hold));
+        if let Switch::On(table) = self.panic {
+            rules = rules.with_panic(table.hold_or(PANIC));
         }
-        if let Switch::On(HoldTable { r#for }) = self.ejection {
-            rules = rules.with_ejection(r#for.map_or(EJECTION, |Span(hold)| hold));
+        if let Switch::On(table) = self.ejection {
+            rules = rules.with_ejection(table.hold_or(EJECTION));
         }
         if let Switch::On(table) = &self.rejection {
             rules = rules.with_rejection(table.rule()?);
@@ -114,6 +114,25 @@ impl AlertTable {
         }
         let webhook = self.webhook.as_ref().map(|table| table.webhook(folder)).transpose()?;
         Ok(Alarm { rules, webhook })
+    }
+
+    /// With how long what is alarming must be so, where it is not said.
+    pub(crate) fn with_defaults(&self) -> Self {
+        Self {
+            panic: self.panic.map(|table| table.with_default(PANIC)),
+            ejection: self.ejection.map(|table| table.with_default(EJECTION)),
+            ..self.clone()
+        }
+    }
+}
+
+impl HoldTable {
+    fn hold_or(self, otherwise: Duration) -> Duration {
+        self.r#for.map_or(otherwise, |Span(hold)| hold)
+    }
+
+    fn with_default(self, otherwise: Duration) -> Self {
+        Self { r#for: Some(Span(self.hold_or(otherwise))) }
     }
 }
 

@@ -17,7 +17,7 @@ use tenantry_tower::{
 use crate::{listener::InboundBody, unfit::Unfit, values::Span};
 
 /// `[gateway.discovery.POOL]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DiscoveryTable {
     dns: Option<String>,
@@ -26,10 +26,10 @@ pub(crate) struct DiscoveryTable {
     name_servers: Vec<SocketAddr>,
     family: Option<Family>,
     timeout: Option<Span>,
-    floor: Option<Span>,
-    ceiling: Option<Span>,
+    floor: Span,
+    ceiling: Span,
     may_empty: bool,
-    most_endpoints: Option<u32>,
+    most_endpoints: u32,
     /// Where files are that are named without a folder.
     #[serde(skip)]
     folder: PathBuf,
@@ -144,16 +144,9 @@ impl DiscoveryTable {
     }
 
     fn spec(&self) -> DiscoverySpec {
-        let mut spec = DiscoverySpec::new();
-        if let Some(floor) = self.floor {
-            spec = spec.with_floor(floor.0);
-        }
-        if let Some(ceiling) = self.ceiling {
-            spec = spec.with_ceiling(ceiling.0);
-        }
-        if let Some(most) = self.most_endpoints {
-            spec = spec.with_most_endpoints(most);
-        }
+        let (Span(floor), Span(ceiling)) = (self.floor, self.ceiling);
+        let spec = DiscoverySpec::new().with_floor(floor).with_ceiling(ceiling);
+        let spec = spec.with_most_endpoints(self.most_endpoints);
         if self.may_empty { spec.may_empty() } else { spec }
     }
 
@@ -173,6 +166,26 @@ impl DiscoveryTable {
     ) -> Result<Discovering, ConfigError> {
         let source = Dialable { source, schemes: self.schemes };
         Discoverer::new(balancer, pool, source).with_spec(self.spec()).start()
+    }
+}
+
+impl Default for DiscoveryTable {
+    fn default() -> Self {
+        let spec = DiscoverySpec::new();
+        Self {
+            dns: None,
+            srv: None,
+            file: None,
+            name_servers: Vec::new(),
+            family: None,
+            timeout: None,
+            floor: Span(spec.floor()),
+            ceiling: Span(spec.ceiling()),
+            may_empty: spec.is_emptying(),
+            most_endpoints: spec.most_endpoints(),
+            folder: PathBuf::new(),
+            schemes: Schemes::default(),
+        }
     }
 }
 

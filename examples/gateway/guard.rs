@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
+use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry_tower::guard::{Guard, GuardPolicy, Mode, Neighbours, Rule, RuleSpec, SurgeSpec};
@@ -12,23 +13,24 @@ use crate::{
     values::{Name, Span, networks},
 };
 
-/// `guard = {}`, with any of these keys; what is not said is as the library has it.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+/// `guard = {}`, with any of these keys; what is not said is as the library recommends.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GuardTable {
-    mode: Option<ModeName>,
+    /// Of rules that say nothing else.
+    mode: ModeName,
     trusted: Option<Vec<String>>,
-    address_header: Option<Name>,
+    address_header: Name,
     allow: Vec<String>,
     allow_tenants: Vec<String>,
-    neighbours: Option<NeighboursName>,
-    tenants: Option<ModeName>,
-    ban: Option<Span>,
-    longest_ban: Option<Span>,
-    forgiveness: Option<Span>,
-    capacity: Option<NonZeroU32>,
+    neighbours: NeighboursName,
+    tenants: ModeName,
+    ban: Span,
+    longest_ban: Span,
+    forgiveness: Span,
+    capacity: NonZeroU32,
     rules: RulesTable,
-    rate: Option<RateTable>,
+    rate: RateTable,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -50,12 +52,12 @@ struct RuleTable {
 }
 
 /// `{ factor = 5.0, floor = 10.0, mode = "shadow" }`.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct RateTable {
-    factor: Option<f64>,
-    floor: Option<f64>,
-    mode: Option<ModeName>,
+    factor: f64,
+    floor: f64,
+    mode: ModeName,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
@@ -81,40 +83,34 @@ impl GuardTable {
             None => gate.hops().clone(),
         };
         let (first, longest) = self.bans()?;
+        let (Name(address_header), Span(forgiveness)) = (&self.address_header, self.forgiveness);
         let policy = GuardPolicy::new()
             .with_trusted_hops(hops)
+            .with_address_header(address_header.clone())
             .with_allowed_networks(networks("gateway.guard.allow", &self.allow)?)
             .with_allowed_tenants(self.allow_tenants.iter().map(String::as_str))
             .with_credential_headers([gate.credential_header().clone()])
+            .with_neighbours(self.neighbours.into())
+            .with_tenants(self.tenants.into())
             .with_bans(first, longest)
+            .with_forgiveness(forgiveness)
+            .with_capacity(self.capacity)
             .with_surge(self.surge()?);
         let RulesTable { authentication, enumeration, probing, scanning } = self.rules;
         let policy = self.with_rule(policy, Rule::Authentication, authentication);
         let policy = self.with_rule(policy, Rule::Enumeration, enumeration);
         let policy = self.with_rule(policy, Rule::Probing, probing);
-        let policy = self.with_rule(policy, Rule::Scanning, scanning);
-        let policy = self.tenants.map(Mode::from).into_iter().fold(policy, GuardPolicy::with_tenants);
-        let policy = self.capacity.into_iter().fold(policy, GuardPolicy::with_capacity);
-        let policy =
-            self.forgiveness.iter().fold(policy, |policy, Span(peace)| policy.with_forgiveness(*peace));
-        let policy = match &self.address_header {
-            Some(Name(header)) => policy.with_address_header(header.clone()),
-            None => policy,
-        };
-        Ok(Guard::new(match self.neighbours {
-            Some(NeighboursName::Refused) => policy.with_neighbours(Neighbours::Refused),
-            Some(NeighboursName::Served) | None => policy.with_neighbours(Neighbours::Served),
-        }))
+        Ok(Guard::new(self.with_rule(policy, Rule::Scanning, scanning)))
     }
 
-    /// With the bans and the rules that go without saying.
-    pub(crate) fn with_defaults(&self) -> Self {
+    /// With who is trusted, and with the rules, where it is not said.
+    pub(crate) fn with_defaults(&self, trusted: &[String]) -> Self {
         let policy = GuardPolicy::new();
         let rule = |rule: Rule, table: RuleTable| {
             policy.rule(rule).map_or(table, |default| RuleTable {
                 limit: table.limit.or_else(|| Some(default.limit())),
                 per: table.per.or_else(|| Some(Span(default.window()))),
-                mode: table.mode,
+                mode: table.mode.or(Some(self.mode)),
             })
         };
         let rules = RulesTable {
@@ -123,17 +119,12 @@ impl GuardTable {
             probing: rule(Rule::Probing, self.rules.probing),
             scanning: rule(Rule::Scanning, self.rules.scanning),
         };
-        Self {
-            ban: self.ban.or(Some(Span(FIRST_BAN))),
-            longest_ban: self.longest_ban.or(Some(Span(LONGEST_BAN))),
-            rules,
-            ..self.clone()
-        }
+        let trusted = self.trusted.clone().unwrap_or_else(|| trusted.to_vec());
+        Self { trusted: Some(trusted), rules, ..self.clone() }
     }
 
     fn bans(&self) -> Result<(Duration, Duration), Unfit> {
-        let first = self.ban.map_or(FIRST_BAN, |Span(first)| first);
-        let longest = self.longest_ban.map_or(LONGEST_BAN, |Span(longest)| longest);
+        let (Span(first), Span(longest)) = (self.ban, self.longest_ban);
         if first.is_zero() {
             return Err(Unfit::new(
                 "gateway.guard.ban",
@@ -152,21 +143,46 @@ impl GuardTable {
         let Some(default) = policy.rule(rule).copied() else { return policy };
         let limit = table.limit.unwrap_or_else(|| default.limit());
         let window = table.per.map_or_else(|| default.window(), |Span(window)| window);
-        let mode = table.mode.or(self.mode).map_or_else(|| default.mode(), Mode::from);
-        policy.with_rule(rule, RuleSpec::new(limit, window).with_mode(mode))
+        let mode = table.mode.unwrap_or(self.mode);
+        policy.with_rule(rule, RuleSpec::new(limit, window).with_mode(mode.into()))
     }
 
     fn surge(&self) -> Result<SurgeSpec, Unfit> {
-        let RateTable { factor, floor, mode } = self.rate.unwrap_or_default();
+        let RateTable { factor, floor, mode } = self.rate;
         for (name, value, least) in [("factor", factor, 1.0), ("floor", floor, 0.0)] {
-            if let Some(value) = value.filter(|value| !(value.is_finite() && *value >= least)) {
+            if !(value.is_finite() && value >= least) {
                 let fix = format!("write a number that is at least {least}");
                 return Err(Unfit::new(format!("gateway.guard.rate.{name}"), value.to_string(), fix));
             }
         }
-        let surge = factor.into_iter().fold(SurgeSpec::default(), SurgeSpec::with_factor);
-        let surge = floor.into_iter().fold(surge, SurgeSpec::with_floor);
-        Ok(mode.map(Mode::from).into_iter().fold(surge, SurgeSpec::with_mode))
+        Ok(SurgeSpec::default().with_factor(factor).with_floor(floor).with_mode(mode.into()))
+    }
+}
+
+impl Default for GuardTable {
+    fn default() -> Self {
+        Self {
+            mode: ModeName::Enforce,
+            trusted: None,
+            address_header: Name(HeaderName::from_static("x-forwarded-for")),
+            allow: Vec::new(),
+            allow_tenants: Vec::new(),
+            neighbours: NeighboursName::Served,
+            tenants: ModeName::Shadow,
+            ban: Span(Duration::from_secs(60)),
+            longest_ban: Span(Duration::from_secs(24 * 3600)),
+            forgiveness: Span(Duration::from_secs(3600)),
+            capacity: NonZeroU32::new(32_768).expect("it is not zero"),
+            rules: RulesTable::default(),
+            rate: RateTable::default(),
+        }
+    }
+}
+
+impl Default for RateTable {
+    fn default() -> Self {
+        let surge = SurgeSpec::default();
+        Self { factor: surge.factor(), floor: surge.floor(), mode: ModeName::Shadow }
     }
 }
 
@@ -180,5 +196,11 @@ impl From<ModeName> for Mode {
     }
 }
 
-const FIRST_BAN: Duration = Duration::from_secs(60);
-const LONGEST_BAN: Duration = Duration::from_secs(24 * 3600);
+impl From<NeighboursName> for Neighbours {
+    fn from(name: NeighboursName) -> Self {
+        match name {
+            NeighboursName::Served => Self::Served,
+            NeighboursName::Refused => Self::Refused,
+        }
+    }
+}

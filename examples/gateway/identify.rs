@@ -118,13 +118,19 @@ impl Identify {
         Ok(Gate { authenticate, tell, header, key_file, hops, credential })
     }
 
-    /// The header that names the tenant, and who may set it, where nothing else is said.
+    /// What goes without saying: the header that names the tenant and who may set it where nothing else is said, and where keys are.
     pub(crate) fn with_defaults(mut self) -> Self {
+        self.api_key = self.api_key.as_ref().map(keys::with_defaults);
         if self.api_key.is_none() && self.jwt.is_none() && self.client_certificate.is_none() {
             self.header.get_or_insert_with(|| Name(HeaderName::from_static(DEFAULT_HEADER)));
             self.trusted.get_or_insert_with(|| LOOPBACK.map(str::to_owned).to_vec());
         }
         self
+    }
+
+    /// Whose word is taken, as it is written.
+    pub(crate) fn hops(&self) -> &[String] {
+        self.trusted.as_deref().unwrap_or_default()
     }
 
     fn trusted(&self) -> Result<Networks, Unfit> {

@@ -52,6 +52,20 @@ pub(crate) fn read(path: &str, table: &Value, folder: &Path) -> Result<(ApiKeys,
     }
 }
 
+/// The table with where keys are, whether they go on, and what each may, where it is not said.
+pub(crate) fn with_defaults(table: &Value) -> Value {
+    let mut table = table.clone();
+    if let Some(table) = table.as_object_mut() {
+        table.entry("from").or_insert_with(|| "bearer".into());
+        table.entry("forward").or_insert(false.into());
+        let keys = table.get_mut("keys").and_then(Value::as_array_mut).into_iter().flatten();
+        for key in keys.filter_map(Value::as_object_mut) {
+            key.entry("scopes").or_insert_with(|| Value::Array(Vec::new()));
+        }
+    }
+    table
+}
+
 impl KeyFile {
     /// Reads the file again whenever it changes, at the latest after `every`. A file that cannot be used changes nothing; `tell` hears of it, and of new keys. Never ends.
     pub async fn watch(mut self, every: Duration, tell: impl Fn(String)) {

@@ -15,7 +15,8 @@ pub(crate) struct MirrorTable {
     share: f64,
     #[serde(default = "tenant")]
     tenant: String,
-    body_limit: Option<usize>,
+    #[serde(default = "body_limit")]
+    body_limit: usize,
 }
 
 impl MirrorTable {
@@ -31,8 +32,7 @@ impl MirrorTable {
 
     pub(crate) fn layer<M>(&self, copies: M) -> MirrorLayer<M> {
         let share = Share::new(self.share).expect("it was checked");
-        let layer = MirrorLayer::new(copies, share).with_tenant(self.tenant.as_str());
-        self.body_limit.into_iter().fold(layer, MirrorLayer::with_body_limit)
+        MirrorLayer::new(copies, share).with_tenant(self.tenant.as_str()).with_body_limit(self.body_limit)
     }
 
     /// What only the whole document tells. Errors name the field alone.
@@ -67,4 +67,9 @@ pub(crate) fn with_tenants(balancer: Config, routes: &[RouteTable]) -> Config {
 
 fn tenant() -> String {
     "mirror".to_owned()
+}
+
+/// As of retries.
+const fn body_limit() -> usize {
+    64 << 10
 }

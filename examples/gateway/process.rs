@@ -20,6 +20,35 @@ pub fn found(name: &str) -> io::Result<PathBuf> {
     file.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is not installed")))
 }
 
+/// What of a comparison's systems is to run: those whose names contain `only`, in whatever case, and of these the ones whose program this machine has; beside them why it cannot run the others.
+/// Of a system there are its name and the program that it needs, if any.
+///
+/// # Errors
+/// When `only` is in no name.
+pub fn present<S>(
+    systems: impl IntoIterator<Item = S>,
+    only: &str,
+    of: impl Fn(&S) -> (&'static str, Option<&'static str>),
+) -> io::Result<(Vec<S>, Vec<String>)> {
+    let (mut present, mut missing, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    for system in systems {
+        let (name, needs) = of(&system);
+        names.push(name);
+        if !name.to_lowercase().contains(&only.to_lowercase()) {
+            continue;
+        }
+        match needs.map(found) {
+            Some(Err(problem)) => missing.push(format!("{name}: {problem}")),
+            _ => present.push(system),
+        }
+    }
+    if present.is_empty() && missing.is_empty() {
+        let names = names.join(", ");
+        return Err(io::Error::other(format!("--only: {only:?} is in no name; the systems are: {names}")));
+    }
+    Ok((present, missing))
+}
+
 /// Where cargo builds: an example is in `target/<profile>/examples`.
 #[must_use]
 pub fn target() -> PathBuf {

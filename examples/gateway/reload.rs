@@ -20,6 +20,8 @@ use crate::{
     discovery::Discoveries,
     listener::Live,
     log::LogTable,
+    otel::OtelTable,
+    rereading::reread,
     route::Router,
 };
 
@@ -137,7 +139,7 @@ impl Reloader {
                 self.started.admin().map(AdminTable::listen) != settings.admin().map(AdminTable::listen),
             ),
             ("gateway.log", !LogTable::are_written_alike(self.started.log(), settings.log())),
-            ("gateway.otel", self.started.otel() != settings.otel()),
+            ("gateway.otel", !OtelTable::are_sent_alike(self.started.otel(), settings.otel())),
             ("gateway.drain", self.started.drain() != settings.drain()),
             (
                 "gateway.limits.max_connections",
@@ -166,7 +168,12 @@ fn watch_files(settings: &Settings, tell: Tell) -> Vec<JoinHandle<()>> {
     let keys = keys.map(|file| tokio::spawn(file.watch(KEYS_EVERY, move |news| tell(&news))));
     let secure = settings.secure().cloned();
     let secure = secure.map(|secure| tokio::spawn(secure.watch(CERTIFICATES_EVERY, tell)));
-    keys.into_iter().chain(secure).collect()
+    let with_files = settings.transports().iter().filter(|(_, transport)| transport.has_files());
+    let upstream = with_files.map(|(pool, transport)| {
+        let (path, transport) = (format!("gateway.upstream.{pool}.tls"), transport.clone());
+        tokio::spawn(reread(path, move || transport.reload(), CERTIFICATES_EVERY, tell))
+    });
+    keys.into_iter().chain(secure).chain(upstream).collect()
 }
 
 /// How often a file of keys is looked at.

@@ -42,6 +42,7 @@ use crate::{
     meter::Meter,
     mirror::MirrorTable,
     otel::{self, ServerSpans},
+    refusals::Refusals,
     routes::RouteTable,
 };
 
@@ -61,6 +62,7 @@ type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
 #[derive(Clone, Debug)]
 pub struct Router {
     front: Front,
+    refusals: Arc<Refusals>,
 }
 
 /// An answer on its way.
@@ -118,7 +120,13 @@ impl Router {
                 Either::Left(front.layer(by_tenant).layer(routes).service(lanes))
             }
         };
-        Self { front: LogTable::layer(settings).layer(otel::server_spans(settings).layer(front)) }
+        let refusals = Arc::new(Refusals::new(settings, metrics.map(Metrics::refusals)));
+        Self { front: LogTable::layer(settings).layer(otel::server_spans(settings).layer(front)), refusals }
+    }
+
+    /// Answers what is refused on the way here.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// The answer to one request.

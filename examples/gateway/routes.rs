@@ -34,8 +34,10 @@ pub struct RouteTable {
     claims: BTreeMap<String, Value>,
     rate: Option<Value>,
     budget: Option<Value>,
-    cost: Option<u64>,
-    priority: Option<u8>,
+    #[serde(default = "cost")]
+    cost: u64,
+    #[serde(default = "priority")]
+    priority: u8,
     key: Option<Key>,
     retry: Option<Retry>,
     hedge: Option<Hedge>,
@@ -61,8 +63,8 @@ impl RouteTable {
             claims: BTreeMap::new(),
             rate: None,
             budget: None,
-            cost: None,
-            priority: None,
+            cost: cost(),
+            priority: priority(),
             key: None,
             retry: None,
             hedge: None,
@@ -141,13 +143,21 @@ impl RouteTable {
         if let Some(limits) = self.limits()? {
             route = route.with_limits(limits);
         }
-        route = self.cost.into_iter().fold(route, Route::with_cost);
-        match self.priority {
-            Some(priority) if priority > 7 => {
-                Err(Unfit::new("priority", priority.to_string(), "write 0 (most urgent) to 7"))
-            }
-            priority => Ok(priority.into_iter().fold(route, Route::with_priority)),
+        if self.priority > 7 {
+            return Err(Unfit::new("priority", self.priority.to_string(), "write 0 (most urgent) to 7"));
         }
+        Ok(route.with_cost(self.cost).with_priority(self.priority))
+    }
+
+    /// The same with what its limits leave unsaid.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let Ok(Some(limits)) = self.limits() else { return self.clone() };
+        let mut tree = Config::new().with_tenant(TEMPLATE, limits).to_tree();
+        let mut take = |field: &str, said: &Option<Value>| {
+            said.as_ref().map(|_| tree["tenants"][TEMPLATE][field].take())
+        };
+        let (rate, budget) = (take("rate", &self.rate), take("budget", &self.budget));
+        Self { rate, budget, ..self.clone() }
     }
 
     /// Each tenant's on this route, written as a tenant's own.
@@ -215,6 +225,16 @@ pub(crate) fn map(tables: &[RouteTable], balancer: &Config) -> Result<Routes, Un
 
 fn no_pool() -> Unfit {
     Unfit::hidden("pools", "add a pool: [pools.api] with endpoints = [\"http://10.0.0.1:8080\"]")
+}
+
+/// What a request costs where nobody says it.
+const fn cost() -> u64 {
+    1
+}
+
+/// In the middle of 0 (most urgent) to 7: the core's own.
+const fn priority() -> u8 {
+    3
 }
 
 const TEMPLATE: &str = "each";

@@ -16,6 +16,16 @@ pub(crate) enum Switch<T> {
     On(T),
 }
 
+impl<T> Switch<T> {
+    /// Another table in place of this one, where there is one.
+    pub(crate) fn map<U>(self, other: impl FnOnce(T) -> U) -> Switch<U> {
+        match self {
+            Self::Off => Switch::Off,
+            Self::On(table) => Switch::On(other(table)),
+        }
+    }
+}
+
 /// Both ways to write it.
 #[derive(JsonSchema)]
 #[schemars(untagged)]

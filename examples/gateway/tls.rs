@@ -10,10 +10,9 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry_tower::tls::{CertificateFiles, Certificates, ClientAuthentication, ServerTls, TlsVersion};
-use tokio::{task::spawn_blocking, time::sleep};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
-use crate::unfit::Unfit;
+use crate::{rereading::reread, unfit::Unfit};
 
 /// `{ certificates = [{ certificate = "a.pem", key = "a.key" }], min_version = "1.2", client_ca = "ca.pem", client_certificate = "required" }`.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -42,9 +41,10 @@ enum Version {
     Tls13,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Clients {
+    #[default]
     Required,
     Optional,
 }
@@ -71,9 +71,9 @@ impl TlsTable {
         let mut server = ServerTls::new(certificates.clone()).with_oldest_version(version);
         match (&self.client_ca, self.client_certificate) {
             (Some(file), clients) => {
-                let clients = match clients {
-                    None | Some(Clients::Required) => ClientAuthentication::Required,
-                    Some(Clients::Optional) => ClientAuthentication::Optional,
+                let clients = match clients.unwrap_or_default() {
+                    Clients::Required => ClientAuthentication::Required,
+                    Clients::Optional => ClientAuthentication::Optional,
                 };
                 server = server.with_client_roots(folder.join(file), clients);
             }
@@ -85,6 +85,12 @@ impl TlsTable {
         }
         let config = server.config().map_err(|error| unfit("client_ca", error))?;
         Ok(Secure { certificates, config })
+    }
+
+    /// The same with what is asked of clients, where they are.
+    pub(crate) fn with_defaults(&self) -> Self {
+        let clients = self.client_certificate.unwrap_or_default();
+        Self { client_certificate: self.verifies_clients().then_some(clients), ..self.clone() }
     }
 
     pub(crate) const fn verifies_clients(&self) -> bool {
@@ -99,25 +105,9 @@ impl Secure {
 
     /// Reads the files as often as this, for as long as it is polled, and tells what came of it: new certificates, or why there are none.
     pub async fn watch(self, every: Duration, tell: impl Fn(&str) + Send) {
-        let mut last: Option<String> = None;
-        loop {
-            sleep(every).await;
-            let certificates = self.certificates.clone();
-            let reloaded = spawn_blocking(move || certificates.reload()).await;
-            let problem = match reloaded {
-                Ok(Ok(false)) => None,
-                Ok(Ok(true)) => {
-                    tell("gateway.tls.certificates: new ones are shown from now on");
-                    None
-                }
-                Ok(Err(error)) => Some(error.to_string()),
-                Err(_) => return, // the runtime ends
-            };
-            if let Some(problem) = problem.as_ref().filter(|problem| last.as_ref() != Some(*problem)) {
-                tell(&format!("gateway.tls.certificates: {problem}; what was shown before still is"));
-            }
-            last = problem;
-        }
+        let certificates = self.certificates;
+        let reload = move || certificates.reload();
+        reread("gateway.tls.certificates".to_owned(), reload, every, tell).await;
     }
 }
 

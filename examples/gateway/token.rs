@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use schemars::JsonSchema;
@@ -24,8 +25,10 @@ pub(crate) struct TokenTable {
     jwks_file: Option<PathBuf>,
     jwks: Option<String>,
     jwks_ca: Option<PathBuf>,
-    jwks_max_age: Option<Span>,
-    jwks_cooldown: Option<Span>,
+    #[serde(default = "max_age")]
+    jwks_max_age: Span,
+    #[serde(default = "cooldown")]
+    jwks_cooldown: Span,
     secret_file: Option<PathBuf>,
     /// Here only so that no error shows it.
     #[serde(skip_serializing)]
@@ -34,9 +37,12 @@ pub(crate) struct TokenTable {
     algorithms: Vec<String>,
     issuer: String,
     audience: String,
-    tenant: Option<String>,
-    scopes: Option<String>,
-    leeway: Option<Span>,
+    #[serde(default = "tenant")]
+    tenant: String,
+    #[serde(default = "scopes")]
+    scopes: String,
+    #[serde(default = "leeway")]
+    leeway: Span,
     #[serde(default)]
     forward: bool,
 }
@@ -52,23 +58,17 @@ impl TokenTable {
         let jwt = jwt.map_err(|error| {
             Unfit::new(format!("{path}.algorithms"), format!("{:?}", self.algorithms), error)
         })?;
-        let mut jwt = jwt.with_issuer(&self.issuer).with_audience(&self.audience);
-        if let Some(claim) = &self.tenant {
-            jwt = jwt.with_tenant_claim(ClaimPath::new(claim.as_str()));
-        }
-        if let Some(claim) = &self.scopes {
-            jwt = jwt.with_scopes_claim(ClaimPath::new(claim.as_str()));
-        }
-        if let Some(Span(leeway)) = self.leeway {
-            jwt = jwt.with_leeway(leeway);
-        }
+        let Span(leeway) = self.leeway;
+        let jwt = jwt.with_issuer(&self.issuer).with_audience(&self.audience).with_leeway(leeway);
+        let (tenant, scopes) = (ClaimPath::new(self.tenant.as_str()), ClaimPath::new(self.scopes.as_str()));
+        let jwt = jwt.with_tenant_claim(tenant).with_scopes_claim(scopes);
         let credential = Credential::bearer();
         Ok(jwt.with_credential(if self.forward { credential.forwarded() } else { credential }))
     }
 
     fn timed(&self, keys: Jwks) -> Jwks {
-        let keys = self.jwks_max_age.into_iter().fold(keys, |keys, Span(age)| keys.with_max_age(age));
-        self.jwks_cooldown.into_iter().fold(keys, |keys, Span(time)| keys.with_cooldown(time))
+        let (Span(age), Span(cooldown)) = (self.jwks_max_age, self.jwks_cooldown);
+        keys.with_max_age(age).with_cooldown(cooldown)
     }
 
     fn keys(&self, path: &str, folder: &Path) -> Result<Jwks, Unfit> {
@@ -114,4 +114,24 @@ impl TokenTable {
     fn tls(&self, folder: &Path) -> ClientTls {
         self.jwks_ca.iter().fold(ClientTls::new(), |tls, file| tls.with_roots(folder.join(file)))
     }
+}
+
+fn tenant() -> String {
+    "tenant".to_owned()
+}
+
+fn scopes() -> String {
+    "scope".to_owned()
+}
+
+const fn leeway() -> Span {
+    Span(Duration::from_secs(60))
+}
+
+const fn max_age() -> Span {
+    Span(Duration::from_secs(600))
+}
+
+const fn cooldown() -> Span {
+    Span(Duration::from_secs(30))
 }

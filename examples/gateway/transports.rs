@@ -23,14 +23,14 @@ pub(crate) struct UpstreamTable {
     tls: Option<ClientTable>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ClientTable {
     ca: Option<PathBuf>,
     client_certificate: Option<PathBuf>,
     client_key: Option<PathBuf>,
     server_name: Option<String>,
-    verify: Option<bool>,
+    verify: bool,
 }
 
 /// The pools that are spoken to in another way than plain HTTP/1.1.
@@ -128,12 +128,18 @@ impl ClientTable {
             tls = tls.with_server_name(name.as_str());
         }
         match (self.verify, &self.ca) {
-            (Some(false), Some(_)) => {
+            (false, Some(_)) => {
                 let fix = "leave out one of ca and verify = false: nothing is verified by it";
                 Err(Unfit::hidden(path("verify"), fix))
             }
-            (Some(false), None) => Ok(tls.without_verification()),
-            _ => Ok(tls),
+            (false, None) => Ok(tls.without_verification()),
+            (true, _) => Ok(tls),
         }
+    }
+}
+
+impl Default for ClientTable {
+    fn default() -> Self {
+        Self { ca: None, client_certificate: None, client_key: None, server_name: None, verify: true }
     }
 }

@@ -29,11 +29,11 @@ mod tenantry;
 use std::{fs, io, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use gateway_parts::process::{found, target};
+use gateway_parts::process::{present, target};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
-    proxies::{SYSTEMS, System},
+    proxies::SYSTEMS,
     report::Report,
     scenario::{SCENARIOS, Stage, calibrate},
 };
@@ -82,7 +82,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let stage =
         Stage { folder, outstanding: outstanding(), measured: Duration::from_secs(arguments.seconds) };
-    let systems = present(&arguments.only)?;
+    let (systems, missing) = present(SYSTEMS, &arguments.only, |system| (system.name, system.needs()))?;
+    missing.iter().for_each(|missing| println!("LEFT OUT: {missing}"));
     let capacity = calibrate()?;
     println!("upstreams: 600 requests/s by their make, {capacity:.0}/s measured");
     let mut report = Report::new(capacity);
@@ -100,22 +101,6 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     let folder = stage.folder.canonicalize()?;
     println!("markdown, CSV and plot: {}", folder.display());
     Ok(())
-}
-
-/// The systems asked for, without those whose program this machine lacks.
-fn present(only: &str) -> io::Result<Vec<System>> {
-    let asked = |system: &System| system.name.to_lowercase().contains(&only.to_lowercase());
-    let mut systems: Vec<_> = SYSTEMS.into_iter().filter(asked).collect();
-    if systems.is_empty() {
-        let names = SYSTEMS.map(|system| system.name).join(", ");
-        return Err(io::Error::other(format!("--only: {only:?} is in no name; the systems are: {names}")));
-    }
-    systems.retain(|system| {
-        let Some(Err(missing)) = system.needs().map(found) else { return true };
-        println!("LEFT OUT: {}: {missing}", system.name);
-        false
-    });
-    Ok(systems)
 }
 
 /// How many requests may be outstanding: each holds a connection here, and one at an upstream.

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
-use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
+mod folder;
 
+use std::{fs, net::SocketAddr, time::Duration};
+
+use folder::Folder;
 use gateway_parts::{
     admin::{self, Served},
     config::Document,
@@ -30,18 +33,14 @@ struct World {
     folder: Folder,
 }
 
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
 impl World {
     async fn start(name: &str, endpoints: &[String]) -> Self {
-        let folder = Folder(env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id())));
-        fs::create_dir_all(&folder.0).unwrap();
-        fs::write(folder.0.join("admin.token"), format!("{TOKEN}\n")).unwrap();
+        let folder = Folder::new(name);
+        fs::write(folder.join("admin.token"), format!("{TOKEN}\n")).unwrap();
         let text = format!(
             "[pools.api]\nstrategy = \"round_robin\"\ncapacity = 8\nendpoints = {endpoints:?}\n[tenants.acme]\nweight = 3\n[gateway]\nadmin = {{ listen = \"127.0.0.1:0\", token_file = \"admin.token\" }}\n"
         );
-        let file = folder.0.join("gateway.toml");
+        let file = folder.join("gateway.toml");
         fs::write(&file, text).unwrap();
         let Document { balancer, settings, .. } = Document::read(&file).unwrap();
         let balancer = Balancer::new(balancer).unwrap();
@@ -61,13 +60,6 @@ impl World {
 
     async fn status(&self) -> Value {
         serde_json::from_str(&ask(self.pages(), "GET /status", "", "").await.1).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed stays in the folder for temporary files, where the system clears it.
-        fs::remove_dir_all(&self.0).ok();
     }
 }
 

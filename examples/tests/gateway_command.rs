@@ -2,22 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
+mod pki;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output, Stdio},
 };
 
+use folder::Folder;
 use gateway_parts::{
     command::{Written, effective, print, schema},
     config::Document,
 };
+use pki::Authority;
 use serde_json::Value;
-use support::{Folder, Program};
+use support::Program;
 use tenantry::{ConfigError, Format};
 
 fn run(arguments: &[&str]) -> Output {
@@ -57,6 +62,28 @@ routes = [
 ]
 limits = { max_connections = 99, header_timeout = "3s" }
 upstream = { next = { http2 = true } }
+"#;
+
+/// Every table of the gateway's, with as little in it as there may be.
+const SPARSE: &str = r#"
+[pools.api]
+endpoints = ["http://10.0.0.1:8080"]
+[pools.next]
+endpoints = ["https://10.0.0.3:8080"]
+[tenants.acme]
+[gateway]
+admin = "127.0.0.1:0"
+proxy_protocol = { trusted = ["10.0.0.0/8"] }
+identify = { jwt = { secret_file = "secret", algorithms = ["HS256"], issuer = "i", audience = "a" } }
+guard = {}
+alert = { objective = { percent = 99.9 }, objectives = { api = { percent = 99 } }, webhook = { url = "https://hooks.test/secret-three", tls = { ca = "ca.pem" } } }
+log = {}
+tls = { certificates = [{ certificate = "a.pem", key = "a.key" }], client_ca = "ca.pem" }
+routes = [
+    { path = "/", pool = "api", key = { header = "x-user" }, rate = "5/s", budget = { requests = 5, per = "day" }, retry = {}, hedge = "p95", mirror = { pool = "next", share = 0.5 } },
+]
+upstream = { next = { tls = { ca = "ca.pem" } } }
+discovery = { api = { dns = "http://api.internal:8080" } }
 "#;
 
 /// Reads text as a file that the gateway would read.
@@ -194,6 +221,83 @@ fn what_is_printed_reads_as_the_same_configuration_in_every_format() {
             assert_eq!(print(&again, form).unwrap(), printed);
         }
     }
+}
+
+/// Where a document has no value for what its schema knows.
+fn unsaid(schema: &Value, value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    for form in ["anyOf", "oneOf"].iter().filter_map(|key| schema[key].as_array()).flatten() {
+        let is_this = form["type"].as_str().is_none_or(|kind| (kind == "object") == value.is_object());
+        if is_this {
+            unsaid(form, value, path, found);
+        }
+    }
+    for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        match value.get(key) {
+            Some(value) => unsaid(inner, value, &path, found),
+            None => drop(found.insert(path)),
+        }
+    }
+    if schema["additionalProperties"].is_object() {
+        for value in value.as_object().into_iter().flat_map(|entries| entries.values()) {
+            unsaid(&schema["additionalProperties"], value, &format!("{path}.*"), found);
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        unsaid(&schema["items"], item, &format!("{path}[]"), found);
+    }
+}
+
+#[test]
+fn what_is_printed_lacks_only_what_has_no_value_to_write() {
+    let authority = Authority::new("print-sparse");
+    authority.write("a", &authority.issue(&["a.test"]));
+    fs::write(authority.file("secret"), "0123456789abcdef0123456789abcdef").unwrap();
+    let file = authority.file("sparse.toml");
+    fs::write(&file, SPARSE).unwrap();
+    let first = Document::read(&file).unwrap();
+    for (form, name) in [(Written::Toml, "a.toml"), (Written::Yaml, "a.yaml"), (Written::Json, "a.json")] {
+        let printed = print(&first, form).unwrap();
+        assert!(!printed.contains("secret-"), "{printed}");
+        fs::write(authority.file(name), &printed).unwrap();
+        let again = Document::read(&authority.file(name)).unwrap();
+        assert_eq!(effective(&again), effective(&first), "{printed}");
+        assert_eq!(print(&again, form).unwrap(), printed);
+    }
+    let mut found = BTreeSet::new();
+    unsaid(&schema()["properties"]["gateway"], &effective(&first)["gateway"], "", &mut found);
+    // Files, headers and names that are not asked for; no limit; the other ways to say the same; what the system decides.
+    let expected = [
+        ".admin.token_file",
+        ".alert.objective.latency",
+        ".alert.objectives.*.latency",
+        ".alert.webhook.tls.client_certificate",
+        ".alert.webhook.tls.client_key",
+        ".alert.webhook.tls.server_name",
+        ".alert.webhook.token_file",
+        ".discovery.*.family",
+        ".discovery.*.file",
+        ".discovery.*.srv",
+        ".discovery.*.timeout",
+        ".identify.api_key",
+        ".identify.client_certificate",
+        ".identify.header",
+        ".identify.jwt.jwks",
+        ".identify.jwt.jwks_ca",
+        ".identify.jwt.jwks_file",
+        ".identify.tell",
+        ".identify.trusted",
+        ".otel",
+        ".routes[].host",
+        ".routes[].methods",
+        ".routes[].retry.timeout",
+        ".routes[].retry.try_timeout",
+        ".routes[].tenants",
+        ".upstream.*.tls.client_certificate",
+        ".upstream.*.tls.client_key",
+        ".upstream.*.tls.server_name",
+    ];
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -11,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use folder::Folder;
 use gateway_parts::{
     admin,
     config::Document,
@@ -39,9 +42,8 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
         say_left_out();
         return;
     };
-    let folder = Folder(env::temp_dir().join(format!("tenantry-dashboard-{}", std::process::id())));
-    fs::create_dir_all(&folder.0).unwrap();
-    let token = folder.0.join("admin.token");
+    let folder = Folder::new("dashboard");
+    let token = folder.join("admin.token");
     fs::write(&token, TOKEN).unwrap();
     let mut endpoints = [const { String::new() }; 3];
     for endpoint in &mut endpoints {
@@ -69,7 +71,7 @@ async fn the_dashboard_shows_what_status_says_and_its_actions_act() {
         .arg(chromium)
         .arg(format!("http://{}/", admin.address().unwrap()))
         .args([TOKEN, &endpoints[0]])
-        .arg(&folder.0)
+        .arg(folder.join(""))
         // A minute fills the lines of the pictures.
         .arg(if kept.is_some() { "60" } else { "3" })
         .stdin(Stdio::piped())
@@ -107,7 +109,7 @@ fn clicks_have_reached(balancer: &Balancer, endpoint: &str, guard: &Guard) {
 fn keep_pictures(folder: &Folder, to: &Path) {
     let to = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(to);
     for name in ["dashboard.png", "dashboard-dark.png"] {
-        fs::copy(folder.0.join(name), to.join(name)).unwrap();
+        fs::copy(folder.join(name), to.join(name)).unwrap();
     }
 }
 
@@ -154,15 +156,6 @@ fn document([one, two, three]: &[String; 3], token: &Path) -> String {
         alert = {{ ejection = {{ for = "0s" }}, rejection = {{ for = "0s", window = "30s" }}, objective = {{ percent = 99 }} }}
         "#
     )
-}
-
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed stays in the folder for temporary files, where the system clears it.
-        fs::remove_dir_all(&self.0).ok();
-    }
 }
 
 /// Where a program is; a test that needs one that is missing is left out, loudly, but not in CI.

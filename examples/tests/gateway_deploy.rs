@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
@@ -13,13 +14,14 @@ use std::{
 };
 
 use clap::Parser;
+use folder::Folder;
 use gateway_parts::{
     command::{Arguments, Command as Wanted},
     config::Document,
     process::found,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Folder, Program};
+use support::Program;
 use tenantry::Format;
 
 const UNIT: &str = include_str!("../deploy/tenantry-gateway.service");

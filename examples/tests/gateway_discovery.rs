@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 #[path = "../../tower-adapter/tests/support/name_server.rs"]
 #[expect(dead_code, reason = "the adapter's tests use the rest")]
 mod name_server;
@@ -13,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use folder::Folder;
 use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader, upstream};
 use name_server::NameServer;
 use tenantry::{Balancer, Format};
@@ -22,29 +24,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let (path, fresh) = (self.0.join(name), self.0.join(format!("{name}.new")));
-        fs::write(&fresh, text).unwrap();
-        fs::rename(&fresh, &path).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed stays in the folder for temporary files, where the system clears it.
-        fs::remove_dir_all(&self.0).ok();
-    }
+/// Puts a whole file in the place of another.
+fn write(folder: &Folder, name: &str, text: &str) -> PathBuf {
+    let (path, fresh) = (folder.join(name), folder.join(&format!("{name}.new")));
+    fs::write(&fresh, text).unwrap();
+    fs::rename(&fresh, &path).unwrap();
+    path
 }
 
 async fn gateway(document: &Path) -> (Reloader, Balancer, SocketAddr) {
@@ -110,7 +95,7 @@ async fn a_name_is_looked_up_and_what_it_answers_serves() {
         "[pools.api]\nendpoints = []\n[tenants.acme]\n[gateway.discovery.api]\ndns = \"http://api.internal:{port}\"\nname_servers = [\"{}\"]\nfamily = \"ipv4\"\nfloor = \"1ms\"\nceiling = \"10ms\"\n",
         names.address
     );
-    let (_reloader, balancer, address) = gateway(&folder.write("gateway.toml", &document)).await;
+    let (_reloader, balancer, address) = gateway(&write(&folder, "gateway.toml", &document)).await;
     endpoints(&balancer, &[format!("http://127.0.0.1:{port}")]).await;
     assert_eq!(status(address).await, "200");
     // The name moves, and the pool with it.
@@ -137,7 +122,7 @@ async fn a_name_moves_under_load_and_no_request_fails() {
         "[pools.api]\nendpoints = []\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3 }} }}]\n[gateway.discovery.api]\ndns = \"http://api.internal:{port}\"\nname_servers = [\"{}\"]\nfamily = \"ipv4\"\nfloor = \"1ms\"\nceiling = \"10ms\"\n",
         names.address
     );
-    let (_reloader, balancer, address) = gateway(&folder.write("gateway.toml", &document)).await;
+    let (_reloader, balancer, address) = gateway(&write(&folder, "gateway.toml", &document)).await;
     endpoints(&balancer, &[format!("http://127.0.0.2:{port}")]).await;
     let load = tokio::spawn(async move {
         for _ in 0..400 {
@@ -176,13 +161,13 @@ async fn a_list_is_followed_and_a_reload_begins_and_ends_discoveries() {
         found.push(format!("http://{}", upstream::start().await.unwrap()));
     }
     let folder = Folder::new("discovery-file");
-    folder.write("endpoints.toml", &format!("endpoints = [{:?}]", found[0]));
+    write(&folder, "endpoints.toml", &format!("endpoints = [{:?}]", found[0]));
     let pools = "[pools.api]\nendpoints = []\n[tenants.acme]\n[gateway.discovery.api]\n";
-    let document = folder.write("gateway.toml", &format!("{pools}file = \"endpoints.toml\"\n"));
+    let document = write(&folder, "gateway.toml", &format!("{pools}file = \"endpoints.toml\"\n"));
     let (mut reloader, balancer, address) = gateway(&document).await;
     endpoints(&balancer, &found[..1]).await;
     assert_eq!(status(address).await, "200");
-    folder.write("endpoints.toml", &format!("endpoints = [{:?}, {:?}]", found[0], found[1]));
+    write(&folder, "endpoints.toml", &format!("endpoints = [{:?}, {:?}]", found[0], found[1]));
     endpoints(&balancer, &found).await;
     // A reload that says the same leaves the discovery as it is.
     let before = balancer.discoveries();
@@ -190,12 +175,12 @@ async fn a_list_is_followed_and_a_reload_begins_and_ends_discoveries() {
     assert_eq!(balancer.discoveries()[0].source(), before[0].source());
     endpoints(&balancer, &found).await;
     // Another file is another discovery, and without one there is nothing but the document's endpoints.
-    folder.write("others.toml", &format!("endpoints = [{:?}]", found[1]));
-    folder.write("gateway.toml", &format!("{pools}file = \"others.toml\"\n"));
+    write(&folder, "others.toml", &format!("endpoints = [{:?}]", found[1]));
+    write(&folder, "gateway.toml", &format!("{pools}file = \"others.toml\"\n"));
     reloader.reload(|_| ()).await.unwrap();
     endpoints(&balancer, &found[1..]).await;
     assert_eq!(balancer.discoveries().len(), 1);
-    folder.write("gateway.toml", &format!("[pools.api]\nendpoints = [{:?}]\n[tenants.acme]\n", found[0]));
+    write(&folder, "gateway.toml", &format!("[pools.api]\nendpoints = [{:?}]\n[tenants.acme]\n", found[0]));
     reloader.reload(|_| ()).await.unwrap();
     endpoints(&balancer, &found[..1]).await;
     assert!(balancer.discoveries().is_empty());
@@ -208,9 +193,9 @@ async fn what_the_gateway_cannot_dial_is_not_taken_over() {
         ("https://127.0.0.1:1", "[gateway.upstream.POOL.tls]"),
         ("ftp://user:secret@127.0.0.1:1", "http://host:port"),
     ] {
-        folder.write("endpoints.toml", &format!("endpoints = [\"http://127.0.0.1:9\", {address:?}]"));
+        write(&folder, "endpoints.toml", &format!("endpoints = [\"http://127.0.0.1:9\", {address:?}]"));
         let document = "[pools.api]\nendpoints = []\n[gateway.discovery.api]\nfile = \"endpoints.toml\"\n";
-        let (_reloader, balancer, _) = gateway(&folder.write("gateway.toml", document)).await;
+        let (_reloader, balancer, _) = gateway(&write(&folder, "gateway.toml", document)).await;
         let problem = problem(&balancer).await;
         assert!(problem.contains("127.0.0.1:1") && problem.contains(fix), "{problem}");
         assert!(!problem.contains("secret"), "{problem}");

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod folder;
 mod inside;
 mod pki;
 #[allow(dead_code, reason = "each test program uses a part of it")]

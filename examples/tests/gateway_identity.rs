@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
+
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[path = "../../tower-adapter/tests/support/issuer.rs"]
 mod issuer;
@@ -12,7 +14,6 @@ mod raw_upstream;
 use std::{
     fs,
     net::SocketAddr,
-    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -22,6 +23,7 @@ use aws_lc_rs::{
     hmac,
     rand::{SecureRandom as _, SystemRandom},
 };
+use folder::Folder;
 use gateway_parts::{config::Document, route::Router, serve};
 use issuer::{Issuer, in_seconds, key_set};
 use raw_upstream::{answering, ok};
@@ -32,31 +34,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// A folder that goes with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed stays in the folder for temporary files, where the system clears it.
-        fs::remove_dir_all(&self.0).ok();
-    }
-}
-
 /// An upstream that answers with the head of what it was sent.
 async fn mirror() -> String {
     answering(|sent| sent.ends_with(b"\r\n\r\n"), |head| ok(&head)).await
 }
 
 /// A gateway of this document, in this process.
-async fn gateway(folder: &Path, gateway: &str) -> SocketAddr {
+async fn gateway(folder: &Folder, gateway: &str) -> SocketAddr {
     let (api, reports) = (mirror().await, mirror().await);
     let text = format!(
         "[pools.api]\nendpoints = [\"{api}\"]\n[pools.reports]\nendpoints = [\"{reports}\"]\n[tenants.acme]\n[tenants.umbrella]\npools = [\"api\"]\n[gateway]\n{gateway}"
@@ -110,20 +94,20 @@ fn key() -> (String, String) {
 async fn api_keys_from_a_file_that_changes_while_requests_come() {
     let folder = Folder::new("keys");
     let [(one, one_hash), (two, two_hash), (old, old_hash)] = [key(), key(), key()];
-    let file = folder.0.join("keys.toml");
+    let file = folder.join("keys.toml");
     let list = |keys: &[(&str, &str, &str)]| {
         let key = |(tenant, hash, more): &(&str, &str, &str)| {
             format!("[[keys]]\ntenant = \"{tenant}\"\nsha256 = \"{hash}\"\n{more}\n")
         };
         let text: String = keys.iter().map(key).collect();
-        let new = folder.0.join("new.toml");
+        let new = folder.join("new.toml");
         fs::write(&new, text).unwrap();
         fs::rename(new, &file).unwrap();
     };
     let expired = ("acme", &*old_hash, "expires = \"2020-01-01T00:00:00Z\"");
     list(&[("acme", &one_hash, "name = \"ci\""), expired]);
     let gateway = gateway(
-        &folder.0,
+        &folder,
         r#"
         identify = { api_key = { keys_file = "keys.toml" }, tell = "x-tenant" }
         routes = [{ path = "/", pool = "api" }]
@@ -163,10 +147,10 @@ async fn api_keys_from_a_file_that_changes_while_requests_come() {
 async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() {
     let folder = Folder::new("badkeys");
     let (key, hash) = key();
-    let file = folder.0.join("keys.json");
+    let file = folder.join("keys.json");
     fs::write(&file, json!({ "keys": [{ "tenant": "acme", "sha256": hash }] }).to_string()).unwrap();
     let text = "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nidentify = { api_key = { keys_file = \"keys.json\" } }";
-    let document = folder.0.join("gateway.toml");
+    let document = folder.join("gateway.toml");
     fs::write(&document, text).unwrap();
     let keys = Document::read(&document).unwrap().settings.key_file().cloned().unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -188,9 +172,9 @@ async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() 
 async fn tokens_scopes_claims_and_rules_of_routes() {
     let folder = Folder::new("tokens");
     let issuer = Issuer::ec("2026-1");
-    fs::write(folder.0.join("jwks.json"), key_set(&[&issuer])).unwrap();
+    fs::write(folder.join("jwks.json"), key_set(&[&issuer])).unwrap();
     let gateway = gateway(
-        &folder.0,
+        &folder,
         r#"
         identify = { jwt = { jwks_file = "jwks.json", algorithms = ["ES256"], issuer = "https://issuer.test", audience = "gateway", tenant = "org.id" } }
         routes = [
@@ -255,7 +239,7 @@ async fn a_header_counts_from_where_the_document_trusts() {
         ("identify = { header = \"x-tenant\", trusted = [] }", (403, "UNTRUSTED_PEER")),
     ] {
         let routes = "\nroutes = [{ path = \"/\", pool = \"api\" }]";
-        let gateway = gateway(&folder.0, &format!("{identify}{routes}")).await;
+        let gateway = gateway(&folder, &format!("{identify}{routes}")).await;
         let spoofed = [("x-tenant", "acme"), ("x-forwarded-for", "10.0.0.1"), ("forwarded", "for=10.0.0.1")];
         let (status, _, body) = ask(gateway, "GET /", &spoofed).await;
         assert_eq!((status, &*code(&body)), expected, "{identify}");
@@ -266,11 +250,11 @@ async fn a_header_counts_from_where_the_document_trusts() {
 async fn keys_may_be_peppered_and_shared_secrets_sign_tokens() {
     let folder = Folder::new("peppered");
     let (pepper, key) = ("a pepper made of words for this test", "k".repeat(32));
-    fs::write(folder.0.join("pepper"), format!("{pepper}\n")).unwrap();
+    fs::write(folder.join("pepper"), format!("{pepper}\n")).unwrap();
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, pepper.as_bytes()), key.as_bytes());
     let hash = hex(tag.as_ref());
     let keys = gateway(
-        &folder.0,
+        &folder,
         &format!(
             "identify = {{ api_key = {{ from = {{ header = \"x-api-key\" }}, forward = true, pepper_file = \"pepper\", keys = [{{ tenant = \"acme\", hmac_sha256 = \"{hash}\" }}] }} }}\nroutes = [{{ path = \"/\", pool = \"api\" }}]"
         ),
@@ -279,9 +263,9 @@ async fn keys_may_be_peppered_and_shared_secrets_sign_tokens() {
     let (status, _, body) = ask(keys, "GET /", &[("x-api-key", &key)]).await;
     assert!(status == 200 && body.contains(&key), "{body}");
 
-    fs::write(folder.0.join("secret"), "a shared secret of more than thirty-two bytes").unwrap();
+    fs::write(folder.join("secret"), "a shared secret of more than thirty-two bytes").unwrap();
     let tokens = gateway(
-        &folder.0,
+        &folder,
         "identify = { jwt = { secret_file = \"secret\", algorithms = [\"HS256\"], issuer = \"i\", audience = \"a\" } }\nroutes = [{ path = \"/\", pool = \"api\" }]",
     )
     .await;

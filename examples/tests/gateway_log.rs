@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 #[expect(dead_code, reason = "each test uses a part of it")]
 mod support;
 
@@ -15,9 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use folder::Folder;
 use gateway_parts::log::LogTable;
 use serde_json::{Value, json};
-use support::{Folder, Program};
+use support::Program;
 
 /// A gateway whose log is read.
 struct World {
@@ -189,6 +191,35 @@ fn refused_failed_and_aborted_requests_are_told_whatever_the_sampling() {
     }
     let told = world.told();
     assert!(told.iter().all(|line| line["path"] != "/served" && line["path"] != "/first"), "{told:#?}");
+}
+
+#[test]
+fn what_the_listener_refuses_is_told_without_a_tenant() {
+    let world = World::start("log-screened", &document("{ sample = 0.0, slow = \"1h\" }"));
+    let chunks = "transfer-encoding: gzip, chunked";
+    assert_eq!(world.ask(&format!("POST /coded?key=secret HTTP/1.1\r\nx-tenant: acme\r\n{chunks}")), 501);
+    let length = "content-length: 1073741825";
+    assert_eq!(world.ask(&format!("POST /large HTTP/1.1\r\nx-tenant: acme\r\n{length}")), 413);
+    assert_eq!(world.ask("GET /folded HTTP/1.1\r\nx-tenant: acme\r\nx: a\r\n b"), 400);
+    assert_eq!(world.ask(&format!("GET /many HTTP/1.1{}", "\r\nx: a".repeat(101))), 431);
+    for (path, status, reason) in [("/coded", 501, "TRANSFER_CODING"), ("/large", 413, "BODY_TOO_LARGE")] {
+        let line = world.access(path);
+        for (field, value) in [
+            ("status", json!(status)),
+            ("reason", json!(reason)),
+            ("client", json!("127.0.0.1")),
+            ("tenant", Value::Null),
+            ("pool", Value::Null),
+        ] {
+            assert_eq!(line[field], value, "{field}: {line}");
+        }
+    }
+    for reason in ["MALFORMED_HEAD", "HEADERS_TOO_LARGE"] {
+        let line = world.line("tenantry::access", |line| line["reason"] == reason);
+        assert_eq!((&line["outcome"], &line["client"]), (&json!("rejected"), &json!("127.0.0.1")), "{line}");
+        assert_eq!((&line["path"], &line["status"]), (&Value::Null, &Value::Null), "nobody could read it");
+    }
+    assert!(world.told().iter().all(|line| !line.to_string().contains("secret")));
 }
 
 #[test]

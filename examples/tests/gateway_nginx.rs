@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod support;
 
 use std::{
@@ -14,8 +15,9 @@ use std::{
     thread,
 };
 
+use folder::Folder;
 use gateway_parts::process::free_address;
-use support::{Folder, Gateway, Program, curl, program, succeed, until_listening};
+use support::{Gateway, Program, curl, program, succeed, until_listening};
 
 const HUNDRED_MEGABYTES: usize = 100_000_000;
 

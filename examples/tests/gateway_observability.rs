@@ -159,6 +159,46 @@ async fn what_the_files_beside_it_name_a_running_gateway_tells() {
 }
 
 #[tokio::test]
+async fn what_the_listener_refuses_is_counted_by_reason() {
+    let mut world = World::start("observability-refusals", ADMIN).await;
+    let chunked = "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n";
+    // A length beside it would be another fault.
+    let coded = format!("POST / HTTP/1.1\r\nhost: a.test\r\nx-tenant: acme\r\n{chunked}\r\n0\r\n\r\n");
+    assert!(raw(world.gateway, &coded).await.starts_with("HTTP/1.1 501"));
+    for _ in 0..2 {
+        assert!(raw(world.gateway, "GET / HTTP/1.1\r\nx y: z\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+    }
+    let counts = |told: &str| -> Vec<String> {
+        let lines = told.lines().filter(|line| line.starts_with("tenantry_refusals_total{"));
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let expected = [
+        "tenantry_refusals_total{reason=\"MALFORMED_HEAD\"} 2",
+        "tenantry_refusals_total{reason=\"TRANSFER_CODING\"} 1",
+    ];
+    // A connection's end is noted after its answer.
+    let counted = async {
+        while counts(&world.page("/metrics").await.1) != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, counted).await.unwrap();
+    // Another document goes on with the same counts.
+    world.reload(&format!("{ADMIN}drain = \"30s\"")).await;
+    assert_eq!(counts(&world.page("/metrics").await.1), expected);
+}
+
+/// All that comes back.
+async fn raw(server: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    answer
+}
+
+#[tokio::test]
 async fn token_guard_and_alerts_follow_the_document_and_what_does_not_is_said() {
     let mut world = World::start("observability-reload", &format!("{ADMIN}guard = {{}}")).await;
     let ban = json!({ "subject": "192.0.2.7", "for_s": 3600 });

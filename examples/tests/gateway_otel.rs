@@ -54,11 +54,11 @@ async fn server() -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_through_the_gateway_is_one_trace() {
+/// One request that names a trace, through a gateway whose document says so of traces: the spans, and what the endpoint was told.
+async fn trace(trust: &str) -> (Vec<Span>, HeaderMap) {
     let ((upstream, asked), (collector, exported)) = (server().await, server().await);
     let text = format!(
-        "[pools.api]\nendpoints = [\"http://{upstream}\"]\n[tenants.acme]\n[gateway]\notel = {{ endpoint = \"http://{collector}\" }}\n"
+        "[pools.api]\nendpoints = [\"http://{upstream}\"]\n[tenants.acme]\n[gateway]\notel = {{ endpoint = \"http://{collector}\"{trust} }}\n"
     );
     let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
     let balancer = Balancer::new(balancer).unwrap();
@@ -77,24 +77,43 @@ async fn a_request_through_the_gateway_is_one_trace() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     sending.stop().await;
 
-    let mut spans: Vec<Span> = Vec::new();
-    for (_, _, body) in exported.lock().unwrap().iter().filter(|(path, ..)| path == "/v1/traces") {
-        let resources = ExportTraceServiceRequest::decode(body.clone()).unwrap().resource_spans;
-        spans.extend(
-            resources.into_iter().flat_map(|resource| resource.scope_spans).flat_map(|scope| scope.spans),
-        );
-    }
-    let of_kind = |kind: i32| spans.iter().find(|span| span.kind == kind).unwrap();
-    let (server, attempt) = (of_kind(2), of_kind(3));
+    let exported = exported.lock().unwrap();
+    assert!(exported.iter().any(|(path, ..)| path == "/v1/metrics"), "{exported:?}");
+    let traces = exported.iter().filter(|(path, ..)| path == "/v1/traces");
+    let resources =
+        traces.flat_map(|(.., body)| ExportTraceServiceRequest::decode(body.clone()).unwrap().resource_spans);
+    let scopes = resources.flat_map(|resource| resource.scope_spans);
+    (scopes.flat_map(|scope| scope.spans).collect(), asked.lock().unwrap()[0].1.clone())
+}
+
+fn of_kind(spans: &[Span], kind: i32) -> &Span {
+    spans.iter().find(|span| span.kind == kind).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_through_the_gateway_is_one_trace() {
+    let (spans, asked) = trace("").await;
+    let (server, attempt) = (of_kind(&spans, 2), of_kind(&spans, 3));
     assert_eq!(server.name, "GET /");
     assert_eq!(attempt.parent_span_id, server.span_id);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    assert_eq!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736", "this machine is trusted");
     let told = format!("00-{}-{}-01", hex(&attempt.trace_id), hex(&attempt.span_id));
-    assert_eq!(asked.lock().unwrap()[0].1["traceparent"], told);
-    let paths = exported.lock().unwrap().iter().map(|(path, ..)| path.clone()).collect::<Vec<_>>();
-    assert!(paths.iter().any(|path| path == "/v1/metrics"), "{paths:?}");
+    assert_eq!(asked["traceparent"], told);
     assert!(!format!("{spans:?}").contains("secret"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_trusts_nobody_begins_traces_of_its_own() {
+    let (spans, asked) = trace(", trusted = []").await;
+    let (server, attempt) = (of_kind(&spans, 2), of_kind(&spans, 3));
+    assert_ne!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(hex(&server.links[0].trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+    let told = format!("00-{}-{}-01", hex(&server.trace_id), hex(&attempt.span_id));
+    assert_eq!(asked["traceparent"], told);
 }
 
 #[test]
@@ -103,6 +122,7 @@ fn what_cannot_be_used_is_told_by_path() {
         ("{ endpoint = \"collector\" }", "gateway.otel.endpoint"),
         ("{ endpoint = \"http://user:secret@127.0.0.1:9\" }", "gateway.otel.endpoint"),
         ("{ endpoint = \"http://127.0.0.1:9\", sample = 2.0 }", "gateway.otel.sample"),
+        ("{ endpoint = \"http://127.0.0.1:9\", trusted = [\"::1\", \"lb\"] }", "gateway.otel.trusted[1]"),
     ] {
         let text = format!("[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\notel = {table}\n");
         let problem = Document::from_text(&text, Format::Toml).unwrap_err().to_string();

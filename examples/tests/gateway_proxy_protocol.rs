@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod inside;
 mod pki;
 #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -17,10 +18,11 @@ use std::{
     process::{Command, Stdio},
 };
 
+use folder::Folder;
 use gateway_parts::process::free_address;
 use pki::Authority;
 use ppp::v2::{Builder, Command as Kind, Protocol, Version};
-use support::{Folder, Program, program, until_listening};
+use support::{Program, program, until_listening};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpSocket, TcpStream},

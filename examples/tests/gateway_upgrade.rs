@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod inside;
 mod pki;
 #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -10,22 +11,30 @@ mod raw_upstream;
 mod support;
 mod tls_client;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use folder::Folder;
 use futures_util::{SinkExt, StreamExt};
-use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt, Empty};
-use hyper::{client::conn::http2, ext::Protocol, upgrade};
+use gateway_parts::{
+    config::Document,
+    listener::{Listener, Live},
+    route::Router,
+};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{body::Incoming, client::conn::http2, ext::Protocol, service::service_fn, upgrade};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::Authority;
 use raw_upstream::head;
-use support::{Folder, Gateway};
-use tenantry::Balancer;
+use support::Gateway;
+use tenantry::{Balancer, Format};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async, client_async,
@@ -195,7 +204,7 @@ async fn a_websocket_comes_over_tls_and_on_a_route_with_retries_hedges_and_a_mir
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_wish_for_another_http_or_tls_reaches_the_endpoint() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = mpsc::unbounded_channel();
     let url = raw("HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", move |_, head| {
         let tell = tell.clone();
         async move { tell.send(head).unwrap() }
@@ -278,7 +287,7 @@ async fn the_end_of_one_side_goes_on_and_the_other_may_still_send() {
     assert_eq!(answer, "1000000 bytes");
     settles(&balancer, 0).await;
     // The client speaks last.
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut told) = mpsc::unbounded_channel();
     let url = raw(SWITCH, move |mut stream, _| {
         let tell = tell.clone();
         async move {
@@ -417,6 +426,177 @@ async fn over_http2_only_a_tunnel_that_is_one_is_answered_by_200() {
     assert!(plain.status().is_client_error() || plain.status().is_server_error(), "{plain:?}");
 }
 
+/// Takes WebSockets over HTTP/2 and sends every message back; refuses `/no`, and answers other requests with `plain`.
+async fn echo_over_http2(takes_tunnels: bool) -> String {
+    let answer = async |mut request: Request<Incoming>| {
+        let plain = |status: u16, text: &'static str| {
+            Response::builder().status(status).body(Full::new(Bytes::from_static(text.as_bytes()))).unwrap()
+        };
+        let is_websocket =
+            request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
+        if !is_websocket || request.method() != Method::CONNECT {
+            return Ok::<_, Infallible>(plain(200, "plain"));
+        }
+        assert!(!request.headers().contains_key("sec-websocket-key"), "{request:?}");
+        if request.uri().path() == "/no" {
+            return Ok(plain(403, "no"));
+        }
+        let client = upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let stream = TokioIo::new(client.await.unwrap());
+            let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_close() || socket.send(message).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(plain(200, ""))
+    };
+    listen(move |stream| async move {
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        if takes_tunnels {
+            builder.enable_connect_protocol();
+        }
+        let connection = builder.serve_connection(TokioIo::new(stream), service_fn(answer));
+        connection.await.ok(); // the gateway may break off
+    })
+    .await
+}
+
+const HTTP2: &str = "upstream = { api = { http2 = true } }";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn towards_http2_a_websocket_is_an_extended_connect() {
+    let (gateway, balancer) = gateway(&echo_over_http2(true).await, HTTP2).await;
+    for _ in 0..2 {
+        let mut socket = websocket(TcpStream::connect(gateway).await.unwrap()).await;
+        assert_echoes(&mut socket).await;
+        assert_eq!(in_flight(&balancer), 1);
+        socket.close(None).await.unwrap();
+        while socket.next().await.is_some_and(|message| message.is_ok()) {}
+        drop(socket);
+        settles(&balancer, 0).await;
+    }
+    // And from a client of HTTP/2.
+    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
+    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("sec-websocket-accept"), "{response:?}");
+    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    assert_echoes(&mut socket).await;
+    drop(socket);
+    settles(&balancer, 0).await;
+    // Another wish is none: the request is an ordinary one. So is a handshake that is refused.
+    let mut stream = connect(gateway, &wish("tcp")).await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let refused = wish("websocket").replace("/feed", "/no");
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    let mut stream = connect(gateway, &refused.replace("\r\n\r\n", &format!("\r\n{key}"))).await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 403"));
+    settles(&balancer, 0).await;
+    let stats = balancer.stats();
+    assert_eq!(stats.pool("api").unwrap().endpoints()[0].failed(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_takes_no_extended_connect_refuses_that_stream_alone() {
+    let (gateway, balancer) = gateway(&echo_over_http2(false).await, HTTP2).await;
+    assert_eq!(status(gateway).await, 200);
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    let handshake = wish("websocket").replace("\r\n\r\n", &format!("\r\n{key}"));
+    let mut stream = connect(gateway, &handshake).await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 502"));
+    settles(&balancer, 0).await;
+    assert_eq!(status(gateway).await, 200);
+}
+
+/// A listener in this process that can be told to stop: where it is, its balancer, what stops it, and what comes of its drain.
+async fn stoppable(
+    document: &str,
+    drain: Duration,
+) -> (SocketAddr, Balancer, oneshot::Sender<()>, JoinHandle<bool>) {
+    let Document { balancer, settings, .. } = Document::from_text(document, Format::Toml).unwrap();
+    let balancer = Balancer::new(balancer).unwrap();
+    let router = Router::new(&balancer, &settings, None);
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { stopped.await.unwrap_or(()) };
+    let served = Listener::new(socket, Live::new(&settings, router)).serve(stopped, drain);
+    (address, balancer, stop, tokio::spawn(served))
+}
+
+/// An upstream that switches, and says when its side of the tunnel has ended, and whether by an end.
+async fn listening_upstream() -> (String, mpsc::UnboundedReceiver<bool>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let url = raw(SWITCH, move |mut stream, _| {
+        let tell = tell.clone();
+        async move {
+            let ended = stream.read(&mut [0; 64]).await;
+            tell.send(ended.is_ok_and(|read| read == 0)).unwrap();
+        }
+    })
+    .await;
+    (url, told)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_time_to_drain_is_over_idle_tunnels_end_on_both_sides() {
+    let (url, mut told) = listening_upstream().await;
+    let document = format!(
+        "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\nlimits = {{ tunnel_idle_timeout = \"0s\" }}"
+    );
+    let drain = Duration::from_millis(400);
+    let (gateway, balancer, stop, serving) = stoppable(&document, drain).await;
+    let mut client = tunnel(gateway).await;
+    settles(&balancer, 1).await;
+    let since = Instant::now();
+    stop.send(()).unwrap();
+    // At once nobody new is taken in; who is there stays.
+    timeout(PATIENCE, async { while TcpStream::connect(gateway).await.is_ok() {} }).await.unwrap();
+    assert_eq!(client.read(&mut [0; 64]).await.unwrap(), 0, "an end, not a reset");
+    assert!(since.elapsed() >= drain, "not before its time");
+    assert!(timeout(PATIENCE, told.recv()).await.unwrap().unwrap(), "the endpoint hears an end");
+    assert!(timeout(PATIENCE, serving).await.unwrap().unwrap(), "nothing is cut off");
+    settles(&balancer, 0).await;
+    let stats = balancer.stats();
+    let endpoint = &stats.pool("api").unwrap().endpoints()[0];
+    assert_eq!((endpoint.completed(), endpoint.failed()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_over_http2_ends_with_the_time_to_drain_too() {
+    let url = echo().await;
+    let document = format!("[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\n");
+    let (gateway, balancer, stop, serving) = stoppable(&document, Duration::from_millis(300)).await;
+    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
+    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
+    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    assert_echoes(&mut socket).await;
+    stop.send(()).unwrap();
+    while timeout(PATIENCE, socket.next()).await.unwrap().is_some_and(|message| message.is_ok()) {}
+    assert!(timeout(PATIENCE, serving).await.unwrap().unwrap());
+    settles(&balancer, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_does_not_end_is_still_cut_off() {
+    let url = raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhello", hold).await;
+    let document = format!("[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\n");
+    let (gateway, _, stop, serving) = stoppable(&document, Duration::from_millis(100)).await;
+    let mut stream = connect(gateway, "GET / HTTP/1.1\r\nhost: h\r\nx-tenant: acme\r\n\r\n").await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    stop.send(()).unwrap();
+    assert!(!timeout(PATIENCE, serving).await.unwrap().unwrap());
+}
+
 #[test]
 fn at_a_graceful_end_a_tunnel_has_the_time_to_drain() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -436,7 +616,8 @@ fn at_a_graceful_end_a_tunnel_has_the_time_to_drain() {
             }
             while socket.next().await.is_some_and(|message| message.is_ok()) {}
         });
-        assert_eq!(gateway.program.child.wait().unwrap().success(), closes, "{drain}");
+        // With the time to drain it ends, too.
+        assert!(gateway.program.child.wait().unwrap().success(), "{drain}");
     }
 }
 

@@ -1,20 +1,36 @@
-//! Debian's nginx as an upstream that wants TLS, HTTP/2, and the gateway's certificate.
+//! Debian's nginx as an upstream that wants TLS, HTTP/2, and the gateway's certificate; and files that change while the gateway serves.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
 mod inside;
 mod nginx;
 mod pki;
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod raw_upstream;
+
+use std::{fs, future, net::SocketAddr, sync::Arc, time::Duration};
 
 use gateway_parts::{
+    admin::Served,
     config::Document,
+    listener::Listener,
     process::{Running, free_address},
+    reload::Reloader,
 };
-use pki::Authority;
-use tenantry::Format;
+use pki::{Authority, Pair};
+use tenantry::{Balancer, Format};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        RootCertStore, ServerConfig,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        server::WebPkiClientVerifier,
+    },
 };
 
 /// One that wants TLS and, if told so, a certificate.
@@ -39,7 +55,10 @@ async fn answer(nginx: &Running, upstream: &str) -> String {
         "[pools.api]\nendpoints = [\"https://{}\"]\n[tenants.acme]\n[gateway.upstream.api]\n{upstream}\n",
         nginx.address()
     );
-    let (gateway, _) = inside::gateway(&document).await;
+    ask(inside::gateway(&document).await.0).await
+}
+
+async fn ask(gateway: SocketAddr) -> String {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
     stream
         .write_all(b"GET / HTTP/1.1\r\nhost: shop.test\r\nx-tenant: acme\r\nconnection: close\r\n\r\n")
@@ -162,4 +181,81 @@ fn tls_for_an_address_without_it_is_refused() {
             read.err().is_none_or(|told| told.contains("gateway.upstream.api.tls") && told.contains(address))
         );
     }
+}
+
+fn der(pem: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
+}
+
+/// An upstream of this authority that wants a certificate of it, and answers with that; one connection for each request.
+async fn showing(authority: &Authority) -> SocketAddr {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(authority.file("ca.pem")).unwrap()).unwrap();
+    let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+    let own = authority.issue(&["upstream.test"]);
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_client_cert_verifier(verifier);
+    let config = config.with_single_cert(vec![der(&own.certificate)], key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // Who does not trust it breaks off.
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            raw_upstream::head(&mut stream).await;
+            let shown = stream.get_ref().1.peer_certificates().unwrap()[0].to_vec();
+            let shown: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
+            stream.write_all(&raw_upstream::ok(shown.as_bytes())).await.ok();
+            stream.shutdown().await.ok();
+        }
+    });
+    address
+}
+
+/// Asks until the answer is like this.
+async fn until(gateway: SocketAddr, is: impl Fn(&str) -> bool) {
+    let reached = timeout(Duration::from_secs(30), async {
+        while !is(&ask(gateway).await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    reached.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_certificates_and_roots_are_read_again_when_they_change() {
+    let (authority, stranger) = (Authority::new("upstream-renewed"), Authority::new("upstream-others"));
+    let pairs: Vec<Pair> = (0..2).map(|_| authority.issue(&["gateway.test"])).collect();
+    authority.write("gateway", &pairs[0]);
+    let roots = fs::read(authority.file("ca.pem")).unwrap();
+    fs::write(authority.file("trusted.pem"), &roots).unwrap();
+    let document = format!(
+        "[pools.api]\nendpoints = [\"https://{}\"]\nhealth = {{ outlier = {{ consecutive_failures = 1000 }} }}\n[tenants.acme]\n[gateway.upstream.api]\n\
+        tls = {{ ca = \"trusted.pem\", server_name = \"upstream.test\", client_certificate = \"gateway.pem\", client_key = \"gateway.key\" }}\n",
+        showing(&authority).await
+    );
+    let file = authority.file("gateway.toml");
+    fs::write(&file, document).unwrap();
+    let Document { balancer, settings, .. } = Document::read(&file).unwrap();
+    let balancer = Balancer::new(balancer).unwrap();
+    let reloader = Reloader::start(&file, &balancer, &settings, &Served::default(), |_| ());
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = socket.local_addr().unwrap();
+    tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));
+    let shows = |pair: &Pair| {
+        let hex: String = der(&pair.certificate).iter().map(|byte| format!("{byte:02x}")).collect();
+        move |answer: &str| answer.starts_with("HTTP/1.1 200") && answer.ends_with(&hex)
+    };
+    assert!(shows(&pairs[0])(&ask(gateway).await));
+
+    authority.write("gateway", &pairs[1]);
+    until(gateway, shows(&pairs[1])).await;
+
+    // Whoever is trusted no more is believed no more, also of sessions that were begun before.
+    fs::copy(stranger.file("ca.pem"), authority.file("trusted.pem")).unwrap();
+    until(gateway, |answer| answer.starts_with("HTTP/1.1 502") && answer.contains("CONNECT_FAILED")).await;
+    fs::write(authority.file("trusted.pem"), &roots).unwrap();
+    until(gateway, shows(&pairs[1])).await;
+    drop(reloader);
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 #[allow(dead_code, reason = "what other tests need of it")]
 mod support;
 
@@ -16,7 +17,8 @@ use std::{
     thread,
 };
 
-use support::{Folder, Program, program};
+use folder::Folder;
+use support::{Program, program};
 use tenantry::{
     Balancer, CapacitySpec, Config, EndpointSpec, KetamaSpec, ManualClock, Outcome, PoolSpec, Request,
     TenantSpec,

@@ -26,11 +26,11 @@ mod wrk;
 use std::{fs, io, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use gateway_parts::process::{found, target};
+use gateway_parts::process::{present, target};
 
 use crate::{
     report::{Measured, Report},
-    systems::{SYSTEMS, System},
+    systems::SYSTEMS,
     upstreams::Upstreams,
     wrk::Load,
 };
@@ -84,7 +84,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let load = Load::new(&folder)?;
     let upstreams = Upstreams::start(&folder)?;
-    let systems = present(&arguments.only)?;
+    let (systems, missing) = present(SYSTEMS, &arguments.only, |system| (system.name(), system.needs()))?;
+    missing.iter().for_each(|missing| println!("LEFT OUT: {missing}"));
     let mut report = Report::default();
     for round in 1..=arguments.rounds {
         for &system in &systems {
@@ -103,22 +104,6 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     fs::write(folder.join("rounds.csv"), report.csv())?;
     println!("the same, and CSV: {}", folder.canonicalize()?.display());
     Ok(())
-}
-
-/// The systems asked for, without those whose program this machine lacks.
-fn present(only: &str) -> io::Result<Vec<System>> {
-    let asked = |system: &System| system.name().to_lowercase().contains(&only.to_lowercase());
-    let mut systems: Vec<_> = SYSTEMS.into_iter().filter(asked).collect();
-    if systems.is_empty() {
-        let names = SYSTEMS.map(System::name).join(", ");
-        return Err(io::Error::other(format!("--only: {only:?} is in no name; the systems are: {names}")));
-    }
-    systems.retain(|system| {
-        let Some(Err(missing)) = system.needs().map(found) else { return true };
-        println!("LEFT OUT: {}: {missing}", system.name());
-        false
-    });
-    Ok(systems)
 }
 
 /// Where the load and the upstreams are.

@@ -13,7 +13,11 @@ use tenantry::{
 };
 use tenantry_tower::{
     admin::{ActionError, Admin, Hosts, Token},
+    alert::AlertRules,
+    balance::{BalanceLayer, PickedEndpoint},
     metrics::Metrics,
+    proxy::ReverseProxy,
+    tenant::TenantLayer,
 };
 use tower::ServiceExt;
 
@@ -329,4 +333,103 @@ async fn pages_answer_known_hosts_only_and_tell_browsers_to_be_careful() {
     let policy = get(&admin, "/").await.headers()["content-security-policy"].clone();
     assert!(policy.to_str().expect("ASCII").starts_with("default-src 'none'; script-src 'sha256-"));
     assert_eq!(get(&admin, "/nothing").await.status(), 404);
+}
+
+async fn metrics(admin: &Admin) -> String {
+    String::from_utf8(get(admin, "/metrics").await.body().to_vec()).expect("text")
+}
+
+#[tokio::test]
+async fn what_fires_is_a_metric_and_what_does_not_is_a_zero() {
+    let (balancer, _) = world();
+    let admin = admin(&balancer);
+    assert!(!metrics(&admin).await.contains("alert_firing"), "nothing is watched");
+    let rules = AlertRules::new().with_ejection(Duration::ZERO).with_panic(Duration::ZERO);
+    admin.set_alerts(Some(rules.clone().with_resolve_after(Duration::ZERO)), None);
+    let series = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix("tenantry_alert_firing"));
+        lines.map(ToOwned::to_owned).collect()
+    };
+    let none = [
+        r#"{alert="budget",severity="ticket",pool=""} 0"#,
+        r#"{alert="panic",severity="page",pool="api"} 0"#,
+        r#"{alert="ejection",severity="ticket",pool="api"} 0"#,
+        r#"{alert="rejection",severity="ticket",pool="api"} 0"#,
+        r#"{alert="fast_burn",severity="page",pool="api"} 0"#,
+        r#"{alert="slow_burn",severity="ticket",pool="api"} 0"#,
+    ];
+    assert_eq!(series(&metrics(&admin).await), none);
+    for endpoint in [A, "http://b:1"] {
+        balancer.override_health("api", endpoint, HealthOverride::Disabled, None).expect("it is there");
+    }
+    get_json(&admin, "/status").await;
+    let told = series(&metrics(&admin).await);
+    assert!(told.contains(&r#"{alert="ejection",severity="ticket",pool="api"} 2"#.to_owned()), "{told:?}");
+    assert!(told.contains(&r#"{alert="panic",severity="page",pool="api"} 1"#.to_owned()), "{told:?}");
+    // Those of an application's own metrics, too.
+    let own = Admin::new(&balancer).with_metrics(Metrics::new(&balancer)).with_alerts(rules, None);
+    assert_eq!(series(&metrics(&own).await), none);
+}
+
+/// Addresses that hold credentials; what stands after the `@` is told.
+const SECRETIVE: [&str; 3] = ["http://user:secret-1@a:1", "http://user:secret-2@a:1", "https://secret-3@b:1"];
+
+#[tokio::test]
+async fn credentials_of_addresses_go_nowhere() {
+    let pool = PoolSpec::new(SECRETIVE).with_strategy(StrategySpec::round_robin());
+    let config = Config::new().with_pool("api", pool).with_tenant("acme", TenantSpec::new());
+    let balancer = Balancer::new(config).expect("a configuration");
+    let own = Metrics::new(&balancer);
+    let rules = AlertRules::new().with_ejection(Duration::ZERO).with_panic(Duration::ZERO);
+    let admin = admin(&balancer).with_metrics(own.clone()).with_alerts(rules, None);
+    let service = tower::ServiceBuilder::new()
+        .layer(TenantLayer::header("x-tenant"))
+        .layer(BalanceLayer::new(balancer.clone()))
+        .layer(own.latencies())
+        .service(tower::service_fn(async |_: Request<String>| {
+            Ok::<_, std::convert::Infallible>(Response::new(String::new()))
+        }));
+    let mut debug = String::new();
+    for address in SECRETIVE {
+        let request = Request::get("/").header("x-tenant", "acme").body(String::new()).expect("a request");
+        service.clone().oneshot(request).await.expect("an answer");
+        balancer.override_health("api", address, HealthOverride::Ejected, None).expect("it is there");
+        let refused = ReverseProxy::<Full<Bytes>>::check_address(address).expect_err("it cannot be dialled");
+        debug += &format!("{:?} {refused:?} {refused}", PickedEndpoint::new(address));
+    }
+    // Which one is meant is told by what is told of it, where that is but one.
+    let (status, told) = act(&admin, "drain", r#"{"pool":"api","endpoint":"b:1"}"#, &[]).await;
+    assert_eq!((status.as_u16(), &told["done"]["endpoint"]), (200, &json!("b:1")), "{told}");
+    let (status, _) = act(&admin, "drain", r#"{"pool":"api","endpoint":"a:1"}"#, &[]).await;
+    assert_eq!(status, 400, "there are two");
+    let body = format!(r#"{{"pool":"api","endpoint":{:?}}}"#, SECRETIVE[0]);
+    assert_eq!(act(&admin, "drain", &body, &[]).await.0, 200);
+    let stats = balancer.pool_stats("api").expect("the pool");
+    let kept: Vec<_> = { stats.endpoints().iter() }.filter(|endpoint| !endpoint.is_draining()).collect();
+    assert_eq!(kept.iter().map(|endpoint| endpoint.address()).collect::<Vec<_>>(), [SECRETIVE[1]]);
+    let (status, figures) = (get_json(&admin, "/status").await, metrics(&admin).await);
+    let addresses: Vec<_> = { status["pools"][0]["endpoints"].as_array() }
+        .expect("endpoints")
+        .iter()
+        .map(|endpoint| (endpoint["address"].clone(), endpoint["reason"]["event"].is_string()))
+        .collect();
+    let told = |address: &str| (json!(address), true);
+    assert_eq!(addresses, [told("a:1"), told("a:1"), told("b:1")]);
+    assert!(status["alerts"]["firing"].to_string().contains("b:1"), "{status}");
+    assert!(
+        figures.contains(r#"endpoint_response_seconds_count{pool="api",endpoint="a:1 (2)"} 1"#),
+        "{figures}"
+    );
+    for text in [status.to_string(), figures.clone(), debug] {
+        assert!(!text.contains("secret"), "{text}");
+    }
+    let mut series: Vec<&str> = { figures.lines() }
+        .filter(|line| line.contains("endpoint=") && !line.contains("_bucket"))
+        .map(|line| line.rsplit_once(' ').expect("a value").0)
+        .collect();
+    let all = series.len();
+    assert!(figures.contains(r#"tenantry_endpoint_in_flight{pool="api",endpoint="a:1 (2)"} 0"#), "{figures}");
+    series.sort_unstable();
+    series.dedup();
+    assert_eq!(series.len(), all, "no series comes twice: {figures}");
 }

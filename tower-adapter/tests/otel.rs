@@ -5,6 +5,7 @@
 
 use std::{
     convert::Infallible,
+    io::{self, Write},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -24,8 +25,10 @@ use prost::Message;
 use tenantry::{Balancer, Config, PoolSpec, Rate, TenantSpec};
 use tenantry_tower::{
     balance::BalanceLayer,
+    identity::Networks,
     log::{LogLayer, NoteLayer, Sampling},
     otel::{AttemptSpanLayer, Otlp, OtlpError, ServerSpanLayer, Telemetry, observe},
+    proxy::Peer,
     rejection::RejectionLayer,
     retry::{RetryLayer, RetryPolicy},
     tenant::TenantLayer,
@@ -148,7 +151,11 @@ fn stack(
     });
     let service = ServiceBuilder::new()
         .layer(LogLayer::new(Sampling::all()))
-        .layer(ServerSpanLayer::new(telemetry.tracer()).with_meter(&telemetry.meter()))
+        .layer(
+            ServerSpanLayer::new(telemetry.tracer())
+                .with_meter(&telemetry.meter())
+                .with_trusted_hops(Networks::parse(["10.0.0.0/8"]).unwrap()),
+        )
         .layer(RejectionLayer::new())
         .layer(TenantLayer::header("x-tenant"))
         .layer(NoteLayer::new())
@@ -171,6 +178,28 @@ where
     status
 }
 
+fn peer(address: &str) -> Peer {
+    Peer::new(address.parse().unwrap())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 #[tokio::test]
@@ -180,14 +209,13 @@ async fn a_request_is_a_span_with_one_within_for_each_attempt_and_goes_on_with_i
     let (service, heads) = stack(telemetry.clone(), balancer(), 1);
     let request = Request::get("/orders?key=secret").header("x-tenant", "acme").header("cookie", "secret");
     let request = request.header("traceparent", PARENT).header("tracestate", "vendor=1");
-    assert_eq!(ask(&service, request).await, 200);
+    assert_eq!(ask(&service, request.extension(peer("10.0.0.7:4711"))).await, 200);
     telemetry.stop().await;
 
     let spans = collector.spans.lock().unwrap().clone();
     assert_eq!(spans.len(), 3, "{spans:#?}");
     let (server, attempts): (Vec<_>, Vec<_>) = spans.into_iter().partition(|span| span.kind == 2);
     let server = &server[0];
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(hex(&server.parent_span_id), "00f067aa0ba902b7");
     for (key, expected) in [
@@ -218,6 +246,60 @@ async fn a_request_is_a_span_with_one_within_for_each_attempt_and_goes_on_with_i
     }
     assert_eq!(collector.services.lock().unwrap()[0], "shop");
     assert!(!format!("{:?}", collector.spans.lock().unwrap()).contains("secret"));
+}
+
+#[tokio::test]
+async fn nobody_but_a_trusted_hop_switches_recording_on() {
+    let (collector, url) = Collector::start().await;
+    // Nothing that begins here is recorded.
+    let telemetry = Otlp::new(url).with_sample(0.0).start().unwrap();
+    let (service, heads) = stack(telemetry.clone(), balancer(), 0);
+    // A ratio goes by a trace's number: one of zeros, or of the highest digits, is in any of them.
+    for parent in [PARENT, "00-00000000000000010000000000000000-00f067aa0ba902b7-01"] {
+        for stranger in [None, Some(peer("192.0.2.1:4711"))] {
+            let request = Request::get("/strange").header("x-tenant", "acme").header("traceparent", parent);
+            let request = stranger.into_iter().fold(request, http::request::Builder::extension);
+            assert_eq!(ask(&service, request).await, 200);
+        }
+    }
+    let request = Request::get("/trusted").header("x-tenant", "acme").header("traceparent", PARENT);
+    assert_eq!(ask(&service, request.extension(peer("10.0.0.7:4711"))).await, 200);
+    telemetry.stop().await;
+    let spans = collector.spans.lock().unwrap().clone();
+    let paths: Vec<_> = spans.iter().filter_map(|span| text(&span.attributes, "url.path")).collect();
+    assert_eq!(paths, ["/trusted"]);
+    let told: Vec<String> =
+        heads.lock().unwrap().iter().map(|head| head["traceparent"].to_str().unwrap().to_owned()).collect();
+    for strange in &told[..4] {
+        assert!(strange.ends_with("-00"), "it is not recorded: {strange}");
+        assert!(!strange.contains("4bf92f3577b34da6") && !strange.contains("0000000000000001"), "{strange}");
+    }
+    assert!(told[4].starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && told[4].ends_with("-01"));
+}
+
+#[tokio::test]
+async fn what_a_stranger_names_is_a_link_and_what_it_writes_is_told_in_part() {
+    let (collector, url) = Collector::start().await;
+    let telemetry = Otlp::new(url).start().unwrap();
+    let (service, _) = stack(telemetry.clone(), balancer(), 0);
+    let path = format!("/{}", "a".repeat(20_000));
+    let request = Request::get(path).header("x-tenant", "b".repeat(5_000)).header("traceparent", PARENT);
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let log = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+    let logging = tracing::subscriber::set_default(log);
+    assert_eq!(ask(&service, request).await, 403);
+    drop(logging);
+    telemetry.stop().await;
+    let span = collector.span("GET");
+    let logged = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains(&format!("trace_id=\"{}\"", hex(&span.trace_id))), "the span's, too: {logged}");
+    assert_ne!(hex(&span.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert!(span.parent_span_id.is_empty());
+    let links: Vec<_> = span.links.iter().map(|link| (hex(&link.trace_id), hex(&link.span_id))).collect();
+    assert_eq!(links, [("4bf92f3577b34da6a3ce929d0e0e4736".to_owned(), "00f067aa0ba902b7".to_owned())]);
+    assert_eq!(text(&span.attributes, "url.path").unwrap().len(), 1_024);
+    assert!(text(&span.attributes, "tenantry.tenant").is_none_or(|tenant| tenant.len() <= 255));
 }
 
 #[tokio::test]

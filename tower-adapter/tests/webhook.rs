@@ -188,6 +188,40 @@ async fn what_fires_when_alerts_are_taken_away_is_told_as_over() {
     assert_eq!(states, ["resolved", "firing"]);
 }
 
+#[tokio::test]
+async fn who_hears_no_more_is_told_that_it_is_over_and_who_hears_from_now_on_that_it_fires() {
+    let ((url, mut coming), (other_url, mut other)) = (receiver(&[]).await, receiver(&[]).await);
+    let balancer = balancer();
+    let rules = || Some(AlertRules::new().with_panic(Duration::ZERO).with_resolve_after(Duration::ZERO));
+    let admin = Admin::new(&balancer);
+    admin.set_alerts(rules(), Some(quick(&url)));
+    balancer.override_health("api", "http://a:1", HealthOverride::Ejected, None).expect("it is there");
+    status(&admin).await;
+    assert_eq!(next(&mut coming).await, ["firing"]);
+    delivered(&admin, 1).await;
+
+    // The same receiver with another token hears nothing twice.
+    admin.set_alerts(rules(), Some(quick(&url).with_token("another").expect("a token")));
+    admin.set_alerts(rules(), Some(quick(&other_url)));
+    assert_eq!(next(&mut coming).await, ["resolved"]);
+    assert_eq!(next(&mut other).await, ["firing"]);
+    assert_eq!(status(&admin).await["alerts"]["firing"][0]["alert"], "panic", "it still fires");
+    delivered(&admin, 1).await;
+
+    admin.set_alerts(rules(), None);
+    assert_eq!(next(&mut other).await, ["resolved"]);
+    admin.set_alerts(rules(), Some(quick(&url)));
+    assert_eq!(next(&mut coming).await, ["firing"]);
+    delivered(&admin, 1).await;
+    balancer.clear_health_override("api", "http://a:1").expect("it is there");
+    let told = status(&admin).await;
+    assert_eq!(next(&mut coming).await, ["resolved"]);
+    let events = told["events"].as_array().expect("events").iter();
+    let states: Vec<_> =
+        events.filter(|event| event["event"] == "alert").map(|event| &event["state"]).collect();
+    assert_eq!(states, ["resolved", "firing"], "it has begun and ended once");
+}
+
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn of_one_with_a_transport_its_settings_say_whether_it_is_the_same() {

@@ -5,6 +5,7 @@ use std::{
 };
 
 use http::Version;
+use tenantry_tower::proxy::Hangup;
 use tokio::time::Instant;
 
 use super::{Limits, patience::Patience};
@@ -29,6 +30,8 @@ struct State {
     answers: Vec<Weak<dyn Stallable>>,
     header_timeout: Duration,
     keep_alive_timeout: Duration,
+    /// Ends what it is a tunnel for.
+    hangup: Hangup,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +76,7 @@ struct Request {
 
 impl Activity {
     /// A connection that has just been accepted.
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits, hangup: Hangup) -> Self {
         let state = State {
             phase: Phase::Head { since: Instant::now() },
             writing: limits.patience(),
@@ -83,6 +86,7 @@ impl Activity {
             answers: Vec::new(),
             header_timeout: limits.header_timeout(),
             keep_alive_timeout: limits.keep_alive_timeout(),
+            hangup,
         };
         Self { shared: Arc::new(Mutex::new(state)) }
     }
@@ -167,6 +171,11 @@ impl InFlight {
     /// The rest of its body is read by nobody.
     pub(super) fn leave_unread(&self) {
         self.request.activity.lock().has_unread = true;
+    }
+
+    /// Ends the tunnel that it may become.
+    pub(super) fn hangup(&self) -> Hangup {
+        self.request.activity.lock().hangup.clone()
     }
 
     /// Its answer ends HTTP on this connection: what the client sends from now on is not for us.

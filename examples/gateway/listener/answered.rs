@@ -4,7 +4,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode, header::CONNECTION};
 use pin_project_lite::pin_project;
 
 use super::{activity::InFlight, answer::Answer, extended_connect, patience::Patience};
@@ -31,9 +31,11 @@ pin_project! {
             #[pin]
             answering: Answering,
         },
-        Screen { refusal: Option<Response<Body>> },
+        Screen { refusing: Refusing, closes: bool },
     }
 }
+
+type Refusing = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Answered {
     /// What the router says; `is_extended`: to what was an extended CONNECT.
@@ -46,10 +48,14 @@ impl Answered {
         Self { by: By::Router { answering }, seat: Some(seat), patience, is_extended }
     }
 
-    /// A refusal before any router sees the request.
-    pub(super) const fn refused(refusal: Response<Body>, seat: InFlight, patience: Option<Patience>) -> Self {
-        let by = By::Screen { refusal: Some(refusal) };
-        Self { by, seat: Some(seat), patience, is_extended: false }
+    /// A refusal before any router sees the request; `closes`: after which the connection is closed.
+    pub(super) const fn refused(
+        refusing: Refusing,
+        seat: InFlight,
+        patience: Option<Patience>,
+        closes: bool,
+    ) -> Self {
+        Self { by: By::Screen { refusing, closes }, seat: Some(seat), patience, is_extended: false }
     }
 }
 
@@ -60,14 +66,20 @@ impl Future for Answered {
         let this = self.project();
         let mut response = match this.by.project() {
             ByProjection::Router { answering } => ready!(answering.poll(cx))?,
-            ByProjection::Screen { refusal } => refusal.take().expect(READY_ONCE),
+            ByProjection::Screen { refusing, closes } => {
+                let mut response = ready!(refusing.as_mut().poll(cx))?;
+                if *closes {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                response
+            }
         };
         if *this.is_extended
             && let Err(problem) = extended_connect::translate_answer(&mut response)
         {
             response = problem.into_response();
         }
-        let seat = this.seat.take().expect(READY_ONCE);
+        let seat = this.seat.take().expect("a future is not polled after it was ready");
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             seat.begin_tunnel();
         }
@@ -75,5 +87,3 @@ impl Future for Answered {
         Poll::Ready(Ok(response.map(|body| Answer::new(body, seat, patience))))
     }
 }
-
-const READY_ONCE: &str = "a future is not polled after it was ready";

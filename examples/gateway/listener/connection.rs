@@ -1,10 +1,6 @@
-use std::{error, pin::Pin, time::Duration};
+use std::{pin::Pin, time::Duration};
 
-use http::{
-    HeaderValue, Request, Response, Version,
-    header::{CONNECTION, UPGRADE},
-    uri::Scheme,
-};
+use http::{Request, Response, Version, header::UPGRADE, uri::Scheme};
 use http_body::Body as HttpBody;
 use hyper::{
     body::Incoming,
@@ -32,7 +28,7 @@ use super::{
     presence::Presence,
     proxy_protocol, screen,
     stream::WatchedStream,
-    supervise::{Endable, supervise},
+    supervise::{BoxError, Endable, supervise},
 };
 use crate::tls::Secure;
 
@@ -62,7 +58,7 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     } else {
         peer
     };
-    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits) };
+    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
     let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
     // Who does not get through the handshake is told so by TLS itself.
@@ -108,13 +104,16 @@ impl Visit {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let activity = self.activity.clone();
+        let (activity, live, client) = (self.activity.clone(), self.live.clone(), self.peer.address());
         let service = service_fn(move |request| self.clone().answer(request));
         let stopped = presence.stopped();
         let stream = TokioIo::new(WatchedStream::new(stream, activity.clone(), presence));
         let builder = builder(&limits);
         let connection = builder.serve_connection_with_upgrades(stream, service);
-        supervise(connection, &activity, &limits, stopped).await;
+        // What else breaks a connection is the client's going, or an endpoint's; both are accounted for where they happen.
+        if let Err(error) = supervise(connection, &activity, &limits, stopped).await {
+            live.now().router.refusals().note_end(&*error, client);
+        }
     }
 
     fn answer(self, request: Request<Incoming>) -> Answered {
@@ -131,22 +130,20 @@ impl Visit {
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
+        request.extensions_mut().insert(self.peer);
         if let Some(problem) = refusal {
-            let mut response = problem.into_response();
-            if is_http1 {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            return Answered::refused(response, seat, answer_patience);
+            let refusing = Box::pin(router.refusals().answer(request, problem));
+            return Answered::refused(refusing, seat, answer_patience, is_http1);
         }
         screen::end_hop(request.headers_mut());
         // Which requests are copies is for the gateway to say.
         request.headers_mut().remove(MIRRORED);
         let is_extended = extended_connect::translate(&mut request);
         if request.headers().contains_key(UPGRADE) {
-            // A tunnel keeps its connection busy, beyond the answer's end.
+            // A tunnel keeps its connection busy, beyond the answer's end, until it is told to end.
             request.extensions_mut().insert(seat.clone());
+            request.extensions_mut().insert(seat.hangup());
         }
-        request.extensions_mut().insert(self.peer);
         if let Some(certificate) = self.certificate {
             request.extensions_mut().insert(certificate);
         }
@@ -164,11 +161,11 @@ fn certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
 impl<I, S, E, B> Endable for UpgradeableConnection<'_, I, S, E>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
-    S::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    S::Error: Into<BoxError>,
     S::Future: 'static,
     I: Read + Write + Unpin + Send + 'static,
     B: HttpBody + 'static,
-    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
     E: Http2ServerConnExec<S::Future, B>,
 {
     fn end_soon(self: Pin<&mut Self>) {

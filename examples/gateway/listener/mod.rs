@@ -24,7 +24,7 @@ mod supervise;
 
 use std::{sync::Arc, time::Duration};
 
-use tenantry_tower::proxy::Peer;
+use tenantry_tower::proxy::{Hangup, Peer};
 use tokio::{
     net::{TcpListener, TcpStream},
     pin,
@@ -51,24 +51,28 @@ impl Listener {
         Self { socket, live: live.into() }
     }
 
-    /// Serves until `stop` is ready, then drains for at most `drain`. Whether all that was in flight finished.
+    /// Serves until `stop` is ready, then drains for at most `drain`. Whether all that was in flight finished; tunnels have no end of their own, and end with that time.
     pub async fn serve(self, stop: impl Future<Output = ()>, drain: Duration) -> bool {
         let Self { socket, live } = self;
         let seats = Arc::new(Semaphore::new(live.now().limits.max_connections()));
         let (stopping, stopped) = watch::channel(());
+        let hangup = Hangup::new();
         pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 (seat, stream, peer) = next(&socket, &seats) => {
-                    let presence = Presence::new(seat, stopped.clone());
+                    let presence = Presence::new(seat, stopped.clone(), hangup.clone());
                     tokio::spawn(connection::serve(live.clone(), stream, peer, presence));
                 }
             }
         }
         drop((socket, stopped));
         stopping.send(()).ok(); // nobody listens where nobody is connected
-        timeout(drain, stopping.closed()).await.is_ok()
+        if timeout(drain, stopping.closed()).await.is_ok() {
+            return true;
+        }
+        hangup.tell() && timeout(TUNNELS_END, stopping.closed()).await.is_ok()
     }
 }
 
@@ -86,3 +90,6 @@ async fn next(
         }
     }
 }
+
+/// How long tunnels may take to end once they are told to: both sides hear of it, and their connections end.
+const TUNNELS_END: Duration = Duration::from_secs(1);

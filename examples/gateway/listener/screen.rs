@@ -7,13 +7,14 @@ use http::{
 use tenantry_tower::rejection::Problem;
 
 use super::Limits;
+use crate::refusals::HEADERS_TOO_LARGE;
 
 /// Why a request is refused before anybody asks whose it is.
 pub(super) fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Problem> {
     let headers = request.headers();
     if head_bytes(request) > limits.max_header_bytes() {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Some(Problem::new(status, "HEADERS_TOO_LARGE", "The request's header fields are too large"));
+        return Some(Problem::new(status, HEADERS_TOO_LARGE, "The request's header fields are too large"));
     }
     if !is_framed_plainly(headers) {
         let status = StatusCode::NOT_IMPLEMENTED;

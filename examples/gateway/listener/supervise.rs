@@ -1,4 +1,7 @@
-use std::pin::{Pin, pin};
+use std::{
+    error,
+    pin::{Pin, pin},
+};
 
 use tokio::{
     sync::watch,
@@ -11,25 +14,27 @@ use super::{
 };
 
 /// A connection that can be asked to end after what is in flight.
-pub(super) trait Endable: Future {
+pub(super) trait Endable: Future<Output = Result<(), BoxError>> {
     fn end_soon(self: Pin<&mut Self>);
 }
 
-/// Drives a connection until it ends, is asked to end and does, or is too slow.
+/// What breaks a connection.
+pub(super) type BoxError = Box<dyn error::Error + Send + Sync>;
+
+/// Drives a connection until it ends, is asked to end and does, or is too slow. An error is the connection's own.
 pub(super) async fn supervise(
     connection: impl Endable,
     activity: &Activity,
     limits: &Limits,
     mut stopped: watch::Receiver<()>,
-) {
+) -> Result<(), BoxError> {
     let mut connection = pin!(connection);
     let mut look = pin!(sleep_until(Instant::now() + limits.shortest()));
     let mut is_ending = false;
     loop {
         tokio::select! {
             biased;
-            // What breaks a connection is the client's going, or an endpoint's; both were accounted for where they happened.
-            _ = connection.as_mut() => return,
+            ended = connection.as_mut() => return ended,
             _ = stopped.changed(), if !is_ending => {
                 is_ending = true;
                 connection.as_mut().end_soon();
@@ -38,8 +43,8 @@ pub(super) async fn supervise(
                 let now = Instant::now();
                 activity.end_stalled(now);
                 match activity.verdict(now) {
-                    Verdict::Abort => return,
-                    Verdict::Close if is_ending => return,
+                    Verdict::Abort => return Ok(()),
+                    Verdict::Close if is_ending => return Ok(()),
                     Verdict::Close => {
                         is_ending = true;
                         connection.as_mut().end_soon();

@@ -8,8 +8,8 @@ mod present;
 #[cfg(not(feature = "otel"))]
 pub use absent::{OtelTable, Sending};
 #[cfg(not(feature = "otel"))]
-pub(crate) use absent::{ServerSpans, attempt_spans, server_spans};
+pub(crate) use absent::{ServerSpans, ServerSpansLayer, attempt_spans, server_spans};
 #[cfg(feature = "otel")]
 pub use present::{OtelTable, Sending};
 #[cfg(feature = "otel")]
-pub(crate) use present::{ServerSpans, attempt_spans, server_spans};
+pub(crate) use present::{ServerSpans, ServerSpansLayer, attempt_spans, server_spans};

@@ -1,13 +1,16 @@
 //! Alerts as an [`Admin`](super::Admin) has them: looked for with every reading, told as events and to a webhook.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde_json::{Value, json};
 use tenantry::{Balancer, Stats};
 
 use super::events::{Events, unix_ms};
 use crate::{
-    alert::{Alert, AlertRules, Alerts, BudgetUse, Observation, Sending, Webhook},
+    alert::{Alert, AlertKind, AlertRules, Alerts, BudgetUse, Observation, Sending, Webhook},
     metrics::{Metrics, unit},
 };
 
@@ -34,8 +37,8 @@ impl Alarms {
         let over = before.alerts.set_rules(rules.unwrap_or_default(), unix_ms);
         before.tell(&over, unix_ms, events);
         let Set { alerts, sending } = before;
-        *set =
-            is_on.then(|| Set { alerts, sending: webhook.map(|webhook| Sending::go_on(sending, webhook)) });
+        let sending = hand_over(alerts.firing(), sending, webhook.filter(|_| is_on), unix_ms);
+        *set = is_on.then_some(Set { alerts, sending });
     }
 
     /// Looks at the figures of this moment, and tells what follows.
@@ -71,6 +74,17 @@ impl Alarms {
         self.lock().as_ref().map(|set| set.alerts.rules().prometheus())
     }
 
+    /// How many alerts of each kind fire in each pool (none: of no pool); `None` where nothing is watched.
+    pub(super) fn firing(&self) -> Option<BTreeMap<(AlertKind, String), u64>> {
+        let set = self.lock();
+        let mut counts = BTreeMap::new();
+        for key in set.as_ref()?.alerts.firing().map(Alert::key) {
+            let pool = key.pool_name().unwrap_or_default().to_owned();
+            *counts.entry((key.kind(), pool)).or_default() += 1;
+        }
+        Some(counts)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Option<Set>> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,6 +102,27 @@ impl Set {
             sending.send(told, unix_ms);
         }
     }
+}
+
+/// Whoever hears no more is told that what fires is over, because nobody will say so later; whoever hears from now on, that it has begun.
+fn hand_over<'a>(
+    firing: impl Iterator<Item = &'a Alert>,
+    before: Option<Sending>,
+    webhook: Option<Webhook>,
+    unix_ms: u64,
+) -> Option<Sending> {
+    let is_the_same =
+        before.as_ref().zip(webhook.as_ref()).is_some_and(|(before, next)| before.reaches(next));
+    let firing: Vec<Alert> = if is_the_same { Vec::new() } else { firing.cloned().collect() };
+    if let Some(before) = before.as_ref().filter(|_| !firing.is_empty()) {
+        let over: Vec<Alert> = firing.iter().cloned().map(|alert| alert.resolved(unix_ms)).collect();
+        before.send(&over, unix_ms);
+    }
+    let sending = webhook.map(|webhook| Sending::go_on(before, webhook));
+    if let Some(sending) = sending.as_ref().filter(|_| !firing.is_empty()) {
+        sending.send(&firing, unix_ms);
+    }
+    sending
 }
 
 /// Of the tenants that are listed, and of those that have been warned of.

@@ -8,6 +8,8 @@ use std::{
 use serde_json::{Value, json};
 use tenantry::Stats;
 
+use crate::proxy::without_credential;
+
 /// Bounded: old events make room, and endpoints that are gone are forgotten.
 #[derive(Debug)]
 pub(super) struct Events {
@@ -38,11 +40,12 @@ impl Events {
         }
         event["number"] = json!(self.number);
         event["at_unix_ms"] = json!(unix_ms());
-        if let (Some(pool), Some(endpoint)) = (event["pool"].as_str(), event["endpoint"].as_str())
-            && event["action"].is_null()
-            && event["alert"].is_null()
-        {
-            self.by_endpoint.insert((pool.to_owned(), endpoint.to_owned()), event.clone());
+        if let Some(address) = event["endpoint"].as_str().map(ToOwned::to_owned) {
+            event["endpoint"] = json!(without_credential(&address));
+            let is_its_own = event["action"].is_null() && event["alert"].is_null();
+            if let Some(pool) = event["pool"].as_str().filter(|_| is_its_own) {
+                self.by_endpoint.insert((pool.to_owned(), address), event.clone());
+            }
         }
         if let ("budget_warning", Some(tenant)) = (kind(&event), event["tenant"].as_str()) {
             self.warned.retain(|there| there != tenant);

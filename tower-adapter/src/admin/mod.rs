@@ -42,6 +42,7 @@ mod bans;
 mod events;
 mod fairness;
 mod fields;
+mod figures;
 mod hosts;
 mod observer;
 mod page;

@@ -17,6 +17,7 @@ use super::{
     ActionError, Hosts, Token,
     action::Action,
     actions, bans,
+    figures::AlertFigures,
     observer::{Observer, Seen},
 };
 use crate::{
@@ -45,15 +46,16 @@ impl Admin {
     /// With metrics of its own, on this machine's names, without actions.
     #[must_use]
     pub fn new(balancer: &Balancer) -> Self {
+        let observer = Arc::new(Observer::new(MOST_EVENTS));
         Self {
             balancer: balancer.clone(),
-            metrics: Metrics::new(balancer),
+            metrics: Metrics::new(balancer).with_alerts(AlertFigures::new(balancer, &observer)),
             hosts: Arc::new(ArcSwap::from_pointee(Hosts::local())),
             token: Arc::default(),
             guard: CurrentGuard::new(),
             after_restart: Arc::default(),
             actions: Arc::new(actions::of(balancer)),
-            observer: Arc::new(Observer::new(MOST_EVENTS)),
+            observer,
             draining: Arc::default(),
         }
     }
@@ -61,7 +63,8 @@ impl Admin {
     /// The metrics whose [`latencies`](Metrics::latencies) stand among the layers: else response times are missing.
     #[must_use]
     pub fn with_metrics(mut self, metrics: Metrics) -> Self {
-        self.metrics = metrics.with_guard(&self.guard);
+        let alerts = AlertFigures::new(&self.balancer, &self.observer);
+        self.metrics = metrics.with_guard(&self.guard).with_alerts(alerts);
         self
     }
 
@@ -79,7 +82,8 @@ impl Admin {
     /// Watches by these rules, from now on: while it [runs](Self::run), and whenever somebody looks. What fires stands in `/status` and on the dashboard; what begins and ends is an event, and is told
     /// to the webhook, by a task of tokio's. Also for clones, and as often as the rules change; what was counted is forgotten where they differ, and what
     /// fires and has no rule any more is told as over before it is dropped. A webhook of the same URL, token and [transport](Webhook::with_transport_of) is the one that is there: its
-    /// messages stay in their order, and its counters go on.
+    /// messages stay in their order, and its counters go on. Where the URL is another, or there is none any more, the one before is told that what fires is over, because it will hear no more of it,
+    /// and the new one that it fires.
     ///
     /// # Panics
     /// Outside of tokio, where there is a webhook.

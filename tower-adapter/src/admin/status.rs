@@ -9,7 +9,7 @@ use super::{
     observer::{Seen, WINDOW},
     verdicts::{is_without_endpoint, waiting_for},
 };
-use crate::metrics::desired_endpoints;
+use crate::{metrics::desired_endpoints, proxy::without_credential};
 
 /// A reading of one moment.
 pub(super) struct Reading<'a> {
@@ -60,7 +60,7 @@ impl Reading<'_> {
         let told = endpoint.health() != HealthState::Healthy || endpoint.is_overridden();
         let reason = self.seen.events.last_of(pool, endpoint.address()).filter(|_| told);
         json!({
-            "address": endpoint.address(),
+            "address": without_credential(endpoint.address()),
             "health": endpoint.health().name(),
             "reason": reason,
             "overridden": endpoint.is_overridden(),

@@ -118,6 +118,12 @@ impl Alert {
         self.resolved_unix_ms.is_none()
     }
 
+    /// The same, over.
+    pub(crate) const fn resolved(mut self, unix_ms: u64) -> Self {
+        self.resolved_unix_ms = Some(unix_ms);
+        self
+    }
+
     /// What was seen last: a share of a budget or of requests, a burn rate, or 1.
     #[must_use]
     pub const fn value(&self) -> f64 {

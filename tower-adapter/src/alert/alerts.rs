@@ -7,7 +7,7 @@ use super::{
     series::Series,
     track::{Measure, Step, Track},
 };
-use crate::metrics::RequestStats;
+use crate::{metrics::RequestStats, proxy::without_credential};
 
 /// What is alarming, as figures come in. Without I/O and without a clock: somebody [shows](Self::observe) it figures about once a second, and is told what has begun and
 /// what is over.
@@ -160,8 +160,11 @@ impl Alerts {
                 endpoint.health(),
                 HealthState::Ejected | HealthState::Failing | HealthState::Disabled
             );
-            let key = AlertKey { endpoint: Some(endpoint.address().to_owned()), ..key(AlertKind::Ejection) };
-            measures.insert(key, Measure::of(out, hold));
+            let address = without_credential(endpoint.address()).to_owned();
+            let key = AlertKey { endpoint: Some(address), ..key(AlertKind::Ejection) };
+            // Where addresses differ by nothing that may be told, one that is out will do.
+            let there = measures.entry(key).or_insert_with(|| Measure::of(out, hold));
+            there.value = there.value.max(f64::from(u8::from(out)));
         }
     }
 

@@ -206,6 +206,11 @@ impl Sending {
         }
     }
 
+    /// Whether this would tell the same receiver.
+    pub(crate) fn reaches(&self, hook: &Webhook) -> bool {
+        self.hook.uri == hook.uri
+    }
+
     /// Sends these, unless too many wait.
     pub(crate) fn send(&self, alerts: &[Alert], unix_ms: u64) {
         let alerts: Vec<Value> = alerts.iter().map(Alert::json).collect();

@@ -6,6 +6,8 @@ use std::{
     },
 };
 
+use crate::proxy::without_credential;
+
 /// Where a request shall go: [`Balance`](super::Balance) puts it into the request's extensions, for the service within.
 ///
 /// ```
@@ -71,6 +73,6 @@ impl PickedEndpoint {
 
 impl fmt::Debug for PickedEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PickedEndpoint").field(&self.address()).finish()
+        f.debug_tuple("PickedEndpoint").field(&without_credential(self.address())).finish()
     }
 }

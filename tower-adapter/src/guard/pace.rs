@@ -53,6 +53,18 @@ impl SurgeSpec {
         self.mode = mode;
         self
     }
+
+    /// How many times the usual rate is abnormal.
+    #[must_use]
+    pub const fn factor(&self) -> f64 {
+        self.factor
+    }
+
+    /// Below how many requests a second nothing is.
+    #[must_use]
+    pub const fn floor(&self) -> f64 {
+        self.floor
+    }
 }
 
 /// Two exponentially weighted averages of one rate. Each is biased towards 0 while it is young; the slow one, which is compared with, is corrected for that.

@@ -1,13 +1,14 @@
 //! Checks that only the application knows.
 
-use std::{collections::HashMap, pin::Pin, sync::Arc};
+use std::{collections::HashMap, fmt, pin::Pin, sync::Arc};
 
 use tenantry::HealthCheck;
 
 use super::CheckFailed;
+use crate::proxy::without_credential;
 
 /// Whom a check is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CheckedEndpoint {
     pool: String,
     address: String,
@@ -31,6 +32,13 @@ impl CheckedEndpoint {
     }
 }
 
+impl fmt::Debug for CheckedEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = without_credential(&self.address);
+        f.debug_struct("CheckedEndpoint").field("pool", &self.pool).field("address", &address).finish()
+    }
+}
+
 /// The functions by their names.
 pub(super) type Functions = HashMap<String, Function>;
 
@@ -45,4 +53,16 @@ where
     R: Future<Output = Result<(), CheckFailed>> + Send + 'static,
 {
     Arc::new(move |endpoint| Box::pin(check(endpoint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_credential_is_never_shown() {
+        let address = "http://user:secret@a:1".to_owned();
+        let endpoint = CheckedEndpoint { pool: "api".to_owned(), address };
+        assert_eq!(format!("{endpoint:?}"), r#"CheckedEndpoint { pool: "api", address: "a:1" }"#);
+    }
 }

@@ -2,6 +2,8 @@ use serde_json::Value;
 use tenantry::{Balancer, EventCursor};
 use tracing::warn;
 
+use crate::proxy::without_credential;
+
 /// Tells what the balancer has decided since this cursor was used last, each thing as an event of `tracing`, target `tenantry::decision`, level WARN: `event` says what, and the other fields are those
 /// of [`tenantry::Event`]. Call it as often as decisions are to be told.
 ///
@@ -27,7 +29,7 @@ fn tell(event: &Value) {
         event = text("event"),
         tenant = text("tenant"),
         pool = text("pool"),
-        endpoint = text("endpoint"),
+        endpoint = text("endpoint").map(without_credential),
         reason = text("reason"),
         evidence = text("evidence"),
         for_ms = number("for_ms"),

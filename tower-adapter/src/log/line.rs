@@ -4,6 +4,7 @@ use tracing::{info, warn};
 use super::{
     record::{Record, Summary},
     sampling::Sampling,
+    short::{short_path, short_tenant},
 };
 use crate::{
     proxy::{Peer, without_credential},
@@ -32,7 +33,7 @@ impl Line {
             record,
             sampling,
             method: head.method.clone(),
-            path: head.uri.path().chars().take(LONGEST_PATH).collect(),
+            path: short_path(&head.uri),
             client: client.map(|peer| peer.address().ip().to_canonical().to_string()),
             trace_id: trace_id(&head.headers),
             status: None,
@@ -87,7 +88,7 @@ impl Line {
             ($level:ident) => {
                 $level!(
                     target: "tenantry::access",
-                    tenant = facts.tenant.as_ref().map(|tenant| short(tenant.as_str())),
+                    tenant = facts.tenant.as_ref().map(|tenant| short_tenant(tenant.as_str())),
                     route = facts.route.as_ref().map(|route| route.path()),
                     pool = facts.picked.as_ref().map(|picked| picked.pool()),
                     endpoint = facts.picked.as_ref().map(|picked| without_credential(picked.address())),
@@ -102,7 +103,7 @@ impl Line {
                     bytes_in,
                     bytes_out,
                     client = self.client.as_deref(),
-                    trace_id = self.trace_id.as_deref(),
+                    trace_id = facts.trace_id.as_deref().or(self.trace_id.as_deref()),
                 )
             };
         }
@@ -120,12 +121,6 @@ impl Drop for Line {
     }
 }
 
-/// As much of an id as a tenant's may be long: what clients send is longer at times.
-fn short(id: &str) -> &str {
-    let end = (0..=id.len().min(LONGEST_TENANT)).rev().find(|end| id.is_char_boundary(*end));
-    &id[..end.unwrap_or(0)]
-}
-
 /// By W3C Trace Context: `00-` and 32 hexadecimal digits that are not all 0.
 fn trace_id(headers: &HeaderMap) -> Option<String> {
     let parent = headers.get("traceparent")?.to_str().ok()?;
@@ -136,22 +131,9 @@ fn trace_id(headers: &HeaderMap) -> Option<String> {
     (is_valid && id.bytes().any(|byte| byte != b'0')).then(|| id.to_owned())
 }
 
-/// In bytes, the core's bound.
-const LONGEST_TENANT: usize = 255;
-
-const LONGEST_PATH: usize = 1_024;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_id_is_told_as_far_as_one_may_be_long() {
-        assert_eq!(short("acme"), "acme");
-        assert_eq!(short(&"x".repeat(30_000)), "x".repeat(255));
-        assert_eq!(short(&"ä".repeat(200)), "ä".repeat(127));
-        assert_eq!(short(""), "");
-    }
 
     #[test]
     fn only_a_valid_trace_id_is_told() {

@@ -19,7 +19,7 @@
 //! | `attempts` | how often it was sent to an endpoint |
 //! | `bytes_in`, `bytes_out` | of the bodies, as far as they were read |
 //! | `client` | the address at the other end of the connection ([`Peer`](crate::proxy::Peer)) |
-//! | `trace_id` | of a valid `traceparent` |
+//! | `trace_id` | of the request's span where it has [one](crate::otel), else of a valid `traceparent` |
 //!
 //! No header's value and no query is ever told, and endpoints are told without what stands before an `@`. All text is recorded as text, so a subscriber that writes JSON, or quotes
 //! text as `tracing-subscriber` does, cannot be made to write another line. [`Sampling`] says which requests are told.
@@ -36,6 +36,7 @@ mod note;
 mod record;
 mod sampling;
 mod service;
+mod short;
 
 pub use body::LogBody;
 pub use counted::CountedBody;
@@ -47,3 +48,5 @@ pub use note::{Note, NoteLayer};
 pub(crate) use record::{Record, Summary};
 pub use sampling::Sampling;
 pub use service::Logged;
+#[cfg(feature = "otel")]
+pub(crate) use short::{short_path, short_tenant};

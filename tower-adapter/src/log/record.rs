@@ -31,6 +31,8 @@ pub(crate) struct Facts {
     pub(crate) picked: Option<PickedEndpoint>,
     pub(crate) attempts: u32,
     pub(crate) wait: Option<Duration>,
+    /// Of the span that it is in.
+    pub(crate) trace_id: Option<Arc<str>>,
 }
 
 /// All that there is to say of a request that is over.
@@ -78,6 +80,12 @@ impl Record {
     #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "spans end by it"))]
     pub(crate) fn on_end(&self, ending: impl FnOnce(&Summary<'_>) + Send + 'static) {
         *self.0.ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(ending));
+    }
+
+    /// Writes down which trace it is part of.
+    #[cfg_attr(not(feature = "otel"), expect(dead_code, reason = "spans have traces"))]
+    pub(crate) fn note_trace(&self, id: impl Into<Arc<str>>) {
+        self.lock().trace_id = Some(id.into());
     }
 
     pub(super) fn end(&self, summary: &Summary<'_>) {

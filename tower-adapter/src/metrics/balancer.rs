@@ -9,7 +9,7 @@ use prometheus_client::{
 };
 use tenantry::{Balancer, EndpointStats, PoolStats, Stats, TenantStats};
 
-use super::{Latencies, RequestStats, RequestsLayer, desired::desired_endpoints, limits};
+use super::{Latencies, RequestStats, RequestsLayer, desired::desired_endpoints, limits, names::Names};
 
 /// Read anew for each scrape.
 #[derive(Debug)]
@@ -33,22 +33,21 @@ impl Collector for Figures {
         pools(&mut encoder, stats.pools())?;
         rejections(&mut encoder, stats.pools())?;
         requests(&mut encoder, &self.requests.stats(|pool| stats.pool(pool).is_some()))?;
-        endpoints(&mut encoder, stats.pools())?;
-        self.response_times(&mut encoder, &stats)
+        let names = Names::of(&stats);
+        endpoints(&mut encoder, stats.pools(), &names)?;
+        self.response_times(&mut encoder, &names)
     }
 }
 
 impl Figures {
-    fn response_times(&self, encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> fmt::Result {
-        let is_there = |pool: &str, address: &str| {
-            let pool = stats.pool(pool);
-            pool.is_some_and(|pool| pool.endpoints().iter().any(|endpoint| endpoint.address() == address))
-        };
+    fn response_times(&self, encoder: &mut DescriptorEncoder<'_>, names: &Names<'_>) -> fmt::Result {
+        let is_there = |pool: &str, address: &str| names.name(pool, address).is_some();
         let help = "From the call of an endpoint to the head of its answer";
         let name = "endpoint_response_seconds";
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Histogram)?;
-        self.latencies.of(is_there).into_iter().try_for_each(|((pool, endpoint), histogram)| {
-            let labels = [("pool", pool.as_str()), ("endpoint", endpoint.as_str())];
+        self.latencies.of(is_there).into_iter().try_for_each(|((pool, address), histogram)| {
+            let endpoint = names.name(&pool, &address).unwrap_or_default();
+            let labels = [("pool", pool.as_str()), ("endpoint", endpoint)];
             histogram.encode(family.encode_family(&labels)?)
         })
     }
@@ -206,14 +205,14 @@ fn histogram<const N: usize>(
     one.encode_histogram::<NoLabelSet>(seconds, stats.successes(), &buckets, None)
 }
 
-fn endpoints(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats]) -> fmt::Result {
-    let all =
-        || pools.iter().flat_map(|pool| pool.endpoints().iter().map(|endpoint| (pool.name(), endpoint)));
-    let Some((_, first)) = all().next() else { return Ok(()) };
+fn endpoints(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats], names: &Names<'_>) -> fmt::Result {
+    let each = || pools.iter().flat_map(|pool| pool.endpoints().iter().map(move |one| (pool.name(), one)));
+    let all = || each().filter_map(|(pool, one)| Some((pool, names.name(pool, one.address())?, one)));
+    let Some((.., first)) = all().next() else { return Ok(()) };
     ENDPOINTS.into_iter().try_for_each(|(name, help, value)| {
         let mut family = encoder.encode_descriptor(name, help, None, value(first).metric_type())?;
-        all().try_for_each(|(pool, endpoint)| {
-            value(endpoint).write(&mut family, [("pool", pool), ("endpoint", endpoint.address())])
+        all().try_for_each(|(pool, name, endpoint)| {
+            value(endpoint).write(&mut family, [("pool", pool), ("endpoint", name)])
         })
     })?;
     let mut family = encoder.encode_descriptor(
@@ -222,15 +221,14 @@ fn endpoints(encoder: &mut DescriptorEncoder<'_>, pools: &[PoolStats]) -> fmt::R
         None,
         MetricType::Gauge,
     )?;
-    all().try_for_each(|(pool, endpoint)| {
+    all().try_for_each(|(pool, name, endpoint)| {
         let Some(latency) = endpoint.latency() else { return Ok(()) };
-        Value::Gauge(latency.as_secs_f64())
-            .write(&mut family, [("pool", pool), ("endpoint", endpoint.address())])
+        Value::Gauge(latency.as_secs_f64()).write(&mut family, [("pool", pool), ("endpoint", name)])
     })?;
     let help = "1 for the state in which its health is";
     let mut family = encoder.encode_descriptor("endpoint_health", help, None, MetricType::Gauge)?;
-    all().try_for_each(|(pool, endpoint)| {
-        let labels = [("pool", pool), ("endpoint", endpoint.address()), ("state", endpoint.health().name())];
+    all().try_for_each(|(pool, name, endpoint)| {
+        let labels = [("pool", pool), ("endpoint", name), ("state", endpoint.health().name())];
         Value::Gauge(1.0).write(&mut family, labels)
     })
 }

@@ -18,7 +18,7 @@
 //! ```
 //!
 //! As many series as there are pools and endpoints, and a hundred tenants: the most active ones; all others are `(other)`. Times are in seconds, counters end in
-//! `_total`. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers, [`Metrics::requests`] one for outside of
+//! `_total`. Endpoints are called by their addresses without what stands before an `@`, which may be a password, and with a number behind where that leaves several of a pool alike. [`Metrics::latencies`] is a layer for inside of [`BalanceLayer`](crate::balance::BalanceLayer) that times answers, [`Metrics::requests`] one for outside of
 //! [`RejectionLayer`](crate::rejection::RejectionLayer) that counts how requests end.
 //!
 //! | family | labels | what |
@@ -31,7 +31,9 @@
 //! | `tenantry_response_seconds` | `pool`, `tenant` | the same by tenant |
 //! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
 //! | `tenantry_rejections_total` | `pool`, `tenant`, `reason` | the last two by their code; no series where there was none |
+//! | `tenantry_refusals_total` | `reason` | requests that were refused before anybody asked whose they are ([`Refusals`]), by their code; no series where there was none |
 //! | `tenantry_endpoint_…` | `pool`, `endpoint` | `weight`, `draining`, `in_flight`, `requests_total`, `failures_total`, `overridden`, `ejected`, `shadow_ejections_total`, `latency_seconds`, `response_seconds` (histogram), `health` (by `state`) |
+//! | `tenantry_alert_firing` | `alert`, `severity`, `pool` | how many [alerts](crate::admin::Admin::set_alerts) of a kind fire in a pool, of budgets in none; of an [`Admin`](crate::admin::Admin) (feature `admin`) that has rules |
 //! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `displaced_bans_total`, `active_bans`, `clients`, `tenants` |
 
 mod balancer;
@@ -39,10 +41,14 @@ mod desired;
 mod guard;
 mod latencies;
 mod limits;
+mod names;
+mod refusals;
 mod requests;
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "admin")]
+use prometheus_client::collector::Collector;
 use prometheus_client::{encoding::text, registry::Registry};
 use tenantry::Balancer;
 
@@ -51,6 +57,7 @@ pub(crate) use desired::desired_endpoints;
 pub use latencies::{Latencies, ResponseFuture, Timed};
 #[cfg(feature = "admin")]
 pub(crate) use limits::unit;
+pub use refusals::Refusals;
 pub use requests::{BOUNDS, Counted, CountedFuture, MOST_TENANTS, RequestStats, RequestsLayer};
 
 use crate::guard::CurrentGuard;
@@ -60,9 +67,11 @@ use crate::guard::CurrentGuard;
 pub struct Metrics {
     registry: Arc<Registry>,
     guard: Option<Arc<Registry>>,
+    alerts: Option<Arc<Registry>>,
     balancer: Balancer,
     latencies: Latencies,
     requests: RequestsLayer,
+    refusals: Refusals,
 }
 
 impl Metrics {
@@ -73,10 +82,12 @@ impl Metrics {
     #[must_use]
     pub fn new(balancer: &Balancer) -> Self {
         let (latencies, requests) = (Latencies::default(), RequestsLayer::default());
+        let refusals = Refusals::default();
         let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(balancer::Figures::new(balancer, &latencies, &requests)));
+        registry.register_collector(Box::new(refusals.clone()));
         let (registry, balancer) = (Arc::new(registry), balancer.clone());
-        Self { registry, guard: None, balancer, latencies, requests }
+        Self { registry, guard: None, alerts: None, balancer, latencies, requests, refusals }
     }
 
     /// Those of this guard, too; of a [`CurrentGuard`], those of the one that is in force when somebody asks.
@@ -85,6 +96,15 @@ impl Metrics {
         let mut registry = Registry::with_prefix(PREFIX);
         registry.register_collector(Box::new(guard::GuardFigures::new(guard.into())));
         self.guard = Some(Arc::new(registry));
+        self
+    }
+
+    /// Those that tell of alerts, too.
+    #[cfg(feature = "admin")]
+    pub(crate) fn with_alerts(mut self, figures: impl Collector) -> Self {
+        let mut registry = Registry::with_prefix(PREFIX);
+        registry.register_collector(Box::new(figures));
+        self.alerts = Some(Arc::new(registry));
         self
     }
 
@@ -100,7 +120,13 @@ impl Metrics {
         self.requests.clone()
     }
 
-    /// What that layer has counted: of each pool first everybody's, then each tenant's by id, at most [`MOST_TENANTS`], then all others'.
+    /// Counts what is refused before anybody asks whose it is: for servers that refuse requests which no layer sees.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        self.refusals.clone()
+    }
+
+    /// What [`requests`](Self::requests) has counted: of each pool first everybody's, then each tenant's by id, at most [`MOST_TENANTS`], then all others'.
     #[must_use]
     pub fn request_stats(&self) -> Vec<RequestStats> {
         self.requests.stats(|pool| self.balancer.pool_stats(pool).is_some())
@@ -110,7 +136,7 @@ impl Metrics {
     #[must_use]
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        let registries = [Some(&self.registry), self.guard.as_ref()];
+        let registries = [Some(&self.registry), self.guard.as_ref(), self.alerts.as_ref()];
         let mut all = registries.into_iter().flatten();
         let encoded = all.try_for_each(|registry| text::encode_registry(&mut text, registry));
         match encoded.and_then(|()| text::encode_eof(&mut text)) {

@@ -64,7 +64,7 @@ impl Otlp {
         self
     }
 
-    /// The share of the traces that begin here which is recorded, 0 to 1; where a trace began elsewhere, that decided. Default 1.
+    /// The share of the traces that begin here which is recorded, 0 to 1; where a trace began elsewhere and a [trusted hop](super::ServerSpanLayer::with_trusted_hops) says so, that decided. Default 1.
     #[must_use]
     pub const fn with_sample(mut self, share: f64) -> Self {
         self.sample = share;

@@ -10,7 +10,7 @@ use opentelemetry::{
     global::BoxedTracer,
     metrics::{Histogram, Meter},
     propagation::TextMapPropagator,
-    trace::{SpanBuilder, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{Link, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer},
 };
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -18,28 +18,37 @@ use tower::{Layer, Service};
 
 use super::names;
 use crate::{
-    log::{Record, Summary},
+    identity::Networks,
+    log::{Record, Summary, short_path, short_tenant},
     proxy::{Peer, without_credential},
 };
 
-/// Makes a span of each request, from its arrival to the last byte of its answer. Stands within [`LogLayer`](crate::log::LogLayer), which tells it of the end, and around everything else; what is in a span: [the module](super).
+/// Makes a span of each request, from its arrival to the last byte of its answer. Stands within [`LogLayer`](crate::log::LogLayer), which tells it of the end, and around everything else; what is in a span, and whose trace it goes on with: [the module](super).
 #[derive(Clone)]
 pub struct ServerSpanLayer {
     tracer: Option<Arc<BoxedTracer>>,
     duration: Option<Histogram<f64>>,
+    hops: Arc<Networks>,
 }
 
 impl ServerSpanLayer {
     /// Spans of this tracer.
     #[must_use]
     pub fn new(tracer: BoxedTracer) -> Self {
-        Self { tracer: Some(Arc::new(tracer)), duration: None }
+        Self { tracer: Some(Arc::new(tracer)), ..Self::off() }
     }
 
     /// No spans: for stacks whose type is to be the same with and without them.
     #[must_use]
-    pub const fn off() -> Self {
-        Self { tracer: None, duration: None }
+    pub fn off() -> Self {
+        Self { tracer: None, duration: None, hops: Arc::default() }
+    }
+
+    /// Whose word on traces counts: a request of a peer in these networks goes on with the trace that it names, and is recorded where that is. Default: nobody's.
+    #[must_use]
+    pub fn with_trusted_hops(mut self, hops: Networks) -> Self {
+        self.hops = Arc::new(hops);
+        self
     }
 
     /// Requests are timed, too: `http.server.request.duration`, in seconds. Default: they are not.
@@ -84,16 +93,32 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for ServerSpan<S> {
     fn call(&mut self, mut request: Request<B>) -> S::Future {
         let record = request.extensions().get::<Record>().cloned();
         if let (Some(tracer), Some(record)) = (&self.layer.tracer, record) {
-            let parent = TraceContextPropagator::new()
-                .extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
-            let span = tracer.build_with_context(begun(&request), &parent);
-            let context = parent.with_span(span);
+            let context = self.layer.context(tracer, &request);
+            record.note_trace(context.span().span_context().trace_id().to_string());
             let (span, method) = (context.clone(), names::method(request.method()));
             let duration = self.layer.duration.clone();
             record.on_end(move |summary| end(&span, duration.as_ref(), method, summary));
             request.extensions_mut().insert(InSpan(context));
         }
         self.inner.call(request)
+    }
+}
+
+impl ServerSpanLayer {
+    /// With a span of this request in the trace that it names, where its peer may say so. Else it begins a trace, whose number nobody chose and whose recording nobody asked for, with a link to what
+    /// the request names.
+    fn context<B>(&self, tracer: &BoxedTracer, request: &Request<B>) -> Context {
+        let named = TraceContextPropagator::new()
+            .extract_with_context(&Context::new(), &HeaderExtractor(request.headers()));
+        let peer = request.extensions().get::<Peer>();
+        let is_trusted = peer.is_some_and(|peer| self.hops.contains(peer.address().ip()));
+        let (parent, links) = if is_trusted {
+            (named, vec![])
+        } else {
+            (Context::new(), vec![Link::with_context(named.span().span_context().clone())])
+        };
+        let span = tracer.build_with_context(begun(request).with_links(links), &parent);
+        parent.with_span(span)
     }
 }
 
@@ -107,7 +132,7 @@ fn begun<B>(request: &Request<B>) -> SpanBuilder {
     let client = peer.map(|peer| peer.address().ip().to_canonical().to_string());
     let mut attributes = vec![
         KeyValue::new(names::METHOD, names::method(request.method())),
-        KeyValue::new(names::PATH, request.uri().path().to_owned()),
+        KeyValue::new(names::PATH, short_path(request.uri())),
         KeyValue::new(names::SCHEME, scheme),
         KeyValue::new(names::PROTOCOL_VERSION, names::protocol_version(request.version())),
     ];
@@ -151,7 +176,7 @@ fn end(context: &Context, duration: Option<&Histogram<f64>>, method: &'static st
     }
     told.push(KeyValue::new(names::ATTEMPTS, i64::from(facts.attempts)));
     if let Some(tenant) = &facts.tenant {
-        told.push(KeyValue::new(names::TENANT, tenant.as_str().to_owned()));
+        told.push(KeyValue::new(names::TENANT, short_tenant(tenant.as_str()).to_owned()));
     }
     if let Some(picked) = &facts.picked {
         told.push(KeyValue::new(names::ENDPOINT, without_credential(picked.address()).to_owned()));

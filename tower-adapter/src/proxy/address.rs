@@ -13,8 +13,13 @@ pub(crate) fn authority(address: &str) -> Result<Authority, Error> {
     let authority = rest.strip_suffix('/').unwrap_or(rest);
     match authority.parse::<Authority>() {
         Ok(authority) if !authority.host().is_empty() && !authority.as_str().contains('@') => Ok(authority),
-        _ => Err(Error::Address { address: address.into() }),
+        _ => Err(unusable(address)),
     }
+}
+
+/// Of an address that cannot be dialled.
+pub(super) fn unusable(address: &str) -> Error {
+    Error::Address { address: without_credential(address).into() }
 }
 
 /// The same, or `https://host:port`.
@@ -35,8 +40,7 @@ pub(crate) fn target(uri: Uri, (scheme, endpoint): (Scheme, Authority)) -> Uri {
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
 }
 
-/// Without what stands before an `@`: it may be a password.
-#[cfg(any(feature = "log", feature = "otel"))]
+/// An address as it may be told: without what stands before an `@`, which may be a password.
 pub(crate) fn without_credential(address: &str) -> &str {
     address.rsplit('@').next().unwrap_or_default()
 }

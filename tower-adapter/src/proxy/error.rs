@@ -12,7 +12,7 @@ pub enum Error {
     NoEndpoint,
     /// The endpoint's address is not `http://host:port` or `host:port`.
     Address {
-        /// The address as it stands in the pool.
+        /// The address as it stands in the pool, without what stands before an `@`.
         address: Box<str>,
     },
     /// The request names no host, or several, or what cannot be one.

@@ -134,6 +134,7 @@ fn client_error(error: legacy::Error) -> Error {
 /// The endpoint's answer, as it may go on to the client. A 101 that nobody asked for may not: a client that saw one would
 /// take what follows for a protocol that nobody speaks.
 fn received(mut response: Response<Incoming>, upgrade: Option<Upgrade>) -> Result<Response<Incoming>, Error> {
+    upgrade.iter().for_each(|upgrade| upgrade.translate(&mut response));
     if upgrade::is_switch(&response) {
         let granted = upgrade.filter(|upgrade| upgrade.is_granted(response.headers()));
         granted.ok_or(Error::Switched)?.open(&mut response);

@@ -126,7 +126,7 @@ where
     fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint, wire: &Wire<B>) -> Result<(), Error> {
         let endpoint = self.targets.of(picked.address())?;
         if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
-            return Err(Error::Address { address: picked.address().into() });
+            return Err(address::unusable(picked.address()));
         }
         let client_error = |error| {
             picked.excuse();
@@ -153,11 +153,13 @@ where
         let (mut parts, body) = request.into_parts();
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
         let wire = self.wires.get(picked.pool()).unwrap_or(&*self.wire);
-        let is_upgradable = !wire.is_http2 && body.is_end_stream();
-        let upgrade = Upgrade::of(&mut parts, is_upgradable, self.tunnel_idle_timeout);
+        let is_upgradable = body.is_end_stream();
+        let upgrade = { is_upgradable }
+            .then(|| Upgrade::of(&mut parts, wire.version(), self.tunnel_idle_timeout))
+            .flatten();
         self.readdress(&mut parts, &picked, wire)?;
         if let Some(upgrade) = &upgrade {
-            upgrade.ask(&mut parts.headers);
+            upgrade.ask(&mut parts);
         }
         if !wire.is_http2 {
             frame(&mut parts.headers, &body);

@@ -1,14 +1,13 @@
-use std::fmt;
-
-use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
+use std::{fmt, sync::Arc};
 
 use super::{
-    ReverseProxy, connector,
+    ReverseProxy,
+    connector::Connector,
     wire::{Wire, http_connector},
 };
-use crate::tls::{ClientTls, TlsError};
+use crate::tls::{ClientTls, CurrentClient, TlsError};
 
-/// How a pool's endpoints are spoken to.
+/// How a pool's endpoints are spoken to. Clones are the same.
 ///
 /// ```no_run
 /// use hyper::body::Incoming;
@@ -25,8 +24,7 @@ use crate::tls::{ClientTls, TlsError};
 /// ```
 #[derive(Clone)]
 pub struct Transport {
-    config: Option<ClientConfig>,
-    name: Option<ServerName<'static>>,
+    tls: Option<Arc<CurrentClient>>,
     is_http2: bool,
 }
 
@@ -34,16 +32,29 @@ impl Transport {
     /// HTTP/1.1 over plain TCP.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { config: None, name: None, is_http2: false }
+        Self { tls: None, is_http2: false }
     }
 
-    /// HTTP/1.1, over TLS where an address says `https`. Files are read now.
+    /// HTTP/1.1, over TLS where an address says `https`. Files are read now, and [again](Self::reload).
     ///
     /// # Errors
     /// When a file cannot be used, or the system trusts nobody.
     pub fn tls(tls: &ClientTls) -> Result<Self, TlsError> {
-        let (config, name) = tls.config()?;
-        Ok(Self { config: Some(config), name, is_http2: false })
+        Ok(Self { tls: Some(Arc::new(CurrentClient::read(tls)?)), is_http2: false })
+    }
+
+    /// Reads the files again, of roots and of the certificate that is shown; new connections are made by what is in them now. Whether that is anything new.
+    ///
+    /// # Errors
+    /// The first file that cannot be used; then all stays as it was.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        self.tls.as_ref().map_or(Ok(false), |tls| tls.reload())
+    }
+
+    /// Whether there is anything to [read again](Self::reload).
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.has_files())
     }
 
     /// HTTP/2: agreed on by ALPN over TLS, and by prior knowledge over plain TCP (h2c), as gRPC wants it.
@@ -58,7 +69,7 @@ impl Transport {
     /// Whether it speaks TLS where an address says `https`.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
-        self.config.is_some()
+        self.tls.is_some()
     }
 }
 
@@ -72,11 +83,7 @@ where
     #[must_use]
     pub fn with_transport(mut self, pool: impl Into<Box<str>>, transport: &Transport) -> Self {
         let is_secure = transport.is_secure();
-        let mut config = transport.config.clone().unwrap_or_else(ClientTls::trusting_nobody);
-        if transport.is_http2 {
-            config.alpn_protocols = vec![b"h2".to_vec()];
-        }
-        let connector = connector::secure(http_connector(), config, transport.name.clone());
+        let connector = Connector::new(http_connector(), transport.tls.as_deref(), transport.is_http2);
         self.insert(pool.into(), Wire::new(connector, is_secure, transport.is_http2));
         self
     }
@@ -84,10 +91,6 @@ where
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport")
-            .field("is_secure", &self.is_secure())
-            .field("name", &self.name)
-            .field("is_http2", &self.is_http2)
-            .finish()
+        f.debug_struct("Transport").field("tls", &self.tls).field("is_http2", &self.is_http2).finish()
     }
 }

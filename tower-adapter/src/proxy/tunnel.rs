@@ -12,12 +12,18 @@ use std::{
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
-    time::{Instant, sleep_until},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional},
+    time::{Instant, sleep_until, timeout},
 };
 
-/// Until both sides have ended, one has broken off, or neither has moved a byte for so long. An end goes on to the other side, which may still send.
-pub(super) async fn join((client, endpoint): (Upgraded, Upgraded), idle_timeout: Option<Duration>) {
+use super::Hangup;
+
+/// Until both sides have ended, one has broken off, neither has moved a byte for so long, or it is told to end. An end goes on to the other side, which may still send.
+pub(super) async fn join(
+    (client, endpoint): (Upgraded, Upgraded),
+    idle_timeout: Option<Duration>,
+    hangup: Option<Hangup>,
+) {
     let pulse = Pulse::new();
     let mut client = Felt { inner: TokioIo::new(client), pulse: pulse.clone() };
     let mut endpoint = TokioIo::new(endpoint);
@@ -25,8 +31,19 @@ pub(super) async fn join((client, endpoint): (Upgraded, Upgraded), idle_timeout:
         // What is there to be moved comes before the clock.
         biased;
         // Who broke off is nothing to anybody any more.
-        _ = copy_bidirectional(&mut client, &mut endpoint) => {}
+        _ = copy_bidirectional(&mut client, &mut endpoint) => return,
         () = pulse.stops(idle_timeout) => {}
+        () = told(hangup) => {}
+    }
+    // Both hear of the end, unless they have stopped reading.
+    let ends = async { tokio::join!(client.shutdown(), endpoint.shutdown()) };
+    timeout(LONGEST_END, ends).await.ok();
+}
+
+async fn told(hangup: Option<Hangup>) {
+    match hangup {
+        Some(hangup) => hangup.told().await,
+        None => future::pending().await,
     }
 }
 
@@ -94,6 +111,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Felt<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+/// How long the word of a tunnel's end may take to go out.
+const LONGEST_END: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

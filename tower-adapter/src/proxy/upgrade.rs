@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, TE, UPGRADE},
+    header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, TE, UPGRADE},
     request::Parts,
 };
 use hyper::{
@@ -12,12 +12,14 @@ use hyper::{
     upgrade::{self, OnUpgrade},
 };
 
-use super::{headers, tunnel};
+use super::{Hangup, extended_connect, headers, tunnel};
 use crate::balance::Tunnel;
 
 /// A client's wish to go on in another protocol.
 pub(super) struct Upgrade {
     protocol: HeaderValue,
+    /// Towards HTTP/2: what the endpoint will not say.
+    accept: Option<HeaderValue>,
     client: OnUpgrade,
     idle_timeout: Option<Duration>,
     /// What the request's extensions hold is held until the tunnel ends.
@@ -25,21 +27,39 @@ pub(super) struct Upgrade {
 }
 
 impl Upgrade {
-    /// The request's wish, if it has one that may be passed on: one protocol, over HTTP/1.1, without a body. Not to another version of HTTP or to TLS:
-    /// what then came would be requests that nobody here has seen (h2c smuggling).
-    pub(super) fn of(parts: &mut Parts, is_empty: bool, idle_timeout: Option<Duration>) -> Option<Self> {
-        if !is_empty || parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
+    /// The wish of a request without a body, if it has one that may be passed on over this version of HTTP: one protocol, over HTTP/1.1. Not to another version of HTTP or to TLS:
+    /// what then came would be requests that nobody here has seen (h2c smuggling). Towards HTTP/2 only a WebSocket can be asked for.
+    pub(super) fn of(parts: &mut Parts, towards: Version, idle_timeout: Option<Duration>) -> Option<Self> {
+        if parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
             return None;
         }
         let protocol = protocol(&parts.headers).filter(|protocol| !is_http(protocol))?.clone();
+        let accept = match towards {
+            Version::HTTP_2 => Some(extended_connect::accept(&parts.headers)?),
+            _ => None,
+        };
         let client = parts.extensions.remove::<OnUpgrade>()?;
-        Some(Self { protocol, client, idle_timeout, kept: parts.extensions.clone() })
+        Some(Self { protocol, accept, client, idle_timeout, kept: parts.extensions.clone() })
     }
 
     /// Asks the endpoint for the same.
-    pub(super) fn ask(&self, headers: &mut HeaderMap) {
-        headers.remove(TE);
-        self.name(headers);
+    pub(super) fn ask(&self, parts: &mut Parts) {
+        parts.headers.remove(TE);
+        if self.accept.is_some() {
+            extended_connect::make(parts);
+        } else {
+            self.name(&mut parts.headers);
+        }
+    }
+
+    /// Makes of the answer to an extended CONNECT the upgrade's for which it stands.
+    pub(super) fn translate<B>(&self, response: &mut Response<B>) {
+        let Some(accept) = self.accept.clone().filter(|_| response.status() == StatusCode::OK) else {
+            return;
+        };
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        self.name(response.headers_mut());
+        response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accept);
     }
 
     /// Whether a 101 changes to the protocol that was asked for.
@@ -57,9 +77,10 @@ impl Upgrade {
         let open = Tunnel::new();
         response.extensions_mut().insert(open.clone());
         let Self { client, idle_timeout, kept, .. } = self;
+        let hangup = kept.get::<Hangup>().cloned();
         tokio::spawn(async move {
             if let Ok(ends) = tokio::try_join!(client, endpoint) {
-                tunnel::join(ends, idle_timeout).await;
+                tunnel::join(ends, idle_timeout, hangup).await;
                 open.close();
             }
             drop(kept);

@@ -1,5 +1,6 @@
 use std::{error, time::Duration};
 
+use http::Version;
 use http_body::Body;
 use hyper_util::{
     client::legacy::{Builder, Client, connect::HttpConnector},
@@ -28,6 +29,11 @@ where
     pub(super) fn plain() -> Self {
         let client = builder().build(connector::plain(http_connector()));
         Self { client, is_http2: false, is_secure: false }
+    }
+
+    /// What is spoken over them.
+    pub(super) const fn version(&self) -> Version {
+        if self.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 }
     }
 
     /// Over this connector.

@@ -122,6 +122,18 @@ impl RetryPolicy {
         self.attempts
     }
 
+    /// The longest wait that an answer may ask for.
+    #[must_use]
+    pub const fn longest_wait(&self) -> Duration {
+        self.longest_wait
+    }
+
+    /// How many bytes of a body are kept.
+    #[must_use]
+    pub const fn body_limit(&self) -> usize {
+        self.body_limit
+    }
+
     pub(super) const fn backoff(&self) -> Backoff {
         self.backoff
     }
@@ -132,14 +144,6 @@ impl RetryPolicy {
 
     pub(super) const fn timeout(&self) -> Option<Duration> {
         self.timeout
-    }
-
-    pub(super) const fn longest_wait(&self) -> Duration {
-        self.longest_wait
-    }
-
-    pub(super) const fn body_limit(&self) -> usize {
-        self.body_limit
     }
 
     pub(super) const fn idempotency(&self) -> &Idempotency {

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -70,6 +70,17 @@ impl ClientTls {
         };
         let name = self.name.clone().map(ServerName::try_from).transpose().map_err(TlsError::unusable)?;
         Ok((config, name))
+    }
+
+    /// The files that it names.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let shown = self.shown.iter().flat_map(|shown| [shown.certificate(), shown.key()]);
+        self.roots.as_deref().into_iter().chain(shown)
+    }
+
+    /// What is in them.
+    pub(super) fn contents(&self) -> Result<Vec<Vec<u8>>, TlsError> {
+        self.files().map(files::content).collect()
     }
 
     /// Of no use for any endpoint.

@@ -1,6 +1,6 @@
 //! PEM files.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use tokio_rustls::rustls::{
     RootCertStore,
@@ -39,6 +39,11 @@ pub(super) fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
         roots.add(certificate).map_err(|error| problem(file, format!("it holds no root: {error}")))?;
     }
     Ok(roots)
+}
+
+/// Whatever is in it.
+pub(super) fn content(file: &Path) -> Result<Vec<u8>, TlsError> {
+    fs::read(file).map_err(|error| problem(file, format!("name a file that can be read: {error}")))
 }
 
 pub(super) fn problem(file: &Path, problem: impl Into<String>) -> TlsError {

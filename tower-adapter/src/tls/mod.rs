@@ -7,12 +7,14 @@
 
 mod certificates;
 mod client;
+mod current;
 mod error;
 mod files;
 mod server;
 
 pub use certificates::{CertificateFiles, Certificates};
 pub use client::ClientTls;
+pub(crate) use current::CurrentClient;
 pub use error::TlsError;
 pub use server::{ClientAuthentication, ServerTls, TlsVersion};
 

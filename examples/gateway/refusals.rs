@@ -1,0 +1,64 @@
+//! Requests that the listener refuses before the router sees them: told and counted as others are, without a tenant.
+
+use std::{convert::Infallible, error, future::ready, net::SocketAddr};
+
+use http::{Request, Response};
+use tenantry_tower::{log::LogLayer, metrics, rejection::Problem};
+use tower::{Layer, ServiceExt, service_fn};
+
+use crate::{
+    config::Settings,
+    listener::InboundBody,
+    log::LogTable,
+    otel::{ServerSpansLayer, server_spans},
+    route::Body,
+};
+
+/// Who hears of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals {
+    log: LogLayer,
+    spans: ServerSpansLayer,
+    counts: Option<metrics::Refusals>,
+}
+
+impl Refusals {
+    pub(crate) fn new(settings: &Settings, counts: Option<metrics::Refusals>) -> Self {
+        Self { log: LogTable::layer(settings), spans: server_spans(settings), counts }
+    }
+
+    /// The answer to a request that is refused.
+    ///
+    /// # Errors
+    /// Never.
+    pub(crate) fn answer(
+        &self,
+        request: Request<InboundBody>,
+        problem: Problem,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<> {
+        self.count(problem.code());
+        let refuse = service_fn(move |_| ready(Ok(problem.into_response())));
+        self.log.layer(self.spans.layer(refuse)).oneshot(request)
+    }
+
+    /// A connection has ended by this error. Where it is a head that cannot be read, hyper has refused it, and there never was a request.
+    pub(crate) fn note_end(&self, error: &(dyn error::Error + 'static), client: SocketAddr) {
+        let Some(error) = error.downcast_ref::<hyper::Error>().filter(|error| error.is_parse()) else {
+            return;
+        };
+        let reason = if error.is_parse_too_large() { HEADERS_TOO_LARGE } else { MALFORMED_HEAD };
+        self.count(reason);
+        let client = client.ip().to_canonical().to_string();
+        tracing::info!(target: "tenantry::access", outcome = "rejected", reason, client);
+    }
+
+    fn count(&self, reason: &'static str) {
+        self.counts.iter().for_each(|counts| counts.add(reason));
+    }
+}
+
+/// A head is larger than it may be.
+pub(crate) const HEADERS_TOO_LARGE: &str = "HEADERS_TOO_LARGE";
+
+/// A head is none.
+const MALFORMED_HEAD: &str = "MALFORMED_HEAD";
