@@ -6,15 +6,18 @@ mod inside;
 mod nginx;
 mod pki;
 
+use std::{net::SocketAddr, time::Duration};
+
 use gateway_parts::{
     config::Document,
     process::{Running, free_address},
 };
 use pki::Authority;
-use tenantry::Format;
+use tenantry::{Event, Format};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::{sleep, timeout},
 };
 
 /// One that wants TLS and, if told so, a certificate.
@@ -40,6 +43,10 @@ async fn answer(nginx: &Running, upstream: &str) -> String {
         nginx.address()
     );
     let (gateway, _) = inside::gateway(&document).await;
+    ask(gateway).await
+}
+
+async fn ask(gateway: SocketAddr) -> String {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
     stream
         .write_all(b"GET / HTTP/1.1\r\nhost: shop.test\r\nx-tenant: acme\r\nconnection: close\r\n\r\n")
@@ -106,6 +113,31 @@ async fn nginx_that_requires_a_certificate_is_shown_the_gateways() {
             assert!(answer.starts_with(expected), "{own}, HTTP/2 {http2}: {answer}");
         }
     }
+}
+
+/// Nobody serves here before a check has passed: the answer tells that one has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_checks_trust_and_show_what_requests_do() {
+    let authority = Authority::new("upstream-checks");
+    let Some(nginx) = start(&authority, "on") else { return };
+    authority.write("gateway", &authority.issue(&["gateway.test"]));
+    let file = |name: &str| authority.file(name);
+    let document = format!(
+        "[pools.api]\nendpoints = [\"https://{}\"]\ntiers = {{ panic = 0 }}\nhealth = {{ probe = {{ http = \"/\", every = \"50ms\", initial = \"unhealthy\" }} }}\n[tenants.acme]\n[gateway.upstream.api]\ntls = {{ ca = {:?}, server_name = \"upstream.test\", client_certificate = {:?}, client_key = {:?} }}\n",
+        nginx.address(),
+        file("ca.pem"),
+        file("gateway.pem"),
+        file("gateway.key"),
+    );
+    let (gateway, balancer) = inside::gateway(&document).await;
+    let passes = async {
+        while !balancer.take_events().iter().any(|event| matches!(event, Event::EndpointPassing { .. })) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), passes).await.expect("the check passes");
+    let answer = ask(gateway).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("upstream.test;"), "{answer}");
 }
 
 #[test]

@@ -60,6 +60,17 @@ impl Transport {
     pub const fn is_secure(&self) -> bool {
         self.config.is_some()
     }
+
+    /// How health checks of these endpoints speak TLS, which is as requests do: for [`HealthChecker::with_pool_tls`](crate::health::HealthChecker::with_pool_tls). `None`: it speaks none.
+    #[cfg(feature = "health-tls")]
+    #[must_use]
+    pub fn checks(&self) -> Option<crate::health::PoolTls> {
+        let tls = crate::health::PoolTls::new(self.config.clone()?);
+        Some(match self.name.clone() {
+            Some(name) => tls.with_server_name(name),
+            None => tls,
+        })
+    }
 }
 
 impl<B> ReverseProxy<B>
