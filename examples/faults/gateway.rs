@@ -21,7 +21,7 @@ impl Arguments {
             Document::read(&self.config).map_err(|error| io::Error::other(error.to_string()))?;
         let balancer = Balancer::new(balancer).map_err(io::Error::other)?;
         let reloader = Reloader::start(&self.config, &balancer, &settings, &Served::default(), |news| {
-            eprintln!("{news}")
+            eprintln!("{news}");
         });
         let (live, spoken_to) = (reloader.live(), reloader.live());
         let _checking =

@@ -70,8 +70,8 @@ fn nginx(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
         format!("upstream pool {{ least_conn; {servers} keepalive 64; }}")
     };
     let (upstream, pass) = match upstreams {
-        Reached::ByAddress(addresses) => (servers(addresses), "proxy_pass http://pool;".to_owned()),
-        Reached::ByTls(addresses, roots) => {
+        Reached::Address(addresses) => (servers(addresses), "proxy_pass http://pool;".to_owned()),
+        Reached::Tls(addresses, roots) => {
             let verify = format!(
                 "proxy_pass https://pool; proxy_ssl_verify on; proxy_ssl_trusted_certificate {}; proxy_ssl_name {}; proxy_ssl_server_name on;",
                 roots.display(),
@@ -80,7 +80,7 @@ fn nginx(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
             (servers(addresses), verify)
         }
         // A name that is not in a variable is looked up at the start, and never again.
-        Reached::ByName { name_server, port } => (
+        Reached::Name { name_server, port } => (
             format!("resolver {name_server} valid=1s ipv6=off;"),
             format!("set $name {}; proxy_pass http://$name:{port};", name_server::NAME),
         ),
@@ -115,8 +115,8 @@ fn haproxy(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
         addresses.iter().enumerate().map(server).collect()
     };
     let (resolvers, servers) = match upstreams {
-        Reached::ByAddress(addresses) => (String::new(), servers(addresses, "")),
-        Reached::ByTls(addresses, roots) => {
+        Reached::Address(addresses) => (String::new(), servers(addresses, "")),
+        Reached::Tls(addresses, roots) => {
             let name = authority::NAME;
             let verify = format!(
                 "ssl verify required ca-file {} sni str({name}) verifyhost {name} check-sni {name}",
@@ -124,7 +124,7 @@ fn haproxy(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
             );
             (String::new(), servers(addresses, &verify))
         }
-        Reached::ByName { name_server, port } => (
+        Reached::Name { name_server, port } => (
             format!(
                 "resolvers names
   nameserver own {name_server}
@@ -169,15 +169,15 @@ fn tenantry(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String 
         endpoints.join(", ")
     };
     let (endpoints, more) = match upstreams {
-        Reached::ByAddress(addresses) => (endpoints("http", addresses), String::new()),
-        Reached::ByTls(addresses, roots) => (
+        Reached::Address(addresses) => (endpoints("http", addresses), String::new()),
+        Reached::Tls(addresses, roots) => (
             endpoints("https", addresses),
             format!(
                 "[gateway.upstream.api]\ntls = {{ ca = {roots:?}, server_name = {:?} }}\n",
                 authority::NAME
             ),
         ),
-        Reached::ByName { name_server, port } => (
+        Reached::Name { name_server, port } => (
             String::new(),
             format!(
                 "[gateway.discovery.api]\ndns = \"http://{}:{port}\"\nname_servers = [\"{name_server}\"]\nfamily = \"ipv4\"\nfloor = \"1s\"\n",

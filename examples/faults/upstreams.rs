@@ -35,11 +35,11 @@ pub(crate) enum Kind {
 /// How they are reached.
 #[derive(Clone, Debug)]
 pub(crate) enum Reached {
-    ByAddress(Vec<SocketAddr>),
+    Address(Vec<SocketAddr>),
     /// Their certificates lead to these roots.
-    ByTls(Vec<SocketAddr>, PathBuf),
+    Tls(Vec<SocketAddr>, PathBuf),
     /// Whatever a name server says; all at one port.
-    ByName {
+    Name {
         name_server: SocketAddr,
         port: u16,
     },
@@ -76,10 +76,10 @@ impl Upstreams {
 
     pub(crate) fn reached(&self) -> Reached {
         match self.kind {
-            Kind::Plain | Kind::Nginx => Reached::ByAddress(self.addresses.clone()),
-            Kind::Secure => Reached::ByTls(self.addresses.clone(), self.folder.join(authority::ROOTS)),
+            Kind::Plain | Kind::Nginx => Reached::Address(self.addresses.clone()),
+            Kind::Secure => Reached::Tls(self.addresses.clone(), self.folder.join(authority::ROOTS)),
             Kind::Named => {
-                Reached::ByName { name_server: self.names.address(), port: self.addresses[0].port() }
+                Reached::Name { name_server: self.names.address(), port: self.addresses[0].port() }
             }
         }
     }
