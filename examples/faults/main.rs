@@ -11,7 +11,7 @@
 //! In three cases the upstreams differ. *TLS*: all are spoken to by TLS and verified; the first is started again with a certificate that another authority has issued for the same name. *DNS*: they
 //! are three addresses of one name, by a name server of this program, with a TTL of 1 s; the first is started at a fourth address, the name follows, and who was at the old one is killed at
 //! once. nginx looks a name up again that is in a variable (that of an upstream only since 1.27.3, in its free edition), which costs it kept connections, `least_conn` and its memory of failures:
-//! it goes round in turn and meets a dead address again in every request. *nginx*: three nginx processes, which answer at once.
+//! it goes round in turn and meets a dead address again in every request. *nginx*: three nginx processes before one more process of this program.
 //!
 //! All is well for 3 s, and for each case another fraction of a second longer, because checks that come each second find some moments sooner than others; then the first upstream is faulty for 8 s; then 10 s more are watched. Whoever stands before the upstreams may try a
 //! request three times, for 500 ms each, and those that have active checks make one per second. Clients are patient for 5 s.

@@ -28,7 +28,7 @@ pub(crate) enum Kind {
     Secure,
     /// The same by a name.
     Named,
-    /// nginx, by its addresses.
+    /// nginx before this program, by its addresses.
     Nginx,
 }
 
@@ -50,9 +50,10 @@ pub(crate) enum Reached {
 pub(crate) struct Upstreams {
     kind: Kind,
     addresses: Vec<SocketAddr>,
-    /// Where the first one may move to.
+    /// Where the first one may move to, and what nginx stands before.
     spare: SocketAddr,
     running: [Option<Child>; 3],
+    application: Option<Child>,
     names: NameServer,
     folder: PathBuf,
 }
@@ -66,7 +67,11 @@ impl Upstreams {
             authority::write(folder)?;
         }
         let (running, names) = ([const { None }; 3], NameServer::start().await?);
-        let mut upstreams = Self { kind, addresses, spare, running, names, folder: folder.to_owned() };
+        let folder = folder.to_owned();
+        let mut upstreams = Self { kind, addresses, spare, running, application: None, names, folder };
+        if kind == Kind::Nginx {
+            upstreams.application = Some(started(own(spare, "application")?, spare).await?);
+        }
         for place in 0..3 {
             upstreams.start(place).await?;
         }
@@ -91,29 +96,19 @@ impl Upstreams {
     /// Starts one that shows this certificate, where they speak TLS.
     pub(crate) async fn start_as(&mut self, place: usize, identity: Identity) -> io::Result<()> {
         let address = self.addresses[place];
-        let mut command = match self.kind {
+        let command = match self.kind {
+            Kind::Plain | Kind::Named => own(address, &place.to_string())?,
+            Kind::Secure => self.secure(place, identity)?,
             Kind::Nginx => self.nginx(place)?,
-            Kind::Plain | Kind::Secure | Kind::Named => self.own(place, identity)?,
         };
-        self.running[place] = Some(command.stdin(Stdio::piped()).spawn()?);
-        let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(address).await.is_err() {
-            if Instant::now() > end {
-                return Err(io::Error::other(format!("the upstream at {address} did not start")));
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
+        self.running[place] = Some(started(command, address).await?);
         Ok(())
     }
 
-    fn own(&self, place: usize, identity: Identity) -> io::Result<Command> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg("upstream").arg("--listen").arg(self.addresses[place].to_string());
-        command.arg("--name").arg(place.to_string());
-        if self.kind == Kind::Secure {
-            let file = |extension| self.folder.join(format!("{}.{extension}", identity.name()));
-            command.arg("--certificate").arg(file("pem")).arg("--key").arg(file("key"));
-        }
+    fn secure(&self, place: usize, identity: Identity) -> io::Result<Command> {
+        let mut command = own(self.addresses[place], &place.to_string())?;
+        let file = |extension| self.folder.join(format!("{}.{extension}", identity.name()));
+        command.arg("--certificate").arg(file("pem")).arg("--key").arg(file("key"));
         Ok(command)
     }
 
@@ -126,13 +121,17 @@ events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  upstream application {{ server {}; keepalive 64; }}
   server {{
     listen {} backlog=4096;
-    location / {{ add_header x-upstream {place}; return 200 \"served\\n\"; }}
+    location / {{
+      proxy_pass http://application; proxy_http_version 1.1; proxy_set_header Connection \"\";
+      proxy_hide_header x-upstream; add_header x-upstream {place};
+    }}
   }}
 }}
 ",
-            self.addresses[place]
+            self.spare, self.addresses[place]
         );
         fs::write(folder.join("nginx.conf"), config)?;
         let mut command = Command::new(found("nginx")?);
@@ -201,7 +200,29 @@ impl Drop for Upstreams {
             // It may have ended by itself.
             self.kill(place).ok();
         }
+        self.application.take().map(end_now);
     }
+}
+
+/// This program as an upstream.
+fn own(address: SocketAddr, name: &str) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.arg("upstream").arg("--listen").arg(address.to_string()).arg("--name").arg(name);
+    Ok(command)
+}
+
+/// Starts it; ready once it accepts connections.
+async fn started(mut command: Command, address: SocketAddr) -> io::Result<Child> {
+    let child = command.stdin(Stdio::piped()).spawn()?;
+    let end = Instant::now() + Duration::from_secs(20);
+    while TcpStream::connect(address).await.is_err() {
+        if Instant::now() > end {
+            end_now(child)?;
+            return Err(io::Error::other(format!("the upstream at {address} did not start")));
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(child)
 }
 
 fn end_now(mut child: Child) -> io::Result<()> {

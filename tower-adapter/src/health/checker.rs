@@ -29,7 +29,7 @@ impl HealthChecker {
         Self {
             checks: balancer.health_checks(),
             functions: Functions::new(),
-            tls: Tls::default(),
+            tls: Tls::system(),
             most: MOST_UNDER_WAY,
         }
     }

@@ -43,13 +43,18 @@ impl fmt::Debug for PoolTls {
 type ByPool = Arc<dyn Fn(&str) -> Option<PoolTls> + Send + Sync>;
 
 /// How checks speak TLS. What the system trusts is read when the first check needs it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Tls {
     config: Arc<OnceCell<ClientConfig>>,
     by_pool: Option<ByPool>,
 }
 
 impl Tls {
+    /// With what the system trusts.
+    pub(super) fn system() -> Self {
+        Self { config: Arc::default(), by_pool: None }
+    }
+
     /// Trusts these roots, in place of the system's.
     pub(super) fn trust(&mut self, roots: RootCertStore) {
         self.use_config(trusting(roots));
