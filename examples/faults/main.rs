@@ -13,9 +13,9 @@
 //! once. nginx looks a name up again that is in a variable (that of an upstream only since 1.27.3, in its free edition), which costs it kept connections, `least_conn` and its memory of failures:
 //! it goes round in turn and meets a dead address again in every request. *nginx*: three nginx processes before one more process of this program.
 //!
-//! All is well for 3 s, and for each case another fraction of a second longer, because checks that come each second find some moments sooner than others; then the first upstream is faulty for 8 s; then 10 s more are watched. Whoever stands before the upstreams may try a
-//! request three times, for 500 ms each, and those that have active checks make one per second. Clients are patient for 5 s.
-//! (`--lasting` and `--patience` say otherwise.)
+//! All is well for 3 s, and for each case another fraction of a second longer, because checks that come each second find some moments sooner than others; then the first upstream
+//! is faulty for 8 s; then 10 s more are watched. Whoever stands before the upstreams may try a request three times, for 500 ms each, and those that have active checks make one per second, and one per 250 ms while the
+//! last one contradicts what is held of an upstream. Clients are patient for 5 s. (`--lasting` and `--patience` say otherwise.)
 //! The table says what they saw; it is left in `target/faults/table.md`, too. It ends with 1 if a client of Tenantry's saw an error.
 
 #![forbid(unsafe_code)]

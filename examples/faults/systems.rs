@@ -162,7 +162,7 @@ backend pool
     )
 }
 
-/// Addresses, checks every second, retries, and no longer a memory of latencies than nginx has of failures here.
+/// Addresses, checks every second and as soon as HAProxy's in doubt, retries, and no longer a memory of latencies than nginx has of failures here.
 fn tenantry(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
     let endpoints = |scheme: &str, addresses: &[SocketAddr]| {
         let endpoints: Vec<_> = addresses.iter().map(|address| format!("\"{scheme}://{address}\"")).collect();
@@ -189,7 +189,7 @@ fn tenantry(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String 
         "[pools.api]
 endpoints = [{endpoints}]
 latency_decay = \"1s\"
-health = {{ probe = {{ http = \"/healthz\", every = \"1s\", timeout = \"500ms\" }} }}
+health = {{ probe = {{ http = \"/healthz\", every = \"1s\", every_in_doubt = \"250ms\", timeout = \"500ms\" }} }}
 
 [tenants.acme]
 
