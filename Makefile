@@ -27,7 +27,7 @@ help:
 	echo "make bench   what a decision costs, beside its floor and beside peers; tables and target/bench/"
 	echo "make simulate  every scenario of the simulator, with its verdicts; reports and CSV in target/simulator/"
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
-	echo "make faults  an upstream killed, stopped, lying, …: what clients see behind nginx, HAProxy and Tenantry; a table and target/faults/"
+	echo "make faults  an upstream killed, stopped, lying, moved, …: what clients see behind nginx, HAProxy and Tenantry; a table and target/faults/"
 	echo "make throughput  what a request costs nginx, HAProxy, a plain hyper proxy and the gateway (needs wrk); a table and target/throughput/"
 	echo "make explore  the property tests, ROUNDS=5 times, with fresh and more draws (make test draws the same ones each time)"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
@@ -39,6 +39,7 @@ simulate:
 	@$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin simulate -- --seeds 4
 	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin prequal
 	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin health -- faults
+	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin health -- silence
 	$(CARGO) run --release -j$(JOBS) -p tenantry-benches --bin health
 
 noisy:

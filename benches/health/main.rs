@@ -11,6 +11,7 @@ mod peers;
 #[path = "../simulator/rng.rs"]
 #[cfg_attr(not(test), expect(dead_code, reason = "the simulator draws more than this"))]
 mod rng;
+mod silence;
 mod table;
 mod watch;
 
@@ -47,15 +48,32 @@ enum Command {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Hosts that fall silent: health checks beside Akka's phi accrual failure detector.
+    Silence {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u32,
+    },
 }
 
 fn main() -> ExitCode {
     let Arguments { seeds, case, command } = Arguments::parse();
-    if let Some(Command::Faults { seeds, seed }) = command {
-        let result = seed.map_or_else(|| faults::run(0..seeds), faults::replay);
-        let (Ok(told) | Err(told)) = &result;
-        println!("{told}");
-        return if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    match command {
+        Some(Command::Faults { seeds, seed }) => {
+            let result = seed.map_or_else(|| faults::run(0..seeds), faults::replay);
+            let (Ok(told) | Err(told)) = &result;
+            println!("{told}");
+            return if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Some(Command::Silence { seeds }) => {
+            let (table, holds) = silence::report(seeds);
+            let verdict = if holds { "holds" } else { "FAILED" };
+            println!(
+                "{table}{verdict}: a long silence is found sooner, and nobody is left out who answers within the timeout"
+            );
+            return if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        None => {}
     }
     let began = Instant::now();
     let cases: Vec<_> = CASES.into_iter().filter(|one| one.name.contains(&case)).collect();

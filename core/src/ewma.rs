@@ -115,6 +115,8 @@ const CUBIC: [f32; 3] = [-0.6914, 0.2304, -0.0390];
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     const MS: u64 = 1_000_000;
@@ -141,15 +143,44 @@ mod tests {
         let (ewma, decay) = (PeakEwma::default(), decay_rate(ms(1_000)));
         assert_eq!(ewma.read(decay, at(0)), None);
         ewma.record(ms(10), decay, at(0));
-        // tower's own figures: 10 ms decayed to (9, 10) after 100 ms and (8, 9) after 200 ms at τ = 1 s.
         let read = |now| ewma.read(decay, at(now)).map(|nanos| nanos / 1e6);
-        assert!(read(100).is_some_and(|v| v > 9.0 && v < 10.0), "{:?}", read(100));
-        assert!(read(200).is_some_and(|v| v > 8.0 && v < 9.0), "{:?}", read(200));
         ewma.record(ms(400), decay, at(200));
         assert!(read(200).is_some_and(|v| (v - 400.0).abs() < 0.01));
         ewma.record(ms(1), decay, at(1_200));
         assert!(read(1_200).is_some_and(|v| v > 100.0 && v < 200.0), "{:?}", read(1_200));
         assert!(read(5_200).is_some_and(|v| v < 4.0), "{:?}", read(5_200));
+    }
+
+    /// `vectors/health.json`: the figures of tower's tests, whose load is the average times the requests in flight, the one to come included.
+    #[test]
+    fn decays_and_peaks_as_towers_does() {
+        let vectors: Value =
+            serde_json::from_str(include_str!("../../vectors/health.json")).expect("the vectors are JSON");
+        let tower = &vectors["tower_peak_ewma"];
+        let whole = |value: &Value| value.as_u64().expect("a whole number");
+        let number = |value: &Value| value.as_f64().expect("a number");
+        let rows = |value: &Value| value.as_array().expect("rows").clone();
+        let decay = decay_rate(ms(whole(&tower["decay_ms"])));
+        let load = |ewma: &PeakEwma, at_ms, in_flight: f64| {
+            ewma.read(decay, at(at_ms)).map_or(0.0, |nanos| f64::from(nanos) / 1e6 * (in_flight + 1.0))
+        };
+        let ewma = PeakEwma::default();
+        ewma.record(ms(whole(&tower["decays"]["sample_ms"])), decay, at(0));
+        for row in rows(&tower["decays"]["rows"]) {
+            let load = load(&ewma, whole(&row[0]), 0.0);
+            assert!(load > number(&row[1]) && load < number(&row[2]), "{row}: {load}");
+        }
+        let ewma = PeakEwma::default();
+        for step in rows(&tower["compound"]["samples"]) {
+            let at_ms = whole(&step["at_ms"]);
+            ewma.record(ms(whole(&step["sample_ms"])), decay, at(at_ms));
+            let load = load(&ewma, at_ms, number(&step["in_flight"]));
+            assert!((load - number(&step["load_ms"])).abs() < 1e-3, "{step}: {load}");
+        }
+        for row in rows(&tower["compound"]["then_below"]) {
+            let load = load(&ewma, whole(&row[0]), 0.0);
+            assert!(load < number(&row[1]), "{row}: {load}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{future, io, path::PathBuf, time::Duration};
 
 use clap::Args;
-use gateway_parts::{config::Document, route::Router, serve};
+use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader};
 use tenantry::Balancer;
 use tenantry_tower::health::HealthChecker;
 use tokio::net::TcpListener;
@@ -20,10 +20,14 @@ impl Arguments {
         let Document { balancer, settings, .. } =
             Document::read(&self.config).map_err(|error| io::Error::other(error.to_string()))?;
         let balancer = Balancer::new(balancer).map_err(io::Error::other)?;
-        let _checking = HealthChecker::new(&balancer).start();
-        let router = Router::new(&balancer, &settings, None);
+        let reloader = Reloader::start(&self.config, &balancer, &settings, &Served::default(), |news| {
+            eprintln!("{news}");
+        });
+        let (live, spoken_to) = (reloader.live(), reloader.live());
+        let _checking =
+            HealthChecker::new(&balancer).with_pool_tls(move |pool| spoken_to.checks(pool)).start();
         let listener = TcpListener::bind(settings.listen()).await?;
-        serve::serve(listener, router, future::pending(), Duration::ZERO).await;
+        Listener::new(listener, live).serve(future::pending(), Duration::ZERO).await;
         Ok(())
     }
 }

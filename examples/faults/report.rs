@@ -5,17 +5,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{
-    cases::{CALM, Case, FAULT},
-    load::Entry,
-    systems::System,
-};
+use crate::{cases::Case, load::Entry, systems::System, terms::Terms};
 
 /// One system in one case.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     case: Case,
     system: System,
+    terms: Terms,
     requests: usize,
     errors: usize,
     /// Of what left before the fault, during it, and afterwards.
@@ -25,14 +22,15 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    pub(crate) fn new(case: Case, system: System, entries: &[Entry]) -> Self {
-        let (begin, end) = (CALM, CALM + FAULT);
+    pub(crate) fn new(case: Case, system: System, terms: Terms, entries: &[Entry]) -> Self {
+        let (begin, end) = (terms.calm(), terms.calm() + terms.fault());
         let before = entries.iter().filter(|entry| entry.at < begin);
         let during = entries.iter().filter(|entry| (begin..end).contains(&entry.at));
         let after = entries.iter().filter(|entry| entry.at >= end);
         Self {
             case,
             system,
+            terms,
             requests: entries.len(),
             errors: entries.iter().filter(|entry| entry.served_by.is_none()).count(),
             p99: [p99(before), p99(during), p99(after)],
@@ -70,9 +68,10 @@ fn recovered(entries: &[Entry], end: Duration) -> Option<Duration> {
 impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let millis = |time: Duration| format!("{:.0}", time.as_secs_f64() * 1e3);
+        let watched = self.terms.afterwards().as_secs_f64();
         let recovered = self
             .recovered
-            .map_or_else(|| "not within 10".to_owned(), |time| format!("{:.1}", time.as_secs_f64()));
+            .map_or_else(|| format!("not within {watched}"), |time| format!("{:.1}", time.as_secs_f64()));
         let [before, during, after] = self.p99.map(millis);
         write!(
             f,

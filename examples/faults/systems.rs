@@ -4,6 +4,8 @@ use std::{env, fs, io, net::SocketAddr, path::Path, process::Command};
 
 use gateway_parts::process::{Running, found, free_address};
 
+use crate::{authority, name_server, terms::Terms, upstreams::Reached};
+
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
@@ -34,7 +36,7 @@ impl System {
     }
 
     /// Starts it; ready once it accepts connections.
-    pub(crate) fn start(self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
+    pub(crate) fn start(self, upstreams: &Reached, terms: Terms, folder: &Path) -> io::Result<Running> {
         let address = free_address()?;
         let config = folder.join(match self {
             Self::Nginx => "nginx.conf",
@@ -42,9 +44,13 @@ impl System {
             Self::Tenantry => "tenantry.toml",
         });
         let (text, mut command) = match self {
-            Self::Nginx => (nginx(address, upstreams), Command::new(found("nginx")?)),
-            Self::HaProxy => (haproxy(address, upstreams), Command::new(found("haproxy")?)),
-            Self::Tenantry => (tenantry(address, upstreams), Command::new(env::current_exe()?)),
+            Self::Nginx => (nginx(address, upstreams, terms.attempt_ms()), Command::new(found("nginx")?)),
+            Self::HaProxy => {
+                (haproxy(address, upstreams, terms.attempt_ms()), Command::new(found("haproxy")?))
+            }
+            Self::Tenantry => {
+                (tenantry(address, upstreams, terms.attempt_ms()), Command::new(env::current_exe()?))
+            }
         };
         match self {
             Self::Nginx => command.arg("-p").arg(folder).arg("-c").arg(&config),
@@ -57,9 +63,28 @@ impl System {
 }
 
 /// Passive checks only: active ones are not in the free edition. Every request may be tried at all three.
-fn nginx(listen: SocketAddr, upstreams: &[SocketAddr]) -> String {
-    let servers: String =
-        upstreams.iter().map(|address| format!("server {address} max_fails=1 fail_timeout=1s; ")).collect();
+fn nginx(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
+    let servers = |addresses: &[SocketAddr]| {
+        let server = |address| format!("server {address} max_fails=1 fail_timeout=1s; ");
+        let servers: String = addresses.iter().map(server).collect();
+        format!("upstream pool {{ least_conn; {servers} keepalive 64; }}")
+    };
+    let (upstream, pass) = match upstreams {
+        Reached::Address(addresses) => (servers(addresses), "proxy_pass http://pool;".to_owned()),
+        Reached::Tls(addresses, roots) => {
+            let verify = format!(
+                "proxy_pass https://pool; proxy_ssl_verify on; proxy_ssl_trusted_certificate {}; proxy_ssl_name {}; proxy_ssl_server_name on;",
+                roots.display(),
+                authority::NAME
+            );
+            (servers(addresses), verify)
+        }
+        // A name that is not in a variable is looked up at the start, and never again.
+        Reached::Name { name_server, port } => (
+            format!("resolver {name_server} valid=1s ipv6=off;"),
+            format!("set $name {}; proxy_pass http://$name:{port};", name_server::NAME),
+        ),
+    };
     let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {kind}; "))
         .concat();
@@ -68,12 +93,12 @@ fn nginx(listen: SocketAddr, upstreams: &[SocketAddr]) -> String {
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000; {folders}
-  upstream pool {{ least_conn; {servers} keepalive 64; }}
+  {upstream}
   server {{
     listen {listen} backlog=4096;
     location / {{
-      proxy_pass http://pool; proxy_http_version 1.1; proxy_set_header Connection \"\";
-      proxy_connect_timeout 500ms; proxy_send_timeout 500ms; proxy_read_timeout 500ms;
+      {pass} proxy_http_version 1.1; proxy_set_header Connection \"\";
+      proxy_connect_timeout {attempt_ms}ms; proxy_send_timeout {attempt_ms}ms; proxy_read_timeout {attempt_ms}ms;
       proxy_next_upstream error timeout invalid_header http_500 http_502 http_503 http_504;
       proxy_next_upstream_tries 3;
     }}
@@ -84,20 +109,44 @@ http {{
 }
 
 /// Active checks every second, the agent of real traffic (`observe`), and retries elsewhere.
-fn haproxy(listen: SocketAddr, upstreams: &[SocketAddr]) -> String {
-    let servers: String = upstreams
-        .iter()
-        .enumerate()
-        .map(|(number, address)| format!("  server s{number} {address}\n"))
-        .collect();
+fn haproxy(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
+    let servers = |addresses: &[SocketAddr], more: &str| -> String {
+        let server = |(number, address)| format!("  server s{number} {address} {more}\n");
+        addresses.iter().enumerate().map(server).collect()
+    };
+    let (resolvers, servers) = match upstreams {
+        Reached::Address(addresses) => (String::new(), servers(addresses, "")),
+        Reached::Tls(addresses, roots) => {
+            let name = authority::NAME;
+            let verify = format!(
+                "ssl verify required ca-file {} sni str({name}) verifyhost {name} check-sni {name}",
+                roots.display()
+            );
+            (String::new(), servers(addresses, &verify))
+        }
+        Reached::Name { name_server, port } => (
+            format!(
+                "resolvers names
+  nameserver own {name_server}
+  timeout resolve 1s
+  timeout retry 500ms
+  hold valid 1s
+"
+            ),
+            format!(
+                "  server-template s 3 {}:{port} resolvers names resolve-prefer ipv4 init-addr none\n",
+                name_server::NAME
+            ),
+        ),
+    };
     format!(
         "global
   nbthread 1
-defaults
+{resolvers}defaults
   mode http
-  timeout connect 500ms
+  timeout connect {attempt_ms}ms
   timeout client 30s
-  timeout server 500ms
+  timeout server {attempt_ms}ms
   timeout check 500ms
   option redispatch 1
   retries 3
@@ -113,22 +162,42 @@ backend pool
     )
 }
 
-/// Addresses, checks every second, retries, and no longer a memory of latencies than nginx has of failures here.
-fn tenantry(listen: SocketAddr, upstreams: &[SocketAddr]) -> String {
-    let endpoints =
-        upstreams.iter().map(|address| format!("\"http://{address}\"")).collect::<Vec<_>>().join(", ");
+/// Addresses, checks every second and as soon as HAProxy's in doubt, retries, and no longer a memory of latencies than nginx has of failures here.
+fn tenantry(listen: SocketAddr, upstreams: &Reached, attempt_ms: u32) -> String {
+    let endpoints = |scheme: &str, addresses: &[SocketAddr]| {
+        let endpoints: Vec<_> = addresses.iter().map(|address| format!("\"{scheme}://{address}\"")).collect();
+        endpoints.join(", ")
+    };
+    let (endpoints, more) = match upstreams {
+        Reached::Address(addresses) => (endpoints("http", addresses), String::new()),
+        Reached::Tls(addresses, roots) => (
+            endpoints("https", addresses),
+            format!(
+                "[gateway.upstream.api]\ntls = {{ ca = {roots:?}, server_name = {:?} }}\n",
+                authority::NAME
+            ),
+        ),
+        Reached::Name { name_server, port } => (
+            String::new(),
+            format!(
+                "[gateway.discovery.api]\ndns = \"http://{}:{port}\"\nname_servers = [\"{name_server}\"]\nfamily = \"ipv4\"\nfloor = \"1s\"\n",
+                name_server::NAME
+            ),
+        ),
+    };
     format!(
         "[pools.api]
 endpoints = [{endpoints}]
 latency_decay = \"1s\"
-health = {{ probe = {{ http = \"/healthz\", every = \"1s\", timeout = \"500ms\" }} }}
+health = {{ probe = {{ http = \"/healthz\", every = \"1s\", every_in_doubt = \"250ms\", timeout = \"500ms\" }} }}
 
 [tenants.acme]
 
 [gateway]
 listen = \"{listen}\"
 identify = {{ header = \"x-tenant\" }}
-routes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3, try_timeout = \"500ms\", internal_errors = true }} }}]
-"
+routes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3, try_timeout = \"{attempt_ms}ms\", internal_errors = true }} }}]
+
+{more}"
     )
 }

@@ -1,17 +1,23 @@
 //! An upstream in a process of its own that can be told to misbehave: by lines on its standard input, and by signals.
 
-use std::{convert::Infallible, io, net::SocketAddr, str::FromStr, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    rt::{Read, Write},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
 };
 use rustix::net::sockopt;
+use tenantry_tower::tls::{CertificateFiles, Certificates, ServerTls};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -19,6 +25,7 @@ use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// What the child is told.
 #[derive(Debug, Args)]
@@ -28,6 +35,11 @@ pub(crate) struct Arguments {
     /// What answers say of who gave them.
     #[arg(long)]
     name: String,
+    /// Speaks TLS, and shows this.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
 }
 
 /// How it behaves.
@@ -73,6 +85,7 @@ impl FromStr for Mode {
 impl Arguments {
     /// Serves until its standard input ends, or it is asked to end.
     pub(crate) async fn serve(self) -> io::Result<()> {
+        let acceptor = self.acceptor()?;
         let listener = TcpListener::bind(self.listen).await?;
         let (set, mode) = watch::channel(Mode::Normal);
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
@@ -82,9 +95,9 @@ impl Arguments {
             tokio::select! {
                 accepted = listener.accept() => {
                     let (stream, _) = accepted?;
-                    let watcher = connections.watcher();
-                    let (mode, name) = (mode.clone(), self.name.clone());
-                    tokio::spawn(async move { connection(stream, mode, name, watcher).await });
+                    let connection = Connection { mode: mode.clone(), name: self.name.clone(), watcher: connections.watcher() };
+                    let acceptor = acceptor.clone();
+                    tokio::spawn(async move { connection.accept(stream, acceptor).await });
                 }
                 line = lines.next_line() => match line? {
                     Some(line) => drop(set.send(line.parse()?)),
@@ -98,28 +111,51 @@ impl Arguments {
         timeout(Duration::from_secs(5), connections.shutdown()).await.ok();
         Ok(())
     }
+
+    fn acceptor(&self) -> io::Result<Option<TlsAcceptor>> {
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.key) else { return Ok(None) };
+        let certificates = Certificates::read([CertificateFiles::new(certificate, key)]);
+        let config = ServerTls::new(certificates.map_err(io::Error::other)?).config();
+        Ok(Some(TlsAcceptor::from(config.map_err(io::Error::other)?)))
+    }
 }
 
-async fn connection(
-    stream: TcpStream,
-    mut mode: watch::Receiver<Mode>,
+/// One connection, and what its requests need.
+struct Connection {
+    mode: watch::Receiver<Mode>,
     name: String,
-    watcher: hyper_util::server::graceful::Watcher,
-) {
-    stream.set_nodelay(true).ok();
-    // Closing resets.
-    sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).ok();
-    if *mode.borrow() == Mode::Reset {
-        return;
+    watcher: Watcher,
+}
+
+impl Connection {
+    async fn accept(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+        stream.set_nodelay(true).ok();
+        // Closing resets.
+        sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).ok();
+        if *self.mode.borrow() == Mode::Reset {
+            return;
+        }
+        match acceptor {
+            None => self.serve(TokioIo::new(stream)).await,
+            Some(acceptor) => {
+                // Whoever does not trust it goes away.
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    self.serve(TokioIo::new(stream)).await;
+                }
+            }
+        }
     }
-    let now = mode.clone();
-    let service = service_fn(|request| answer(request, now.clone(), &name));
-    let served =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
-    tokio::select! {
-        // A client may go away.
-        ended = watcher.watch(served) => drop(ended),
-        _ = mode.wait_for(|mode| *mode == Mode::Reset) => {}
+
+    async fn serve(self, stream: impl Read + Write + Unpin + 'static) {
+        let Self { mut mode, name, watcher } = self;
+        let now = mode.clone();
+        let service = service_fn(|request| answer(request, now.clone(), &name));
+        let served = http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
+        tokio::select! {
+            // A client may go away.
+            ended = watcher.watch(served) => drop(ended),
+            _ = mode.wait_for(|mode| *mode == Mode::Reset) => {}
+        }
     }
 }
 

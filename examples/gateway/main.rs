@@ -120,7 +120,8 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let reloader = Reloader::start(path, &balancer, &settings, &admin, tell);
     let live = reloader.live();
     tokio::spawn(Prober::new(&balancer).run());
-    let _checking = HealthChecker::new(&balancer).start();
+    let spoken_to = live.clone();
+    let _checking = HealthChecker::new(&balancer).with_pool_tls(move |pool| spoken_to.checks(pool)).start();
     let listener = TcpListener::bind(settings.listen()).await;
     let listener = listener.map_err(|error| {
         in_file(&format!(

@@ -18,7 +18,7 @@ use std::{
 
 use gateway_parts::process::{Running, free_address};
 use pki::{Authority, Pair};
-use tenantry::Balancer;
+use tenantry::{Balancer, HealthState};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -35,9 +35,9 @@ struct Upstreams {
 }
 
 impl Upstreams {
-    fn start() -> Option<Self> {
+    fn start(name: &str) -> Option<Self> {
         let program = nginx::program()?;
-        let (authority, addresses) = (Authority::new("faults"), [(); 3].map(|()| free_address().unwrap()));
+        let (authority, addresses) = (Authority::new(name), [(); 3].map(|()| free_address().unwrap()));
         let mut upstreams = Self { program, authority, addresses, running: [const { None }; 3] };
         for place in 0..3 {
             let pair = upstreams.authority.issue(&["upstream.test"]);
@@ -63,10 +63,11 @@ impl Upstreams {
         self.running[place] = None;
     }
 
-    fn document(&self) -> String {
+    /// With this beside what is ejected for a second.
+    fn document(&self, probe: &str) -> String {
         let endpoints = self.addresses.map(|address| format!("\"https://{address}\"")).join(", ");
         format!(
-            "[pools.api]\nendpoints = [{endpoints}]\nlatency_decay = \"1s\"\nhealth = {{ outlier = {{ ejection = \"1s\" }} }}\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3 }} }}]\n[gateway.upstream.api]\ntls = {{ ca = {:?}, server_name = \"upstream.test\" }}\n",
+            "[pools.api]\nendpoints = [{endpoints}]\nlatency_decay = \"1s\"\nhealth = {{ outlier = {{ ejection = \"1s\" }}{probe} }}\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\", retry = {{ attempts = 3 }} }}]\n[gateway.upstream.api]\ntls = {{ ca = {:?}, server_name = \"upstream.test\" }}\n",
             self.authority.file("ca.pem")
         )
     }
@@ -128,8 +129,8 @@ async fn serves(balancer: &Balancer, place: usize, times: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restart_and_a_wrong_certificate_cost_no_client_a_request() {
-    let Some(mut upstreams) = Upstreams::start() else { return };
-    let (gateway, balancer) = inside::gateway(&upstreams.document()).await;
+    let Some(mut upstreams) = Upstreams::start("faults") else { return };
+    let (gateway, balancer) = inside::gateway(&upstreams.document("")).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let clients = clients(gateway, &is_over);
     serves(&balancer, 1, 20).await;
@@ -152,4 +153,35 @@ async fn a_restart_and_a_wrong_certificate_cost_no_client_a_request() {
         assert!(client.await.unwrap() > 0);
     }
     assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+}
+
+/// Until health checks hold this of an endpoint.
+async fn is_held(balancer: &Balancer, place: usize, health: HealthState) {
+    let now = || balancer.pool_stats("api").unwrap().endpoints()[place].health();
+    until("health checks see it", || now() == health).await;
+}
+
+/// Checks know the roots that requests trust, so they see the one certificate and not the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checks_see_a_wrong_certificate_and_the_right_one_again() {
+    let Some(mut upstreams) = Upstreams::start("faults-checked") else { return };
+    let probe = ", probe = { http = \"/\", every = \"100ms\", timeout = \"5s\" }";
+    let (gateway, balancer) = inside::gateway(&upstreams.document(probe)).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients = clients(gateway, &is_over);
+    serves(&balancer, 1, 20).await;
+    let good = upstreams.authority.issue(&["upstream.test"]);
+    let rogue = Authority::new("faults-rogue-checked").issue(&["upstream.test"]);
+    upstreams.kill(1);
+    upstreams.run(1, &rogue);
+    is_held(&balancer, 1, HealthState::Failing).await;
+    serves(&balancer, 0, 20).await;
+    upstreams.kill(1);
+    upstreams.run(1, &good);
+    is_held(&balancer, 1, HealthState::Healthy).await;
+    serves(&balancer, 1, 20).await;
+    is_over.store(true, Ordering::Relaxed);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
 }

@@ -126,6 +126,23 @@ async fn a_wrong_document_changes_nothing_and_what_takes_a_restart_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_checks_follow_how_endpoints_are_spoken_to() {
+    let file = File::new("reload-checks");
+    let endpoints = |scheme: &str| [8, 9].map(|port| format!("{scheme}://127.0.0.1:{port}"));
+    file.write(&endpoints("http"), 0, "");
+    let (mut reloader, ..) = gateway(&file).await;
+    let live = reloader.live();
+    assert!(live.checks("api").is_none(), "no TLS is spoken");
+    for name in ["first.test", "second.test"] {
+        let tls = format!("[gateway.upstream.api]\ntls = {{ verify = false, server_name = {name:?} }}\n");
+        file.write(&endpoints("https"), 1, &tls);
+        reloader.reload(|_| ()).await.unwrap();
+        let checks = format!("{:?}", live.checks("api"));
+        assert!(checks.contains(name), "{checks}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_file_is_followed() {
     let file = File::new("reload-follow");
     let endpoints = ["http://127.0.0.1:8".to_owned(), "http://127.0.0.1:9".to_owned()];

@@ -18,7 +18,7 @@ use gateway_parts::{
     reload::Reloader,
 };
 use pki::{Authority, Pair};
-use tenantry::{Balancer, Format};
+use tenantry::{Balancer, Event, Format};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -125,6 +125,31 @@ async fn nginx_that_requires_a_certificate_is_shown_the_gateways() {
             assert!(answer.starts_with(expected), "{own}, HTTP/2 {http2}: {answer}");
         }
     }
+}
+
+/// Nobody serves here before a check has passed: the answer tells that one has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_checks_trust_and_show_what_requests_do() {
+    let authority = Authority::new("upstream-checks");
+    let Some(nginx) = start(&authority, "on") else { return };
+    authority.write("gateway", &authority.issue(&["gateway.test"]));
+    let file = |name: &str| authority.file(name);
+    let document = format!(
+        "[pools.api]\nendpoints = [\"https://{}\"]\ntiers = {{ panic = 0 }}\nhealth = {{ probe = {{ http = \"/\", every = \"50ms\", initial = \"unhealthy\" }} }}\n[tenants.acme]\n[gateway.upstream.api]\ntls = {{ ca = {:?}, server_name = \"upstream.test\", client_certificate = {:?}, client_key = {:?} }}\n",
+        nginx.address(),
+        file("ca.pem"),
+        file("gateway.pem"),
+        file("gateway.key"),
+    );
+    let (gateway, balancer) = inside::gateway(&document).await;
+    let passes = async {
+        while !balancer.take_events().iter().any(|event| matches!(event, Event::EndpointPassing { .. })) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), passes).await.expect("the check passes");
+    let answer = ask(gateway).await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("upstream.test;"), "{answer}");
 }
 
 #[test]

@@ -23,11 +23,11 @@ use hyper_util::{
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use tenantry::{CheckFailure, CheckScheme, HealthCheckSpec, HttpCheck};
 use tenantry_tower::health::{
-    HealthChecker,
+    HealthChecker, PoolTls,
     rustls::{
         ClientConfig, RootCertStore, ServerConfig,
         crypto::aws_lc_rs,
-        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+        pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName},
     },
 };
 use tokio::{
@@ -118,6 +118,15 @@ impl Authority {
         roots
     }
 
+    /// The side of who trusts it.
+    fn client(&self) -> ClientConfig {
+        ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_no_client_auth()
+    }
+
     /// A server's side, with a certificate for this name that ends in this year.
     fn server(&self, name: &str, ends: i32, protocols: &[&[u8]]) -> ServerConfig {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
@@ -200,14 +209,34 @@ async fn http_goes_over_tls_where_the_address_or_the_pool_says_so() {
 async fn tls_may_be_set_up_as_a_whole() {
     let authority = Authority::new();
     let server = listen(Serves::Http1, Some(authority.server("127.0.0.1", 2100, &[b"http/1.1"]))).await;
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(authority.roots())
-        .with_no_client_auth();
     let address = format!("https://{server}");
+    let config = authority.client();
     let seen = patiently(&address, HealthCheckSpec::http("/"), |checker| checker.with_tls(config)).await;
     assert_eq!(seen, Ok(()));
+}
+
+#[tokio::test]
+async fn a_pool_may_have_settings_and_a_name_of_its_own() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let server = listen(Serves::Http1, Some(authority.server("api.internal", 2100, &[]))).await;
+    let name = |name: &'static str| ServerName::try_from(name).unwrap();
+    let own = PoolTls::new(authority.client()).with_server_name(name("api.internal"));
+    let other = PoolTls::new(authority.client()).with_server_name(name("other.internal"));
+    let ask = |tls: &PoolTls, spec: HealthCheckSpec| {
+        let tls = tls.clone();
+        // Of other pools it says nothing: these are the two that the verdict is of.
+        let of = move |pool: &str| ["up", "down"].contains(&pool).then(|| tls.clone());
+        let server = server.clone();
+        let roots = stranger.roots();
+        async move { patiently(&server, spec, |checker| checker.with_roots(roots).with_pool_tls(of)).await }
+    };
+    let tls = HealthCheckSpec::tls;
+    assert_eq!(ask(&own, tls()).await, Ok(()));
+    assert_eq!(ask(&other, tls()).await.unwrap_err().0, CheckFailure::Tls);
+    assert_eq!(ask(&other, tls().with_server_name("api.internal")).await, Ok(()), "the check's word counts");
+    let silent = |checker: HealthChecker| checker.with_roots(authority.roots()).with_pool_tls(|_| None);
+    let named = tls().with_server_name("api.internal");
+    assert_eq!(patiently(&server, named, silent).await, Ok(()), "the settings of all");
 }
 
 #[tokio::test]

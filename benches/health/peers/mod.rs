@@ -1,15 +1,17 @@
 //! How peers tell who is healthy, as slow, plain models of what they document: references to compare with, not to use.
 //!
-//! Sources: Envoy's outlier detection and gRFC A50, in figures `vectors/envoy-misc.json`.
+//! Sources: Envoy's outlier detection and gRFC A50, in figures `vectors/envoy-misc.json`; Akka's failure detector, which judges heartbeats and not requests, in figures `vectors/health.json`.
 
 mod a50;
 mod envoy;
+mod phi;
 mod rates;
 
 use std::fmt::Debug;
 
 pub(crate) use a50::A50;
 pub(crate) use envoy::{Envoy, EnvoyRules};
+pub(crate) use phi::{PhiAccrual, PhiRules};
 
 /// Who of some hosts is left out.
 pub(crate) trait Rules: Debug + Send {

@@ -57,18 +57,28 @@ mod tests {
         SlowStart::over(MINUTE, aggression, minimum).factor(from, from + Duration::from_secs(seconds))
     }
 
-    /// The first four are Envoy's figures, the others follow from its formula.
+    /// `vectors/envoy-misc.json`.
     #[test]
-    fn weighs_as_envoy_documents_it() {
-        for (aggression, minimum, seconds, expected) in [
-            (1.0, 10, 5, 0.10),
-            (1.0, 10, 30, 0.50),
-            (2.0, 10, 15, 0.50),
-            (1.0, 10, 60, 1.00),
-            (1.0, 10, 0, 0.10),
-            (0.5, 10, 30, 0.25),
-            (1.0, 40, 15, 0.40),
-        ] {
+    fn weighs_as_envoys_tests_say() {
+        let text = include_str!("../../../vectors/envoy-misc.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).expect("the vectors are JSON");
+        let cases = vectors["slow_start"]["cases"].as_array().expect("cases");
+        assert!(!cases.is_empty());
+        for case in cases {
+            let whole = |name: &str| case[name].as_u64().expect("whole seconds");
+            let number = |name: &str| case[name].as_f64().expect("a number");
+            let slow_start = SlowStart::over(Duration::from_secs(whole("window_s")), number("aggr"), 10);
+            let from = Time::from_nanos(5);
+            let found = slow_start.factor(from, from + Duration::from_secs(whole("t_s")));
+            assert!((f64::from(found) - number("factor")).abs() < 1e-6, "{case}: {found}");
+        }
+    }
+
+    #[test]
+    fn weighs_as_envoys_formula_says() {
+        for (aggression, minimum, seconds, expected) in
+            [(1.0, 10, 0, 0.10), (0.5, 10, 30, 0.25), (1.0, 40, 15, 0.40)]
+        {
             let found = factor(aggression, minimum, seconds);
             assert!((found - expected).abs() < 1e-6, "{aggression}, {minimum} % after {seconds} s: {found}");
         }

@@ -60,11 +60,17 @@ mod tests {
         assert_eq!(after(Outcome::cancelled()), None);
     }
 
+    /// `vectors/health.json`: Linkerd's figures.
     #[test]
     fn an_overloaded_endpoint_is_believed_up_to_five_minutes() {
-        let asked = |secs| after(Outcome::overload().with_retry_after(Duration::from_secs(secs)));
-        assert_eq!(asked(2), Some(Duration::from_secs(5)));
-        assert_eq!(asked(60), Some(Duration::from_secs(60)));
-        assert_eq!(asked(86_400), Some(Duration::from_secs(300)));
+        let text = include_str!("../../../vectors/health.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).expect("the vectors are JSON");
+        let figure = |name: &str| vectors["linkerd_load_biaser"][name].as_u64().expect("a figure");
+        let (penalty, longest) =
+            (Duration::from_millis(figure("penalty_ms")), Duration::from_secs(figure("max_retry_after_s")));
+        let asked = |time| after(Outcome::overload().with_retry_after(time));
+        assert_eq!(asked(penalty / 2), Some(penalty));
+        assert_eq!(asked(penalty * 12), Some(penalty * 12));
+        assert_eq!(asked(longest * 288), Some(longest));
     }
 }

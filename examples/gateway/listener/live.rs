@@ -1,10 +1,10 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
-use tenantry_tower::identity::Networks;
+use tenantry_tower::{health::PoolTls, identity::Networks, proxy::Transport};
 
 use super::Limits;
-use crate::{config::Settings, route::Router, tls::Secure};
+use crate::{config::Settings, route::Router, tls::Secure, transports::Transports};
 
 /// What is in force, exchanged as a whole: new connections see its limits and certificates, and new requests its routes. Clones are the same.
 #[derive(Clone)]
@@ -12,7 +12,7 @@ pub struct Live {
     now: Arc<ArcSwap<InForce>>,
 }
 
-/// The parts of a configuration that clients see.
+/// The parts of a configuration that clients and endpoints see.
 #[derive(Debug)]
 pub(super) struct InForce {
     pub(super) limits: Limits,
@@ -20,6 +20,8 @@ pub(super) struct InForce {
     /// Who begins with a PROXY header.
     pub(super) proxies: Networks,
     pub(super) router: Router,
+    /// How endpoints are spoken to.
+    transports: Transports,
 }
 
 impl Live {
@@ -34,6 +36,12 @@ impl Live {
         self.now.store(Arc::new(InForce::new(settings, router)));
     }
 
+    /// How the health checks of a pool speak TLS, which is as its requests do.
+    #[must_use]
+    pub fn checks(&self, pool: &str) -> Option<PoolTls> {
+        self.now().transports.get(pool).and_then(Transport::checks)
+    }
+
     pub(super) fn now(&self) -> Guard<Arc<InForce>> {
         self.now.load()
     }
@@ -42,7 +50,8 @@ impl Live {
 impl From<Router> for Live {
     /// Within the default limits, without TLS.
     fn from(router: Router) -> Self {
-        let now = InForce { limits: Limits::default(), secure: None, proxies: Networks::default(), router };
+        let (limits, proxies) = (Limits::default(), Networks::default());
+        let now = InForce { limits, secure: None, proxies, router, transports: Transports::new() };
         Self { now: Arc::new(ArcSwap::from_pointee(now)) }
     }
 }
@@ -50,7 +59,8 @@ impl From<Router> for Live {
 impl InForce {
     fn new(settings: &Settings, router: Router) -> Self {
         let (secure, proxies) = (settings.secure().cloned(), settings.proxies().clone());
-        Self { limits: settings.limits(), secure, proxies, router }
+        let transports = settings.transports().clone();
+        Self { limits: settings.limits(), secure, proxies, router, transports }
     }
 }
 

@@ -8,6 +8,7 @@ use gateway_parts::{
     route::Router,
 };
 use tenantry::{Balancer, Format};
+use tenantry_tower::health::HealthChecker;
 use tokio::net::TcpListener;
 
 /// Serves until the test ends.
@@ -20,7 +21,12 @@ pub(crate) async fn gateway(document: &str) -> (SocketAddr, Balancer) {
     if let Some(secure) = settings.secure().cloned() {
         tokio::spawn(secure.watch(Duration::from_millis(10), |_| ()));
     }
-    let listener = Listener::new(socket, Live::new(&settings, router));
-    tokio::spawn(listener.serve(future::pending(), Duration::ZERO));
+    let live = Live::new(&settings, router);
+    let (listener, spoken_to) = (Listener::new(socket, live.clone()), live);
+    let checker = HealthChecker::new(&balancer).with_pool_tls(move |pool| spoken_to.checks(pool));
+    tokio::spawn(async move {
+        let _checking = checker.start();
+        listener.serve(future::pending(), Duration::ZERO).await
+    });
     (address, balancer)
 }

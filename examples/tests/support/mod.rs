@@ -104,32 +104,38 @@ pub(crate) fn until_listening(port: u16, child: &mut Child) {
     }
 }
 
-/// The gateway's program, of the profile that the tests are built with. cargo builds examples with the tests; where it
-/// was told to build only some of them, this builds what is missing or older than its sources.
+/// The gateway's program.
 pub(crate) fn gateway() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).expect("a test is in target/<profile>/deps");
-        let program = profile.join("examples").join("gateway");
-        if !is_fresh(&program) {
-            let target = profile.parent().expect("a profile is in the target folder");
-            let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            build.args(["build", "--quiet", "--package", "tenantry-examples", "--example", "gateway"]);
-            build.arg("--target-dir").arg(target).current_dir(root());
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            assert!(build.status().unwrap().success(), "the gateway must build");
-        }
-        program
-    })
+    BUILT.get_or_init(|| example("gateway"))
 }
 
-fn is_fresh(program: &Path) -> bool {
+/// An example's program, of the profile that the tests are built with. cargo builds examples with the tests; where it
+/// was told to build only some of them, this builds what is missing or older than its sources.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let profile = test.parent().and_then(Path::parent).expect("a test is in target/<profile>/deps");
+    let program = profile.join("examples").join(name);
+    if !is_fresh(&program, name) {
+        let target = profile.parent().expect("a profile is in the target folder");
+        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--package", "tenantry-examples", "--example", name]);
+        build.arg("--target-dir").arg(target).current_dir(root());
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "{name} must build");
+    }
+    program
+}
+
+/// All examples are made of the gateway's parts.
+fn is_fresh(program: &Path, name: &str) -> bool {
     let Ok(built) = fs::metadata(program).and_then(|data| data.modified()) else { return false };
     ["core/src", "tower-adapter/src", "examples/gateway"]
-        .iter()
+        .map(PathBuf::from)
+        .into_iter()
+        .chain([Path::new("examples").join(name)])
         .all(|folder| newest(&root().join(folder)) <= built)
 }
 

@@ -68,14 +68,25 @@ impl HealthChecker {
     /// The certificates to trust, for checks over TLS. Default: those that the system trusts, read when the first check needs them.
     #[cfg(feature = "health-tls")]
     pub fn with_roots(mut self, roots: super::rustls::RootCertStore) -> Self {
-        self.tls = roots.into();
+        self.tls.trust(roots);
         self
     }
 
     /// All of TLS's settings, such as a certificate of one's own. Which protocol is spoken within is for each check to say.
     #[cfg(feature = "health-tls")]
     pub fn with_tls(mut self, config: super::rustls::ClientConfig) -> Self {
-        self.tls = config.into();
+        self.tls.use_config(config);
+        self
+    }
+
+    /// TLS by pool, where requests to different pools trust different roots, or show different certificates: asked by the pool's name before each check over TLS, so that it may change while
+    /// checks go on. Pools of which it says nothing have the settings of all. [`Transport::checks`](crate::proxy::Transport::checks) has those of a pool's requests.
+    #[cfg(feature = "health-tls")]
+    pub fn with_pool_tls<F>(mut self, of: F) -> Self
+    where
+        F: Fn(&str) -> Option<super::PoolTls> + Send + Sync + 'static,
+    {
+        self.tls.ask_by_pool(Arc::new(of));
         self
     }
 

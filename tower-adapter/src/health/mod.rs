@@ -48,4 +48,6 @@ pub use checking::HealthChecking;
 pub use custom::CheckedEndpoint;
 pub use failed::CheckFailed;
 #[cfg(feature = "health-tls")]
+pub use tls::PoolTls;
+#[cfg(feature = "health-tls")]
 pub use tokio_rustls::rustls;

@@ -2,7 +2,7 @@
 
 use tokio::net::TcpStream;
 
-use super::{CheckFailed, connection::Connection};
+use super::{CheckFailed, connection::Connection, question::Peer};
 
 /// Nothing that could shake hands.
 #[derive(Clone)]
@@ -17,9 +17,12 @@ impl Tls {
     pub(super) async fn handshake(
         &self,
         _: TcpStream,
-        _: &str,
+        Peer { pool, name, host }: Peer<'_>,
         _: Option<&[u8]>,
     ) -> Result<Box<dyn Connection>, CheckFailed> {
-        Err(CheckFailed::other("this build has no TLS: enable the feature health-tls"))
+        let name = name.unwrap_or(host);
+        Err(CheckFailed::other(format!(
+            "this build has no TLS to ask {name} of the pool {pool:?} with: enable the feature health-tls"
+        )))
     }
 }

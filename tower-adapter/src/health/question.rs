@@ -21,6 +21,16 @@ pub(super) struct Means {
     pub(super) tls: Tls,
 }
 
+/// Who is asked by TLS.
+#[derive(Clone, Copy)]
+pub(super) struct Peer<'a> {
+    pub(super) pool: &'a str,
+    /// The name that the check says it has.
+    pub(super) name: Option<&'a str>,
+    /// Where it is.
+    pub(super) host: &'a str,
+}
+
 impl Means {
     /// Asks, for as long as the pool allows.
     pub(super) async fn ask(self, check: HealthCheck) -> (HealthCheck, Result<(), CheckFailed>) {
@@ -83,7 +93,8 @@ impl Means {
             _ => None,
         };
         let host = host.as_ref().map(|authority| authority.host().trim_matches(['[', ']']));
-        let name = check.spec().server_name().or(host).unwrap_or(&target.host);
-        self.tls.handshake(stream, name, protocol).await
+        let name = check.spec().server_name().or(host);
+        let peer = Peer { pool: check.pool(), name, host: &target.host };
+        self.tls.handshake(stream, peer, protocol).await
     }
 }

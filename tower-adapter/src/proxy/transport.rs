@@ -1,5 +1,8 @@
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "health-tls")]
+use tokio_rustls::rustls::ClientConfig;
+
 use super::{
     ReverseProxy,
     connector::Connector,
@@ -70,6 +73,18 @@ impl Transport {
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// How health checks of these endpoints speak TLS, which is as requests do: for [`HealthChecker::with_pool_tls`](crate::health::HealthChecker::with_pool_tls). `None`: it speaks none.
+    #[cfg(feature = "health-tls")]
+    #[must_use]
+    pub fn checks(&self) -> Option<crate::health::PoolTls> {
+        let current = self.tls.as_ref()?;
+        let tls = crate::health::PoolTls::new(ClientConfig::clone(&current.config().load()));
+        Some(match current.name().cloned() {
+            Some(name) => tls.with_server_name(name),
+            None => tls,
+        })
     }
 }
 
