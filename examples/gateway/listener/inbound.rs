@@ -86,7 +86,7 @@ impl Body for InboundBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.stream.as_ref().map_or(SizeHint::with_exact(0), |stream| stream.inner.size_hint())
+        self.stream.as_ref().map_or_else(|| SizeHint::with_exact(0), |stream| stream.inner.size_hint())
     }
 }
 
