@@ -74,12 +74,15 @@ type Front = Logged<ServerSpans<Either<Watched, Plain>>>;
 type Plain = Respond<Identified<Note<Routed<Lanes>>, Gate>>;
 type Watched = Guarded<Respond<Identified<Note<ByTenant<Routed<Lanes>>>, Gate>>>;
 
-/// One for each route, in the order of the settings.
+/// Where requests go on. One list, shared: services are cloned for every request.
 #[derive(Clone)]
-pub(crate) struct Lanes {
-    lanes: Arc<[Lane]>,
+pub(crate) struct Lanes(Arc<AllLanes>);
+
+struct AllLanes {
+    /// One for each route, in the order of the settings.
+    lanes: Vec<Lane>,
     /// The tenants that copies are sent as, which no client may be.
-    reserved: Arc<[TenantId]>,
+    reserved: Vec<TenantId>,
     refusing: Lane,
 }
 
@@ -101,11 +104,12 @@ impl Router {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
         let build = Build { balancer, settings, meter, metrics, proxies, mirrored };
         let routes = settings.routes().iter();
-        let lanes = Lanes {
+        let lanes = AllLanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
             lanes: routes.map(|route| build.lane(route)).collect(),
             refusing: lane(refusing(), None, None, None),
         };
+        let lanes = Lanes(Arc::new(lanes));
         let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
         let front = ServiceBuilder::new();
         let front = match settings.guard().cloned() {
@@ -146,17 +150,17 @@ impl Service<Request<Inbound>> for Lanes {
 
     fn call(&mut self, request: Request<Inbound>) -> Self::Future {
         let tenant = request.extensions().get::<TenantId>();
-        if tenant.is_some_and(|tenant| self.reserved.contains(tenant)) {
-            return self.refusing.clone().oneshot(request);
+        if tenant.is_some_and(|tenant| self.0.reserved.contains(tenant)) {
+            return self.0.refusing.clone().oneshot(request);
         }
         let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
-        self.lanes[route.index()].clone().oneshot(request)
+        self.0.lanes[route.index()].clone().oneshot(request)
     }
 }
 
 impl fmt::Debug for Lanes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lanes({})", self.lanes.len())
+        write!(f, "Lanes({})", self.0.lanes.len())
     }
 }
 
