@@ -23,7 +23,8 @@ pub(crate) async fn reread(
                 None
             }
             Ok(Err(error)) => Some(error.to_string()),
-            Err(_) => return, // the runtime ends
+            Err(error) if error.is_cancelled() => return, // the runtime ends
+            Err(error) => Some(error.to_string()),
         };
         // Told once, not every time.
         if let Some(problem) = problem.as_ref().filter(|problem| last.as_ref() != Some(*problem)) {

@@ -154,7 +154,14 @@ async fn heads_that_are_too_large_are_refused_over_http2_and_the_connection_live
     let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
     let mut large = call("/");
     large.headers_mut().insert("x-large", "a".repeat(40_000).parse().unwrap());
-    if let Ok(response) = client.send_request(large).await {
+    let response = client.send_request(large).await.unwrap();
+    assert_eq!(response.status(), 431);
+    let document = response.into_body().collect().await.unwrap().to_bytes();
+    let document = String::from_utf8_lossy(&document);
+    assert!(document.contains("HEADERS_TOO_LARGE"), "the listener tells of it, not h2: {document}");
+    let mut vast = call("/");
+    vast.headers_mut().insert("x-vast", "a".repeat(100_000).parse().unwrap());
+    if let Ok(response) = client.send_request(vast).await {
         assert_eq!(response.status(), 431);
     }
     assert_served(&mut client, Version::HTTP_2).await;

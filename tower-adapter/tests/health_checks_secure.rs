@@ -234,6 +234,9 @@ async fn a_pool_may_have_settings_and_a_name_of_its_own() {
     assert_eq!(ask(&own, tls()).await, Ok(()));
     assert_eq!(ask(&other, tls()).await.unwrap_err().0, CheckFailure::Tls);
     assert_eq!(ask(&other, tls().with_server_name("api.internal")).await, Ok(()), "the check's word counts");
+    let hosted =
+        HealthCheckSpec::from(HttpCheck::new("/").with_host("shop.example")).with_scheme(CheckScheme::Https);
+    assert_eq!(ask(&own, hosted).await, Ok(()), "a host is whom the question is for, not who answers");
     let silent = |checker: HealthChecker| checker.with_roots(authority.roots()).with_pool_tls(|_| None);
     let named = tls().with_server_name("api.internal");
     assert_eq!(patiently(&server, named, silent).await, Ok(()), "the settings of all");

@@ -312,6 +312,7 @@ async fn a_refused_request_says_why_and_a_failed_one_is_an_error() {
     assert_eq!(ask(&service, Request::delete("/second").header("x-tenant", "slow")).await, 429);
     telemetry.stop().await;
     let refused = collector.span("DELETE");
+    assert!(refused.links.is_empty(), "it has named no trace");
     assert_eq!(text(&refused.attributes, "tenantry.reason").as_deref(), Some("RATE_LIMITED"));
     assert_eq!(text(&refused.attributes, "tenantry.outcome").as_deref(), Some("rejected"));
     assert_eq!(refused.status.unwrap().code, 0);

@@ -84,13 +84,15 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     // So much of a head is kept at most, whatever is read at once.
     let kept = limits.max_header_bytes().saturating_add(READ_AT_ONCE);
     builder.http1().header_read_timeout(None).max_headers(limits.max_headers()).max_buf_size(kept);
-    let header_bytes = u32::try_from(limits.max_header_bytes()).unwrap_or(u32::MAX);
+    // More than a head may be, of which `screen` tells: h2 counts 32 bytes for each field besides, and refuses without a word.
+    let head = limits.max_header_bytes().saturating_mul(2).saturating_add(READ_AT_ONCE);
+    let head = u32::try_from(head).unwrap_or(u32::MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()
         .max_concurrent_streams(limits.max_concurrent_streams())
-        .max_header_list_size(header_bytes)
+        .max_header_list_size(head)
         // Rapid reset (CVE-2023-44487): streams that clients reset before they were served, and that were reset for what clients did wrong.
         .max_pending_accept_reset_streams(RESETS)
         .max_local_error_reset_streams(LOCAL_RESETS)

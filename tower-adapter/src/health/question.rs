@@ -27,7 +27,7 @@ pub(super) struct Peer<'a> {
     pub(super) pool: &'a str,
     /// The name that the check says it has.
     pub(super) name: Option<&'a str>,
-    /// Where it is.
+    /// For whom it is asked, or where it is.
     pub(super) host: &'a str,
 }
 
@@ -93,8 +93,8 @@ impl Means {
             _ => None,
         };
         let host = host.as_ref().map(|authority| authority.host().trim_matches(['[', ']']));
-        let name = check.spec().server_name().or(host);
-        let peer = Peer { pool: check.pool(), name, host: &target.host };
+        let (name, host) = (check.spec().server_name(), host.unwrap_or(&target.host));
+        let peer = Peer { pool: check.pool(), name, host };
         self.tls.handshake(stream, peer, protocol).await
     }
 }

@@ -4,7 +4,8 @@ use tenantry::{EndpointStats, PoolStats, Stats};
 
 use crate::proxy::without_credential;
 
-/// What endpoints are called in labels: by their addresses without credentials, and with a number behind where that leaves several of a pool alike, because no series may come twice.
+/// What endpoints are called in labels: by their addresses without credentials, and with a number behind where that leaves several of a pool alike, because no series may come twice. The number
+/// goes by their order in the pool: it moves up where one before it goes.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     by_pool: BTreeMap<&'a str, BTreeMap<&'a str, String>>,

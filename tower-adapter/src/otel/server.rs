@@ -10,7 +10,7 @@ use opentelemetry::{
     global::BoxedTracer,
     metrics::{Histogram, Meter},
     propagation::TextMapPropagator,
-    trace::{Link, SpanBuilder, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{Link, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
 };
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -115,7 +115,8 @@ impl ServerSpanLayer {
         let (parent, links) = if is_trusted {
             (named, vec![])
         } else {
-            (Context::new(), vec![Link::with_context(named.span().span_context().clone())])
+            let named = Some(named.span().span_context().clone()).filter(SpanContext::is_valid);
+            (Context::new(), named.into_iter().map(Link::with_context).collect())
         };
         let span = tracer.build_with_context(begun(request).with_links(links), &parent);
         parent.with_span(span)

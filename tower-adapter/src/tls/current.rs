@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,24 +14,26 @@ pub(crate) struct CurrentClient {
     tls: ClientTls,
     name: Option<ServerName<'static>>,
     config: Arc<ArcSwap<ClientConfig>>,
-    /// What the files held when they were used last.
-    used: Mutex<Vec<Vec<u8>>>,
+    /// Of what the files held when they were used last: keys are not kept twice.
+    used: Mutex<u64>,
+    fingerprints: RandomState,
 }
 
 impl CurrentClient {
     /// Reads the files.
     pub(crate) fn read(tls: &ClientTls) -> Result<Self, TlsError> {
         // In this order: what changes in between is seen by the next reading.
-        let used = tls.contents()?;
+        let fingerprints = RandomState::new();
+        let used = fingerprints.hash_one(tls.contents()?);
         let (config, name) = tls.config()?;
         let config = Arc::new(ArcSwap::from_pointee(config));
-        Ok(Self { tls: tls.clone(), name, config, used: Mutex::new(used) })
+        Ok(Self { tls: tls.clone(), name, config, used: Mutex::new(used), fingerprints })
     }
 
     /// Reads them again. Whether there is anything new in them; what cannot be used changes nothing.
     pub(crate) fn reload(&self) -> Result<bool, TlsError> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.tls.contents()?;
+        let now = self.fingerprints.hash_one(self.tls.contents()?);
         if *used == now {
             return Ok(false);
         }

@@ -104,7 +104,7 @@ impl HealthCheckSpec {
         self
     }
 
-    /// The name that TLS asks for, and that the certificate must be for. Default: the check's host, or the address's.
+    /// The name that TLS asks for, and that the certificate must be for. Default: that of the pool's requests, where whoever runs the checks knows one; else the check's host, or the address's.
     #[must_use]
     pub fn with_server_name(mut self, name: impl Into<Box<str>>) -> Self {
         self.server_name = Some(name.into());
