@@ -92,8 +92,8 @@ impl Pool {
         let picked = asks.iter().find_map(|ask| ways.clone().find_map(|way| self.pick_in(way, ask, now)));
         // It has a seat, so there is room somewhere: perhaps, since a moment ago, at an ejected endpoint only. And unless panics are
         // ruled out, those that are cooling down serve before nobody does, and then those that are ejected, or have their trial out.
-        let placed = ask.purpose.reserved().is_some();
-        let last_resort = !placed && (self.capped || self.tier_rules.panic > 0);
+        let has_place = ask.purpose.reserved().is_some();
+        let last_resort = !has_place && (self.capped || self.tier_rules.panic > 0);
         let last_resort = move |_: &usize| last_resort;
         let judging = places().filter(last_resort).map(|place| (place, Scrutiny::Openness)).map(way);
         let judging = judging.filter(|way| way.scrutiny == Scrutiny::Openness);
