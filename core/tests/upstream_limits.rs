@@ -57,6 +57,18 @@ fn poll(acquire: &mut Acquire, waker: &Waker) -> Poll<Result<Lease, Rejection>> 
     Pin::new(acquire).poll(&mut Context::from_waker(waker))
 }
 
+fn ask_at_once(balancer: &Balancer, request: Request<'_>) -> Option<Lease> {
+    balancer.try_acquire_owned(&request).ok()
+}
+
+/// The same as if it might wait.
+fn ask_to_wait(balancer: &Balancer, request: Request<'_>) -> Option<Lease> {
+    match poll(&mut balancer.acquire_owned(request), Waker::noop()) {
+        Poll::Ready(lease) => lease.ok(),
+        Poll::Pending => None,
+    }
+}
+
 /// A waiter that has been polled once, and how often it was woken.
 fn wait(balancer: &Balancer, request: Request<'_>) -> (Acquire, Waker, Arc<Woken>) {
     let mut acquire = balancer.acquire_owned(request);
@@ -216,17 +228,10 @@ fn a_strategy_of_ones_own_decides_for_who_has_waited_and_leaves_the_place_that_w
 fn a_strategy_of_ones_own_decides_once_for_newcomers_too_whether_or_not_tenants_have_shares_of_the_seats() {
     for (seed, terms) in (0..8).flat_map(|seed| [(seed, guaranteed()), (seed, TenantSpec::new())]) {
         for (wanted, key) in [("x", b"\0"), ("y", b"\x01")] {
-            for waits in [false, true] {
+            for ask in [ask_at_once, ask_to_wait] {
                 let (balancer, _, strategy) = by_key(seed, [("x", 1), ("y", 1)], terms.clone());
-                let request = Request::new("a").key(key);
-                let lease = if waits {
-                    let answer = poll(&mut balancer.acquire_owned(request), Waker::noop());
-                    let Poll::Ready(lease) = answer else { panic!("both endpoints are free") };
-                    lease
-                } else {
-                    balancer.try_acquire_owned(&request)
-                };
-                assert_eq!(lease.expect("both endpoints are free").endpoint().address(), wanted);
+                let lease = ask(&balancer, Request::new("a").key(key)).expect("both endpoints are free");
+                assert_eq!(lease.endpoint().address(), wanted);
                 assert_eq!(*strategy.shown.lock().expect("nobody panics"), [(0, true), (0, true)]);
                 assert_eq!(strategy.asked.load(Ordering::SeqCst), 1);
                 let other = try_acquire(&balancer, 1).expect("the other endpoint is free");
@@ -253,6 +258,25 @@ fn where_a_strategy_of_ones_own_has_no_answer_the_place_that_was_kept_stays() {
         let _busy = [busy(), busy()];
         let Poll::Ready(Ok(second)) = poll(&mut second, &other) else { panic!("it is its turn") };
         assert_eq!(second.endpoint().address(), ["x", "y"][usize::from(kept)]);
+    }
+}
+
+#[test]
+fn among_tiers_a_place_that_was_kept_is_left_for_a_better_tier_only_where_a_strategy_of_ones_own_says_so() {
+    for (serves, key) in [("x", b"\0"), ("y", b"\x02")] {
+        let (balancer, clock, strategy) = by_key(1, [("x", 1), ("y", 1)], TenantSpec::new());
+        let [best, next] = ["x", "y"].map(|address| rated(address, Rate::requests(1, SECOND)));
+        let tiers = pool([best, next.with_priority(1)]).with_strategy(StrategySpec::custom(strategy));
+        balancer.reconfigure(config(tiers)).expect("it is valid");
+        assert_eq!(count(&balancer, 1), 2);
+        let (first, ..) = wait(&balancer, Request::new("a"));
+        let (mut second, waker, _) = wait(&balancer, Request::new("a").key(key));
+        clock.advance(SECOND);
+        assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND), "both are kept for who waits");
+        assert_eq!(in_flight(&balancer), [1, 1]);
+        drop(first);
+        let Poll::Ready(Ok(lease)) = poll(&mut second, &waker) else { panic!("it is its turn") };
+        assert_eq!(lease.endpoint().address(), serves);
     }
 }
 
