@@ -109,11 +109,11 @@ export type Strategy =
   | OwnStrategy
 
 /**
- * A strategy of one's own: the index of the candidate that serves the request with this `key`. It is called at once, inside `tryAcquire` and `acquire`,
+ * A strategy of one's own: the index of the candidate that serves the request with this `key`, a string or bytes as it was given. It is called at once, inside `tryAcquire` and `acquire`,
  * or, for a request that has waited, when its seat has come; it may ask the balancer again. Where it returns nothing, an index that there is not or a
  * candidate that is not usable, or throws (a `TENANTRY_STRATEGY` warning tells), `p2c` serves the request. In `reconfigure` it has to be given again.
  */
-export type OwnStrategy = (candidates: Candidate[], key: string | undefined) => number | null | undefined
+export type OwnStrategy = (candidates: Candidate[], key: string | Uint8Array | undefined) => number | null | undefined
 
 /** One endpoint of a pool, as it is at the moment. */
 export interface Candidate {

@@ -24,8 +24,7 @@ impl Operation for TryAcquire {
 
     #[inline]
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
-        let _asking = state.asking();
-        with_request(state, call, |request| state.answer(state.balancer.try_acquire_owned(&request)))
+        with_request(state, call, |request, _| state.answer(state.balancer.try_acquire_owned(&request)))
     }
 }
 
@@ -37,13 +36,13 @@ impl Operation for Acquire {
     const NAME: &'static CStr = c"acquire";
 
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
-        let _asking = state.asking();
         let timeout = milliseconds(state.mailbox.float(Mailbox::TIME));
-        with_request(state, call, |request| {
-            state.start(state.balancer.acquire_owned(match timeout {
+        with_request(state, call, |request, form| {
+            let request = match timeout {
                 Some(timeout) => request.timeout(timeout),
                 None => request,
-            }))
+            };
+            state.start(state.balancer.acquire_owned(request), form)
         })
     }
 }
@@ -136,7 +135,6 @@ impl Operation for Next {
     const NAME: &'static CStr = c"next";
 
     fn run(state: &State, _: &Call) -> Result<i32, Fault> {
-        let _asking = state.asking();
         state.next()
     }
 }
@@ -149,7 +147,6 @@ impl Operation for PollWaiter {
     const NAME: &'static CStr = c"poll";
 
     fn run(state: &State, _: &Call) -> Result<i32, Fault> {
-        let _asking = state.asking();
         state.poll(state.ticket())
     }
 }

@@ -8,15 +8,16 @@ use crate::{
     amounts::{Amounts, whole},
     raw::{Buffer, Call, Fault, Mailbox},
     state::State,
+    strategy::KeyForm,
     tenant::whose,
 };
 
-/// Does something with the request that a call describes.
+/// Does something with the request that a call describes, while strategies that are functions can be asked.
 #[inline]
 pub(crate) fn with_request<R>(
     state: &State,
     call: &Call,
-    act: impl FnOnce(Request<'_>) -> Result<R, Fault>,
+    act: impl FnOnce(Request<'_>, KeyForm) -> Result<R, Fault>,
 ) -> Result<R, Fault> {
     let (mut tenant, mut handle) = (Buffer::new(), None);
     let (mut session, mut avoided, mut key) = (Buffer::new(), Buffer::new(), Buffer::new());
@@ -28,6 +29,7 @@ pub(crate) fn with_request<R>(
         .seats(mailbox.integer(Mailbox::SEATS))
         .attempt(attempt(mailbox.integer(Mailbox::ATTEMPT))?);
     let (text, bytes, list, addresses);
+    let mut form = KeyForm::Text;
     // The arguments that are given follow one another.
     let mut place = 1;
     let kind = mailbox.integer(Mailbox::SESSION);
@@ -47,10 +49,14 @@ pub(crate) fn with_request<R>(
         place += 1;
     }
     if call.count() > place {
-        bytes = call.text_or_bytes(place, &mut key)?;
+        (bytes, form) = match call.bytes(place, &mut key) {
+            Err(Fault::Argument) => (Cow::Owned(call.array(place)?), KeyForm::Bytes),
+            text => (text?, KeyForm::Text),
+        };
         request = request.key(&bytes);
     }
-    limited(state, request, act)
+    let _asking = state.asking(form);
+    limited(state, request, |request| act(request, form))
 }
 
 /// The same, with what the limits alone need: the pool and the amounts that are in the mailbox.

@@ -15,7 +15,7 @@ use crate::{
     names::Names,
     raw::{Fault, Mailbox},
     rejections::{figure, number},
-    strategy::{Asking, Picker},
+    strategy::{Asking, KeyForm, Picker},
     tickets::{Ticket, Tickets},
     wakes::Wakes,
 };
@@ -28,7 +28,7 @@ pub(crate) struct State {
     /// Of pools and of dimensions.
     pub(crate) names: RefCell<Names>,
     leases: RefCell<Tickets<Lease>>,
-    waiters: RefCell<Tickets<Acquire>>,
+    waiters: RefCell<Tickets<Waiter>>,
     /// Shared, because a strategy of the caller's may make more of them while a request has one.
     handles: RefCell<Tickets<Rc<TenantHandle>>>,
     pub(crate) probes: Rc<Probes>,
@@ -37,6 +37,13 @@ pub(crate) struct State {
     /// Whether a pool has, or has had, a strategy that is a function.
     asks: Cell<bool>,
     pub(crate) wakes: Arc<Wakes>,
+}
+
+/// A request that waits.
+pub(crate) struct Waiter {
+    acquire: Acquire,
+    /// As what its key was given.
+    form: KeyForm,
 }
 
 impl State {
@@ -62,10 +69,10 @@ impl State {
         self.asks.set(true);
     }
 
-    /// While it lives, strategies that are functions are called: within a call of JavaScript's that may pick, and never else.
+    /// While it lives, strategies that are functions are called for a request, which gave its key in this form: within a call of JavaScript's that may pick, and never else.
     #[inline]
-    pub(crate) fn asking(&self) -> Option<Asking> {
-        self.asks.get().then(|| Asking::begin(&self.picker))
+    pub(crate) fn asking(&self, form: KeyForm) -> Option<Asking> {
+        self.asks.get().then(|| Asking::begin(&self.picker, form))
     }
 
     /// An answer as JavaScript reads it: a lease's slot with more in the mailbox, or less than zero for a rejection.
@@ -150,13 +157,15 @@ impl State {
     }
 
     /// Sees a request through that may have to wait.
-    pub(crate) fn start(&self, mut acquire: Acquire) -> Result<i32, Fault> {
+    pub(crate) fn start(&self, mut acquire: Acquire, form: KeyForm) -> Result<i32, Fault> {
         if acquire.deadline().is_none()
             && let Poll::Ready(result) = Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()))
         {
             return self.answer(result);
         }
-        let Ok(ticket) = self.waiters.borrow_mut().insert(acquire) else { return Err(Fault::TooMany) };
+        let Ok(ticket) = self.waiters.borrow_mut().insert(Waiter { acquire, form }) else {
+            return Err(Fault::TooMany);
+        };
         self.poll(ticket)
     }
 
@@ -164,10 +173,11 @@ impl State {
     pub(crate) fn poll(&self, ticket: Ticket) -> Result<i32, Fault> {
         // Lent: a strategy of the caller's may call again meanwhile, also to cancel this one.
         let lent = self.waiters.borrow_mut().lend(ticket);
-        let Some(mut acquire) = lent else { return Ok(NOTHING) };
-        let polled = Pin::new(&mut acquire).poll(&mut Context::from_waker(&self.wakes.waker(ticket)));
-        let until = acquire.deadline();
-        let kept = self.waiters.borrow_mut().put_back(ticket, acquire);
+        let Some(mut waiter) = lent else { return Ok(NOTHING) };
+        let _asking = self.asking(waiter.form);
+        let polled = Pin::new(&mut waiter.acquire).poll(&mut Context::from_waker(&self.wakes.waker(ticket)));
+        let until = waiter.acquire.deadline();
+        let kept = self.waiters.borrow_mut().put_back(ticket, waiter);
         if kept.is_err() {
             return Ok(NOTHING);
         }
@@ -201,7 +211,7 @@ impl State {
     }
 
     /// Takes a waiter out of line; dropping it gives everything back.
-    pub(crate) fn cancel(&self, ticket: Ticket) -> Option<Acquire> {
+    pub(crate) fn cancel(&self, ticket: Ticket) -> Option<Waiter> {
         self.waiters.borrow_mut().take(ticket)
     }
 }

@@ -9,7 +9,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use napi::{
     Env, Result,
-    bindgen_prelude::{FnArgs, Function, FunctionRef},
+    bindgen_prelude::{Either, FnArgs, Function, FunctionRef, Uint8Array},
 };
 use napi_derive::napi;
 use tenantry::{Candidates, Strategy, StrategySpec};
@@ -34,7 +34,19 @@ pub struct Candidate {
 }
 
 /// The number of a strategy, the candidates, and the request's key.
-pub(crate) type Question = FnArgs<(u32, Vec<Candidate>, Option<String>)>;
+pub(crate) type Question = FnArgs<(u32, Vec<Candidate>, Option<Key>)>;
+
+/// A request's key as JavaScript has it.
+type Key = Either<String, Uint8Array>;
+
+/// As what a request's key was given: so it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum KeyForm {
+    /// A string, or there is none.
+    Text,
+    /// A `Uint8Array`.
+    Bytes,
+}
 
 /// What knows the functions by their numbers.
 pub(crate) struct Picker {
@@ -42,9 +54,16 @@ pub(crate) struct Picker {
     choose: FunctionRef<Question, i32>,
 }
 
+/// The way to the functions, for one request.
+#[derive(Clone)]
+struct Way {
+    picker: Rc<Picker>,
+    form: KeyForm,
+}
+
 /// While it lives, strategies have a way to their functions.
 pub(crate) struct Asking {
-    before: Option<Rc<Picker>>,
+    before: Option<Way>,
 }
 
 /// The function of this number.
@@ -52,7 +71,7 @@ pub(crate) struct Asking {
 struct Numbered(u32);
 
 thread_local! {
-    static WAY: RefCell<Option<Rc<Picker>>> = const { RefCell::new(None) };
+    static WAY: RefCell<Option<Way>> = const { RefCell::new(None) };
 }
 
 /// The function of this number, as a pool takes it.
@@ -66,7 +85,7 @@ impl Picker {
     }
 
     /// An index, or what is none. `lib/` catches what functions throw; what it cannot catch is the end of the thread.
-    fn choose(&self, number: u32, candidates: &Candidates<'_>) -> Result<i32> {
+    fn choose(&self, number: u32, candidates: &Candidates<'_>, form: KeyForm) -> Result<i32> {
         let shown = candidates.iter().map(|one| Candidate {
             address: one.address().to_owned(),
             weight: one.weight(),
@@ -75,14 +94,24 @@ impl Picker {
             utilization: one.utilization(),
             usable: one.is_usable(),
         });
-        let key = candidates.key().map(|key| String::from_utf8_lossy(key).into_owned());
+        let key = candidates.key().map(|key| form.shown(key));
         self.choose.borrow_back(&self.env)?.call((number, shown.collect(), key).into())
     }
 }
 
+impl KeyForm {
+    fn shown(self, key: &[u8]) -> Key {
+        match (self, str::from_utf8(key)) {
+            (Self::Text, Ok(text)) => Either::A(text.to_owned()),
+            // Two keys that differ are never shown as one.
+            (Self::Text, Err(_)) | (Self::Bytes, _) => Either::B(Uint8Array::from(key)),
+        }
+    }
+}
+
 impl Asking {
-    pub(crate) fn begin(picker: &Rc<Picker>) -> Self {
-        Self { before: WAY.replace(Some(Rc::clone(picker))) }
+    pub(crate) fn begin(picker: &Rc<Picker>, form: KeyForm) -> Self {
+        Self { before: WAY.replace(Some(Way { picker: Rc::clone(picker), form })) }
     }
 }
 
@@ -94,7 +123,7 @@ impl Drop for Asking {
 
 impl Strategy for Numbered {
     fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
-        let picker = WAY.try_with(|way| way.borrow().clone()).ok()??;
-        usize::try_from(picker.choose(self.0, candidates).ok()?).ok()
+        let Way { picker, form } = WAY.try_with(|way| way.borrow().clone()).ok()??;
+        usize::try_from(picker.choose(self.0, candidates, form).ok()?).ok()
     }
 }

@@ -126,6 +126,32 @@ test('a request that has waited is picked for when its seat has come', async () 
   atRest(lb)
 })
 
+test('a key that was given as bytes is shown as bytes, so that no two look alike, also to who has waited', async () => {
+  const keys = []
+  const lb = new Balancer(config((_, key) => (keys.push(key), 0), { capacity: 1 }))
+  const given = [new Uint8Array([0xff]), Buffer.from([0xfe]), new Uint8Array([0x61]), new Uint8Array(), 'a', '']
+  for (const key of given) served(lb, { key })
+  const first = lb.tryAcquire('acme')
+  const waiting = given.map((key) => lb.acquire('acme', { key }))
+  first.finish()
+  for (const one of waiting) (await one).finish()
+  const plain = given.map((key) => (typeof key === 'string' ? key : new Uint8Array(key)))
+  assert.deepEqual(keys, [...plain, undefined, ...plain])
+  atRest(lb)
+})
+
+test('a function that asks with a key of another form leaves the form of the outer one as it is', () => {
+  const keys = []
+  const lb = new Balancer(config((_, key) => {
+    keys.push(key)
+    if (keys.length === 1) served(lb, { key: 'inner' })
+    return 0
+  }))
+  served(lb, { key: new Uint8Array([1]) })
+  served(lb, { key: 'outer' })
+  assert.deepEqual(keys, [new Uint8Array([1]), 'inner', 'outer'])
+})
+
 test('where endpoints have limits of their own, as many are picked for as these let in, and the others wait on', async () => {
   const clock = new ManualClock()
   const endpoints = ADDRESSES.map((address) => ({ address, rate: '1/s' }))

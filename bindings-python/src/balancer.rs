@@ -28,6 +28,13 @@ pub(crate) struct Balancer {
     pub(crate) ticking: bool,
 }
 
+/// The wish of a method's arguments, which have the names of its fields.
+macro_rules! wish {
+    ($($field:ident),+) => {
+        Wish { $($field),+ }
+    };
+}
+
 impl Balancer {
     fn build(py: Python<'_>, config: Config, clock: Option<&ManualClock>) -> PyResult<Self> {
         let ticking = clock.is_none();
@@ -74,23 +81,12 @@ impl Balancer {
         prefer: Option<&str>,
         avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
-        let wish = Wish {
-            tenant,
-            pool,
-            key,
-            cost,
-            priority,
-            seats,
-            attempt,
-            amounts,
-            affinity,
-            prefer,
-            avoid,
-            timeout: None,
-        };
-        let request = wish.request()?;
-        match guard(|| self.core.try_acquire_owned(&request))? {
+        let timeout = None;
+        let wish = wish!(
+            tenant, pool, key, cost, priority, seats, attempt, amounts, timeout, affinity, prefer, avoid
+        );
+        let answer = wish.ask(|request| guard(|| self.core.try_acquire_owned(&request)))?;
+        match answer {
             Ok(lease) => Ok(Lease::new(py, lease)),
             Err(rejection) => Err(raised(py, &rejection)),
         }
@@ -112,23 +108,10 @@ impl Balancer {
         prefer: Option<&str>,
         avoid: Option<Addresses>,
     ) -> PyResult<Acquire> {
-        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
-        let wish = Wish {
-            tenant,
-            pool,
-            key,
-            cost,
-            priority,
-            seats,
-            attempt,
-            amounts,
-            affinity,
-            prefer,
-            avoid,
-            timeout,
-        };
-        let request = wish.request()?;
-        let core = guard(|| slf.get().core.acquire_owned(request))?;
+        let wish = wish!(
+            tenant, pool, key, cost, priority, seats, attempt, amounts, timeout, affinity, prefer, avoid
+        );
+        let core = wish.ask(|request| guard(|| slf.get().core.acquire_owned(request)))?;
         Acquire::new(core, slf)
     }
 
@@ -149,23 +132,10 @@ impl Balancer {
         prefer: Option<&str>,
         avoid: Option<Addresses>,
     ) -> PyResult<Lease> {
-        let (amounts, avoid) = (&Amounts::pairs(amounts.as_ref()), &Addresses::shown(avoid.as_ref()));
-        let wish = Wish {
-            tenant,
-            pool,
-            key,
-            cost,
-            priority,
-            seats,
-            attempt,
-            amounts,
-            affinity,
-            prefer,
-            avoid,
-            timeout,
-        };
-        let request = wish.request()?;
-        let core = guard(|| self.core.acquire_owned(request))?;
+        let wish = wish!(
+            tenant, pool, key, cost, priority, seats, attempt, amounts, timeout, affinity, prefer, avoid
+        );
+        let core = wish.ask(|request| guard(|| self.core.acquire_owned(request)))?;
         blocking::wait(py, self, core)
     }
 

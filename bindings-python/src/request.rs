@@ -10,7 +10,7 @@ use pyo3::{
 };
 use tenantry::{Attempt, HealthOverride, Request, TenantPage};
 
-use crate::tenant::Tenant;
+use crate::{amounts::Amounts, tenant::Tenant};
 
 /// What hash strategies keep together: text or bytes.
 pub(crate) struct Key<'a>(&'a [u8]);
@@ -41,7 +41,7 @@ pub(crate) struct Addresses(Vec<PyBackedStr>);
 impl Addresses {
     /// As the core takes them.
     #[inline]
-    pub(crate) fn shown(addresses: Option<&Self>) -> Vec<&str> {
+    fn shown(addresses: Option<&Self>) -> Vec<&str> {
         addresses
             .map_or_else(Vec::new, |Self(addresses)| addresses.iter().map(|address| &**address).collect())
     }
@@ -58,7 +58,7 @@ impl<'py> FromPyObject<'_, 'py> for Addresses {
     }
 }
 
-/// What a caller says of a request, as Python's keyword arguments. One more is a line here, one in `request`, and its name where it is
+/// What a caller says of a request, as Python's keyword arguments. One more is a line here, one in `ask`, and its name where it is
 /// taken.
 pub(crate) struct Wish<'a> {
     pub(crate) tenant: Tenant<'a>,
@@ -68,22 +68,24 @@ pub(crate) struct Wish<'a> {
     pub(crate) priority: i64,
     pub(crate) seats: i64,
     pub(crate) attempt: &'a str,
-    pub(crate) amounts: &'a [(&'a str, u64)],
+    pub(crate) amounts: Option<Amounts>,
     pub(crate) affinity: Option<&'a str>,
     pub(crate) prefer: Option<&'a str>,
-    pub(crate) avoid: &'a [&'a str],
+    pub(crate) avoid: Option<Addresses>,
     pub(crate) timeout: Option<f64>,
 }
 
-impl<'a> Wish<'a> {
-    /// The core's request.
+impl Wish<'_> {
+    /// Does something with the core's request.
     #[inline]
-    pub(crate) fn request(self) -> PyResult<Request<'a>> {
-        let mut request = limited(self.tenant, self.pool, self.cost, self.amounts)
+    pub(crate) fn ask<R>(self, act: impl FnOnce(Request<'_>) -> PyResult<R>) -> PyResult<R> {
+        let amounts = Amounts::pairs(self.amounts.as_ref());
+        let avoided = Addresses::shown(self.avoid.as_ref());
+        let mut request = limited(self.tenant, self.pool, self.cost, &amounts)
             .priority(urgency(self.priority)?)
             .seats(width(self.seats)?)
             .attempt(attempt(self.attempt)?)
-            .avoid(self.avoid);
+            .avoid(&avoided);
         if let Some(Key(key)) = self.key {
             request = request.key(key);
         }
@@ -96,7 +98,7 @@ impl<'a> Wish<'a> {
         if let Some(seconds) = self.timeout {
             request = request.timeout(patience(seconds)?);
         }
-        Ok(request)
+        act(request)
     }
 }
 

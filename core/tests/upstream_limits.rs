@@ -57,6 +57,18 @@ fn poll(acquire: &mut Acquire, waker: &Waker) -> Poll<Result<Lease, Rejection>> 
     Pin::new(acquire).poll(&mut Context::from_waker(waker))
 }
 
+fn ask_at_once(balancer: &Balancer, request: Request<'_>) -> Option<Lease> {
+    balancer.try_acquire_owned(&request).ok()
+}
+
+/// The same as if it might wait.
+fn ask_to_wait(balancer: &Balancer, request: Request<'_>) -> Option<Lease> {
+    match poll(&mut balancer.acquire_owned(request), Waker::noop()) {
+        Poll::Ready(lease) => lease.ok(),
+        Poll::Pending => None,
+    }
+}
+
 /// A waiter that has been polled once, and how often it was woken.
 fn wait(balancer: &Balancer, request: Request<'_>) -> (Acquire, Waker, Arc<Woken>) {
     let mut acquire = balancer.acquire_owned(request);
@@ -124,27 +136,51 @@ struct ByKey {
     balancer: OnceLock<Balancer>,
     /// What it was shown last: how many are in flight at each, and whether it is usable.
     shown: Mutex<Vec<(u32, bool)>>,
+    /// How often it was asked.
+    asked: AtomicU32,
 }
 
 impl tenantry::Strategy for ByKey {
     fn pick(&self, candidates: &Candidates<'_>) -> Option<usize> {
         self.balancer.get().map(Balancer::stats);
+        self.asked.fetch_add(1, Ordering::SeqCst);
         *self.shown.lock().expect("nobody panics") =
             candidates.iter().map(|one| (one.in_flight(), one.is_usable())).collect();
         candidates.key()?.first().map(|byte| usize::from(*byte))
     }
 }
 
-/// Two endpoints that take one request per second each, both of which are spent.
-fn spent_pair(seed: u64) -> (Balancer, ManualClock, Arc<ByKey>) {
+/// Endpoints that take so many requests per second, under such a strategy.
+fn by_key<const N: usize>(
+    seed: u64,
+    rates: [(&str, u64); N],
+    b: TenantSpec,
+) -> (Balancer, ManualClock, Arc<ByKey>) {
     let strategy = Arc::new(ByKey::default());
-    let endpoints = [rated("x", Rate::requests(1, SECOND)), rated("y", Rate::requests(1, SECOND))];
+    let endpoints = rates.map(|(address, requests)| rated(address, Rate::requests(requests, SECOND)));
     let clock = ManualClock::new();
     let pool = pool(endpoints).with_strategy(StrategySpec::custom(strategy.clone()));
-    let balancer = Balancer::with_clock(config(pool).with_seed(seed), clock.clone()).expect("it is valid");
+    let config = config(pool).with_tenant("b", b).with_seed(seed);
+    let balancer = Balancer::with_clock(config, clock.clone()).expect("it is valid");
     strategy.balancer.set(balancer.clone()).expect("it is the first");
-    assert_eq!(count(&balancer, 1), 2);
     (balancer, clock, strategy)
+}
+
+/// Two of them that take one request per second each, both of which are spent.
+fn spent_pair(seed: u64) -> (Balancer, ManualClock, Arc<ByKey>) {
+    let made = by_key(seed, [("x", 1), ("y", 1)], TenantSpec::new());
+    assert_eq!(count(&made.0, 1), 2);
+    made
+}
+
+/// For whom seats stay free, so that all go through the queue.
+fn guaranteed() -> TenantSpec {
+    TenantSpec::new().with_seats(SeatsSpec::none().with_guaranteed(tenantry::Amount::Seats(2)))
+}
+
+/// How many are in flight at each of the pool's endpoints.
+fn in_flight(balancer: &Balancer) -> Vec<u32> {
+    balancer.stats().pools()[0].endpoints().iter().map(|one| one.in_flight()).collect()
 }
 
 #[test]
@@ -186,6 +222,79 @@ fn a_strategy_of_ones_own_decides_for_who_has_waited_and_leaves_the_place_that_w
             assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND));
         }
     }
+}
+
+#[test]
+fn a_strategy_of_ones_own_decides_once_for_newcomers_too_whether_or_not_tenants_have_shares_of_the_seats() {
+    for (seed, terms) in (0..8).flat_map(|seed| [(seed, guaranteed()), (seed, TenantSpec::new())]) {
+        for (wanted, key) in [("x", b"\0"), ("y", b"\x01")] {
+            for ask in [ask_at_once, ask_to_wait] {
+                let (balancer, _, strategy) = by_key(seed, [("x", 1), ("y", 1)], terms.clone());
+                let lease = ask(&balancer, Request::new("a").key(key)).expect("both endpoints are free");
+                assert_eq!(lease.endpoint().address(), wanted);
+                assert_eq!(*strategy.shown.lock().expect("nobody panics"), [(0, true), (0, true)]);
+                assert_eq!(strategy.asked.load(Ordering::SeqCst), 1);
+                let other = try_acquire(&balancer, 1).expect("the other endpoint is free");
+                assert_ne!(other.endpoint().address(), wanted);
+                assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND));
+            }
+        }
+    }
+}
+
+#[test]
+fn where_a_strategy_of_ones_own_has_no_answer_the_place_that_was_kept_stays() {
+    for seed in 0..8 {
+        let (balancer, clock, _) = by_key(seed, [("x", 4), ("y", 4)], TenantSpec::new());
+        assert_eq!(count(&balancer, 1), 8);
+        let (mut first, waker, _) = wait(&balancer, Request::new("a").key(b"\0"));
+        let (mut second, other, _) = wait(&balancer, Request::new("a").key(b"\x02"));
+        clock.advance(SECOND);
+        let Poll::Ready(Ok(_first)) = poll(&mut first, &waker) else { panic!("it is its turn") };
+        let kept = u8::from(in_flight(&balancer) != [2, 0]);
+        // P2C would go where less is in flight.
+        let key = [kept];
+        let busy = || balancer.try_acquire_owned(&Request::new("a").key(&key)).expect("there is room");
+        let _busy = [busy(), busy()];
+        let Poll::Ready(Ok(second)) = poll(&mut second, &other) else { panic!("it is its turn") };
+        assert_eq!(second.endpoint().address(), ["x", "y"][usize::from(kept)]);
+    }
+}
+
+#[test]
+fn among_tiers_a_place_that_was_kept_is_left_for_a_better_tier_only_where_a_strategy_of_ones_own_says_so() {
+    for (serves, key) in [("x", b"\0"), ("y", b"\x02")] {
+        let (balancer, clock, strategy) = by_key(1, [("x", 1), ("y", 1)], TenantSpec::new());
+        let [best, next] = ["x", "y"].map(|address| rated(address, Rate::requests(1, SECOND)));
+        let tiers = pool([best, next.with_priority(1)]).with_strategy(StrategySpec::custom(strategy));
+        balancer.reconfigure(config(tiers)).expect("it is valid");
+        assert_eq!(count(&balancer, 1), 2);
+        let (first, ..) = wait(&balancer, Request::new("a"));
+        let (mut second, waker, _) = wait(&balancer, Request::new("a").key(key));
+        clock.advance(SECOND);
+        assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND), "both are kept for who waits");
+        assert_eq!(in_flight(&balancer), [1, 1]);
+        drop(first);
+        let Poll::Ready(Ok(lease)) = poll(&mut second, &waker) else { panic!("it is its turn") };
+        assert_eq!(lease.endpoint().address(), serves);
+    }
+}
+
+#[test]
+fn who_returns_to_the_place_that_was_kept_is_charged_once() {
+    let (balancer, clock, _) = by_key(1, [("x", 4), ("y", 1), ("z", 1)], TenantSpec::new());
+    assert_eq!(count(&balancer, 1), 6);
+    let mut waiting: Vec<_> = (0..4).map(|_| wait(&balancer, Request::new("a"))).collect();
+    clock.advance(SECOND);
+    let (mut last, waker, _) = waiting.pop().expect("there are four");
+    let before = waiting.iter_mut().map(|(acquire, waker, _)| poll(acquire, waker));
+    let _before: Vec<_> = before.collect();
+    assert_eq!(in_flight(&balancer), [2, 1, 1]);
+    balancer.override_health("pool", "x", HealthOverride::Ejected, None).expect("it is there");
+    let Poll::Ready(Ok(lease)) = poll(&mut last, &waker) else { panic!("it is its turn") };
+    assert_eq!(lease.endpoint().address(), "x", "there is room nowhere else");
+    balancer.clear_health_override("pool", "x").expect("it is there");
+    assert_eq!(count(&balancer, 1), 2);
 }
 
 #[test]
@@ -424,10 +533,7 @@ fn where_tenants_have_shares_of_the_seats_limits_hold_and_are_waited_for() {
     let config = Config::new()
         .with_pool("pool", pool([rated("x", Rate::requests(2, SECOND))]))
         .with_tenant("a", TenantSpec::new())
-        .with_tenant(
-            "b",
-            TenantSpec::new().with_seats(SeatsSpec::none().with_guaranteed(tenantry::Amount::Seats(2))),
-        );
+        .with_tenant("b", guaranteed());
     let balancer = Balancer::with_clock(config, clock.clone()).expect("it is valid");
     assert_eq!(count(&balancer, 1), 2);
     assert_eq!(try_acquire(&balancer, 1).err(), limited(SECOND / 2));

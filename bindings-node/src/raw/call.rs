@@ -50,19 +50,6 @@ impl Call {
         }
     }
 
-    /// The same, or the bytes of a `Uint8Array`.
-    #[inline]
-    pub(crate) fn text_or_bytes<'b>(
-        &self,
-        index: usize,
-        buffer: &'b mut Buffer,
-    ) -> Result<Cow<'b, [u8]>, Fault> {
-        match self.bytes(index, buffer) {
-            Err(Fault::Argument) => self.array(index).map(Cow::Owned),
-            text => text,
-        }
-    }
-
     /// As much of a string as fits, in whole characters.
     #[inline]
     fn read<'b>(&self, index: usize, buffer: &'b mut Buffer) -> Result<&'b [u8], Fault> {
@@ -101,8 +88,9 @@ impl Call {
         if status == sys::Status::napi_ok { Ok(bytes) } else { Err(Fault::Argument) }
     }
 
+    /// The bytes of a `Uint8Array`.
     #[cold]
-    fn array(&self, index: usize) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn array(&self, index: usize) -> Result<Vec<u8>, Fault> {
         let (argument, mut kind, mut length, mut data) = (self.argument(index)?, -1, 0, ptr::null_mut());
         // SAFETY: the argument is a value of the running call; what nobody asks for may be null.
         let status = unsafe {

@@ -71,6 +71,9 @@ balancer.changeEndpoints('api', { add: ['http://10.0.0.3:80', { address: 'http:/
 // @ts-expect-error a list
 balancer.changeEndpoints('api', { drain: 'http://10.0.0.1:80' })
 balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates, key) => (key === undefined ? null : candidates.length - 1) } } })
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (_, key) => (typeof key === 'string' ? key.length : key?.byteLength) } } })
+// @ts-expect-error it may be bytes
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (_, key) => key?.charCodeAt(0) } } })
 // @ts-expect-error an index
 balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates) => candidates[0]?.address } } })
 for await (const probe of balancer.probes({ signal: AbortSignal.timeout(1) })) {

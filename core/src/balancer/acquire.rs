@@ -128,7 +128,10 @@ impl super::state::State {
         now: Time,
     ) -> Result<Held, Rejection> {
         let picked = seated.and_then(|Seated { seat, picked }| match picked {
-            Some(reserved) => Ok((self.exchange(&pending, (seat, reserved), now), seat)),
+            Some(mut place) => {
+                self.exchange(&pending, seat, &mut place, now);
+                Ok((place, seat))
+            }
             None => Ok((self.pick_for(&pending, seat, now)?, seat)),
         });
         match picked {

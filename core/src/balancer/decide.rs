@@ -97,21 +97,13 @@ impl State {
         picked.inspect_err(|_| pending.admission.release(seat, Spent::NOTHING, now))
     }
 
-    /// The same where the queue has kept a place for it: a strategy of the caller's, which did not run there, may want it elsewhere.
-    pub(super) fn exchange(
-        &self,
-        pending: &Pending,
-        (seat, reserved): (Seat, InFlight),
-        now: Time,
-    ) -> InFlight {
-        let elsewhere = self.published.read(|snapshot| {
-            let pool = &snapshot.service_of(pending.pool)?.pool;
-            pool.runs_callers_code().then(|| pool.pick_instead(&pending.ask(seat), &reserved, now))?
+    /// The same where the queue has kept a place for it.
+    pub(super) fn exchange(&self, pending: &Pending, seat: Seat, place: &mut InFlight, now: Time) {
+        self.published.read(|snapshot| {
+            if let Some(service) = snapshot.service_of(pending.pool) {
+                service.exchange(&pending.ask(seat), place, now);
+            }
         });
-        let Some(elsewhere) = elsewhere else { return reserved };
-        reserved.abandon(now);
-        pending.admission.hand_out_if_queued(now);
-        elsewhere
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and

@@ -1,9 +1,15 @@
 //! Requests to pools whose endpoints have limits of their own: who waits for their return, and who is told at once.
 
-use super::{snapshot::Service, visit::Visit};
+use std::mem;
+
+use super::{
+    snapshot::Service,
+    visit::{Visit, ask_at_once},
+};
 use crate::{
-    admission::{Place, Seated, Spent},
-    pool::{Ask, Purpose, Wants},
+    admission::{Joining, Place, Seated, Spent},
+    endpoint::InFlight,
+    pool::{Ask, Wants},
     rejection::Rejection,
     request::Request,
     time::Time,
@@ -22,6 +28,19 @@ pub(super) fn check_hope(
     hopeless.map_or(Ok(()), Err)
 }
 
+impl Service {
+    /// Step four for who has a place that the queue has kept: a strategy of the caller's, which does not run there, may want it elsewhere.
+    pub(super) fn exchange(&self, ask: &Ask<'_>, place: &mut InFlight, now: Time) {
+        if !self.pool.runs_callers_code() {
+            return;
+        }
+        if let Some(elsewhere) = self.pool.pick_instead(ask, place, now) {
+            mem::replace(place, elsewhere).abandon(now);
+            self.admission.hand_out_if_queued(now);
+        }
+    }
+}
+
 impl Visit<'_> {
     /// Step four where endpoints have limits of their own: who got a seat without an endpoint waits for one.
     #[cold]
@@ -32,13 +51,32 @@ impl Visit<'_> {
         (place, deadline): (Place, Time),
         now: Time,
     ) -> Result<Place, Rejection> {
-        let Place::Seated(Seated { seat, picked: None }) = place else { return Ok(place) };
-        let ask = Ask { number: seat.turn, saturated: false, wants, purpose: Purpose::Decide };
-        let picked = service.pool.pick(&ask, now);
+        let exchanged = |place| match place {
+            Place::Seated(seated) => Place::Seated(self.exchanged(service, wants, seated, now)),
+            waiting @ Place::Waiting(_) => waiting,
+        };
+        let Place::Seated(Seated { seat, picked: None }) = place else { return Ok(exchanged(place)) };
+        let picked = service.pool.pick(&ask_at_once(seat, wants), now);
         if picked.is_some() || !service.pool.outlook(&wants, now).is_limited() {
             return Ok(Place::Seated(Seated { seat, picked }));
         }
         service.admission.release(seat, Spent::NOTHING, now);
-        self.joining((request, wants), deadline, |joining| service.admission.join(joining, now))
+        let join = |joining: &Joining<'_>| service.admission.join(joining, now);
+        self.joining((request, wants), deadline, join).map(exchanged)
+    }
+
+    /// The same seats, with the place that the request's strategy wants where the queue has given one.
+    #[cold]
+    pub(super) fn exchanged(
+        &self,
+        service: &Service,
+        wants: Wants<'_>,
+        mut seated: Seated,
+        now: Time,
+    ) -> Seated {
+        if let Some(place) = &mut seated.picked {
+            service.exchange(&ask_at_once(seated.seat, wants), place, now);
+        }
+        seated
     }
 }

@@ -11,7 +11,7 @@ use super::{
     state::State,
 };
 use crate::{
-    admission::{Joining, Paid, Place, Seated, Spent, WaiterId},
+    admission::{Joining, Paid, Place, Seat, Seated, Spent, WaiterId},
     affinity::Session,
     attempt::Attempt,
     config::OVERFLOW,
@@ -107,7 +107,9 @@ impl Visit<'_> {
         let admission = &service.admission;
         admission.try_admit(asking.0.width()).map(|seat| Seated { seat, picked: None }).or_else(|| {
             let guarded = service.limits.guarded;
-            guarded.then(|| self.joining(asking, now, |joining| admission.try_admit_guarded(joining, now)))?
+            let try_admit = |joining: &Joining<'_>| admission.try_admit_guarded(joining, now);
+            let seated = guarded.then(|| self.joining(asking, now, try_admit))?;
+            seated.map(|seated| self.exchanged(service, asking.1, seated, now))
         })
     }
 
@@ -164,8 +166,7 @@ impl Visit<'_> {
         Seated { seat, picked }: Seated,
         now: Time,
     ) -> Result<InFlight, Rejection> {
-        let ask = Ask { number: seat.turn, saturated: false, wants, purpose: Purpose::Decide };
-        picked.or_else(|| service.pool.pick(&ask, now)).ok_or_else(|| {
+        picked.or_else(|| service.pool.pick(&ask_at_once(seat, wants), now)).ok_or_else(|| {
             service.admission.release(seat, Spent::NOTHING, now);
             self.turn_away(service, service.pool.why_none(&wants, now))
         })
@@ -223,4 +224,10 @@ impl Visit<'_> {
         self.state.leave(self.tenant, &self.charged);
         rejection
     }
+}
+
+/// What a request that has not waited for its seat asks of the pool.
+#[inline(always)]
+pub(super) const fn ask_at_once(seat: Seat, wants: Wants<'_>) -> Ask<'_> {
+    Ask { number: seat.turn, saturated: false, wants, purpose: Purpose::Decide }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Purpose<'a> {
     Decide,
     /// It takes a place for who waits, under the queue's lock: caller's code does not run.
     Reserve,
-    /// It decides for who has such a place.
+    /// It asks the caller's code for who has such a place, which keeps it where nothing else comes of that.
     Exchange(&'a InFlight),
 }
 
@@ -81,7 +81,8 @@ impl<'a> Purpose<'a> {
     ) -> Option<usize> {
         match self {
             Self::Reserve => strategy.pick_by_ours(candidates, turn),
-            Self::Decide | Self::Exchange(_) => strategy.pick(candidates, turn),
+            Self::Decide => strategy.pick(candidates, turn),
+            Self::Exchange(reserved) => strategy.pick_instead(candidates, turn, reserved),
         }
     }
 

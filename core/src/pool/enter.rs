@@ -4,7 +4,7 @@ use super::{ask::Ask, bounded::Placing};
 use crate::{
     endpoint::{InFlight, Member},
     health::Scrutiny,
-    strategy::LoadBound,
+    strategy::{Candidates, LoadBound},
     time::Time,
 };
 
@@ -20,6 +20,12 @@ pub(super) struct Entrant<'a> {
 impl<'a> Entrant<'a> {
     pub(super) const fn new(ask: &Ask<'a>, scrutiny: Scrutiny) -> Self {
         Self { scrutiny, cost: ask.wants.cost, reserved: ask.purpose.reserved() }
+    }
+
+    /// Whether it may go to this candidate, or stay there.
+    pub(super) fn may_use(&self, candidates: &Candidates<'_>, index: usize) -> bool {
+        let stays = self.reserved.is_some_and(|reserved| candidates.is_kept(index, reserved));
+        stays || candidates.is_usable(index)
     }
 
     /// Where it has its place nothing more is taken.
@@ -38,7 +44,7 @@ pub(super) fn enter(
     if let Some(stays) = entrant.stays_at(member) {
         return Some(stays);
     }
-    let mut picked = try_enter(member, bound, entrant, now)?;
+    let mut picked = try_enter(member, bound, entrant.cost, now)?;
     let health = member.endpoint().health();
     // Also in a panic: else nobody would ever return from one.
     let trial = health.outlier().claim_trial(now);
@@ -51,17 +57,11 @@ pub(super) fn enter(
 }
 
 /// One more in flight there, unless its cap, its own limits or the bound on its load say no.
-pub(super) fn try_enter(
-    member: &Member,
-    bound: Option<LoadBound>,
-    entrant: Entrant<'_>,
-    now: Time,
-) -> Option<InFlight> {
-    let cost = entrant.cost;
-    entrant.stays_at(member).or_else(|| match bound {
+pub(super) fn try_enter(member: &Member, bound: Option<LoadBound>, cost: u64, now: Time) -> Option<InFlight> {
+    match bound {
         None => member.try_enter_charged(cost, now),
         Some(bound) => member.try_enter_within(|counted| bound.admits(counted, member.weight()), cost, now),
-    })
+    }
 }
 
 /// Where load is bounded, the request goes on being counted.

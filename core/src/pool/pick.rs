@@ -42,10 +42,16 @@ impl Pool {
         }
     }
 
-    /// Where a request goes that has a place already, if its strategy wants it elsewhere.
+    /// Where a request goes that has a place already, if its strategy wants it elsewhere, or nobody is served there any more.
     pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Option<InFlight> {
-        let ask = Ask { purpose: Purpose::Exchange(reserved), ..*ask };
-        self.pick(&ask, now).filter(|picked| !picked.is_at(reserved.endpoint()))
+        let serves = self.serves_at(reserved, now);
+        let purpose = if serves { Purpose::Exchange(reserved) } else { Purpose::Decide };
+        let picked = self.pick_with_care(&self.tiers, &Ask { purpose, ..*ask }, now)?;
+        if picked.is_at(reserved.endpoint()) {
+            picked.abandon(now);
+            return None;
+        }
+        Some(picked)
     }
 
     /// Whether nothing but the strategy decides.
@@ -86,7 +92,8 @@ impl Pool {
         let picked = asks.iter().find_map(|ask| ways.clone().find_map(|way| self.pick_in(way, ask, now)));
         // It has a seat, so there is room somewhere: perhaps, since a moment ago, at an ejected endpoint only. And unless panics are
         // ruled out, those that are cooling down serve before nobody does, and then those that are ejected, or have their trial out.
-        let last_resort = self.capped || self.tier_rules.panic > 0;
+        let has_place = ask.purpose.reserved().is_some();
+        let last_resort = !has_place && (self.capped || self.tier_rules.panic > 0);
         let last_resort = move |_: &usize| last_resort;
         let judging = places().filter(last_resort).map(|place| (place, Scrutiny::Openness)).map(way);
         let judging = judging.filter(|way| way.scrutiny == Scrutiny::Openness);
@@ -102,7 +109,7 @@ impl Pool {
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
         let cost = ask.wants.cost;
         let everybody = candidates.warming(slow_start).among(few).charged(self.charged(cost));
-        let everybody = everybody.without(ask.wants.avoided).reserved(ask.purpose.reserved());
+        let everybody = everybody.without(ask.wants.avoided);
         let placing = tier.place();
         let bound = placing.as_ref().map(Placing::bound);
         let candidates = everybody.within(bound);
@@ -117,8 +124,13 @@ impl Pool {
                 return Some(placed(picked, placing));
             }
         }
+        if let Some(reserved) = ask.purpose.reserved() {
+            // Nobody chooses another place for who has one: where it is not here, the other tiers are asked.
+            let kept = (0..candidates.len()).any(|index| candidates.is_kept(index, reserved));
+            return kept.then(|| reserved.stand_in());
+        }
         let mut usable = (0..candidates.len()).filter(|&index| candidates.is_usable(index));
-        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, entrant, now));
+        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, cost, now));
         let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
         entered.or_else(least).map(|picked| placed(picked, placing))
     }
@@ -224,6 +236,14 @@ impl Pool {
         let took = self.took(endpoint, latency, now);
         endpoint.learn_latency(&Outcome::success(), took, self.decay, now);
         self.judge_first_byte(picked, now);
+    }
+
+    /// Whether requests are served where this one has its place.
+    fn serves_at(&self, place: &InFlight, now: Time) -> bool {
+        self.serving().any(|(member, scrutiny)| {
+            let endpoint = member.endpoint();
+            place.is_at(endpoint) && (place.is_trial() || endpoint.health().admits(scrutiny, now))
+        })
     }
 
     /// Those that serve, each with how far health decides in its tier.

@@ -34,10 +34,11 @@ impl Pool {
         let bound = placing.as_ref().map(Placing::bound);
         let candidates =
             Candidates::new(&self.members, scrutiny, self.decay, now).charged(self.charged(wants.cost));
-        let candidates = candidates.within(bound).without(wants.avoided).reserved(ask.purpose.reserved());
-        let allowed = shard.is_none_or(|shard| shard.has(place, &self.tiers)) && candidates.is_usable(place);
-        let entered =
-            allowed.then(|| enter(&self.members[place], bound, Entrant::new(ask, scrutiny), now)).flatten();
+        let candidates = candidates.within(bound).without(wants.avoided);
+        let entrant = Entrant::new(ask, scrutiny);
+        let allowed =
+            shard.is_none_or(|shard| shard.has(place, &self.tiers)) && entrant.may_use(&candidates, place);
+        let entered = allowed.then(|| enter(&self.members[place], bound, entrant, now)).flatten();
         entered.map(|picked| placed(picked, placing))
     }
 

@@ -30,8 +30,6 @@ pub(crate) struct Candidates<'a> {
     bound: Option<LoadBound>,
     /// Where the request has been before.
     avoided: Avoided<'a>,
-    /// The place that the request has already: it is shown as if it had not.
-    reserved: Option<&'a InFlight>,
 }
 
 /// What distinguishes one pick from the next.
@@ -67,7 +65,6 @@ impl<'a> Candidates<'a> {
             charged: None,
             bound: None,
             avoided: Avoided::Nobody,
-            reserved: None,
         }
     }
 
@@ -93,12 +90,6 @@ impl<'a> Candidates<'a> {
     /// The same without those that the request does not want.
     pub(crate) const fn without(mut self, avoided: Avoided<'a>) -> Self {
         self.avoided = avoided;
-        self
-    }
-
-    /// The same for a request that has a place at one of them already.
-    pub(crate) const fn reserved(mut self, reserved: Option<&'a InFlight>) -> Self {
-        self.reserved = reserved;
         self
     }
 
@@ -133,27 +124,31 @@ impl<'a> Candidates<'a> {
     }
 
     pub(crate) fn is_usable(&self, index: usize) -> bool {
-        let (member, reserved) = (self.member(index), self.reserved_at(index));
-        let takes_one_more = || {
-            member.has_room()
-                && self.charged.is_none_or(|cost| member.look(cost, self.now).is_ok())
-                && self.bound.is_none_or(|bound| bound.admits(member.counted(), member.weight()))
-        };
-        (member.endpoint().health().admits(self.scrutiny, self.now)
-            || reserved.is_some_and(InFlight::is_trial))
-            && (reserved.is_some() || takes_one_more())
-            && (self.avoided.is_nobody() || !self.avoided.has(member.endpoint().address()))
+        let member = self.member(index);
+        member.has_room()
+            && member.endpoint().health().admits(self.scrutiny, self.now)
+            && self.charged.is_none_or(|cost| member.look(cost, self.now).is_ok())
+            && self.bound.is_none_or(|bound| bound.admits(member.counted(), member.weight()))
+            && !self.is_avoided(index)
     }
 
-    fn reserved_at(&self, index: usize) -> Option<&'a InFlight> {
-        self.reserved.filter(|reserved| reserved.is_at(self.endpoint(index)))
+    /// Whether the request has this place there, and may stay: one more is not asked for.
+    pub(crate) fn is_kept(&self, index: usize, reserved: &InFlight) -> bool {
+        let endpoint = self.endpoint(index);
+        reserved.is_at(endpoint)
+            && (endpoint.health().admits(self.scrutiny, self.now) || reserved.is_trial())
+            && !self.is_avoided(index)
+    }
+
+    fn is_avoided(&self, index: usize) -> bool {
+        !self.avoided.is_nobody() && self.avoided.has(self.address(index))
     }
 
     /// Requests in flight, counting the one to come, over the weight of the moment.
     pub(crate) fn load(&self, index: usize) -> f32 {
         let member = self.member(index);
         #[expect(clippy::cast_precision_loss, reason = "loads are compared, not counted")]
-        let load = (self.in_flight(index) + 1) as f32;
+        let load = (member.in_flight() + 1) as f32;
         let load = load * member.inverse_weight();
         if self.slow_start.is_some() { load / self.warmth(index) } else { load }
     }
@@ -198,8 +193,7 @@ impl<'a> Candidates<'a> {
     }
 
     pub(crate) fn in_flight(&self, index: usize) -> u32 {
-        // An update may show one less for a moment.
-        self.member(index).in_flight().saturating_sub(u32::from(self.reserved_at(index).is_some()))
+        self.member(index).in_flight()
     }
 
     pub(crate) fn endpoint(&self, index: usize) -> &'a Endpoint {

@@ -10,6 +10,7 @@ use super::{Candidates, P2c, Turn};
 use crate::{
     config::P2cSpec,
     custom::{Asked, Candidates as Shown, Seen, Strategy},
+    endpoint::InFlight,
 };
 
 /// The user's strategy, with P2C behind it.
@@ -26,18 +27,38 @@ impl Custom {
     }
 
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
-        let Turn { number, draw, saturated, key } = *turn;
-        let shown = Shown::new(candidates, Asked { turn: number, draw, waited: saturated, key });
-        // A panic would take the seat along. Unwind safe: the candidates are read only, and the strategy's own state is its own trouble.
-        let answer = catch_unwind(AssertUnwindSafe(|| self.own.pick(&shown))).unwrap_or(None);
-        let usable = answer.filter(|&index| index < candidates.len() && candidates.is_usable(index));
-        usable.or_else(|| self.pick_otherwise(candidates, turn))
+        self.ask(candidates, turn).or_else(|| self.pick_otherwise(candidates, turn))
+    }
+
+    /// The user's answer for a request that has a place already.
+    pub(crate) fn pick_instead(
+        &self,
+        candidates: &Candidates<'_>,
+        turn: &Turn<'_>,
+        reserved: &InFlight,
+    ) -> Option<usize> {
+        self.ask(&Vacated { candidates, reserved }, turn)
     }
 
     /// What serves where the user's has no answer, or is not asked.
     pub(crate) fn pick_otherwise(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
         self.otherwise.pick(candidates, turn)
     }
+
+    /// The user's answer, if it can be followed.
+    fn ask(&self, seen: &dyn Seen, turn: &Turn<'_>) -> Option<usize> {
+        let Turn { number, draw, saturated, key } = *turn;
+        let shown = Shown::new(seen, Asked { turn: number, draw, waited: saturated, key });
+        // A panic would take the seat along. Unwind safe: the candidates are read only, and the strategy's own state is its own trouble.
+        let answer = catch_unwind(AssertUnwindSafe(|| self.own.pick(&shown))).unwrap_or(None);
+        answer.filter(|&index| index < seen.len() && seen.is_usable(index))
+    }
+}
+
+/// The candidates as if the request had not the place that it has at one of them.
+struct Vacated<'a> {
+    candidates: &'a Candidates<'a>,
+    reserved: &'a InFlight,
 }
 
 impl Seen for Candidates<'_> {
@@ -68,5 +89,37 @@ impl Seen for Candidates<'_> {
 
     fn is_usable(&self, index: usize) -> bool {
         self.is_usable(index)
+    }
+}
+
+impl Seen for Vacated<'_> {
+    fn len(&self) -> usize {
+        self.candidates.len()
+    }
+
+    fn address(&self, index: usize) -> &str {
+        self.candidates.address(index)
+    }
+
+    fn weight(&self, index: usize) -> u32 {
+        self.candidates.weight(index)
+    }
+
+    fn in_flight(&self, index: usize) -> u32 {
+        let own = self.reserved.is_at(self.candidates.endpoint(index));
+        // An update may show one less for a moment.
+        self.candidates.in_flight(index).saturating_sub(u32::from(own))
+    }
+
+    fn latency(&self, index: usize) -> Option<Duration> {
+        Seen::latency(self.candidates, index)
+    }
+
+    fn utilization(&self, index: usize) -> Option<f64> {
+        Seen::utilization(self.candidates, index)
+    }
+
+    fn is_usable(&self, index: usize) -> bool {
+        self.candidates.is_kept(index, self.reserved) || self.candidates.is_usable(index)
     }
 }

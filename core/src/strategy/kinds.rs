@@ -6,6 +6,7 @@ use super::{
     Candidates, Custom, Ketama, LeastLoaded, Maglev, P2c, Prequal, Random, Rendezvous, Ring, RoundRobin,
     Turn, Weighted, few, rendezvous,
 };
+use crate::endpoint::InFlight;
 
 /// A pool's strategy, as built for one snapshot.
 #[derive(Debug)]
@@ -83,6 +84,19 @@ impl Strategy {
         match self {
             Self::Custom(custom) => custom.pick_otherwise(candidates, turn),
             ours => ours.pick(candidates, turn),
+        }
+    }
+
+    /// Where a request goes that has a place already; `None` where caller's code says nothing: ours has chosen that place.
+    pub(crate) fn pick_instead(
+        &self,
+        candidates: &Candidates<'_>,
+        turn: &Turn<'_>,
+        reserved: &InFlight,
+    ) -> Option<usize> {
+        match self {
+            Self::Custom(custom) => custom.pick_instead(candidates, turn, reserved),
+            _ => None,
         }
     }
 }
