@@ -77,13 +77,14 @@ impl Upgrade {
         let open = Tunnel::new();
         response.extensions_mut().insert(open.clone());
         let Self { client, idle_timeout, kept, .. } = self;
-        let hangup = kept.get::<Hangup>().cloned();
+        // It is open from now on, while its client has yet to hear of it, and until its connections are gone.
+        let mut hangup = kept.get::<Hangup>().map(Hangup::listen);
         tokio::spawn(async move {
             if let Ok(ends) = tokio::try_join!(client, endpoint) {
-                tunnel::join(ends, idle_timeout, hangup).await;
+                tunnel::join(ends, idle_timeout, hangup.as_mut()).await;
                 open.close();
             }
-            drop(kept);
+            drop((kept, hangup));
         });
     }
 
