@@ -11,7 +11,7 @@ mod raw_upstream;
 mod support;
 mod tls_client;
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use folder::Folder;
@@ -23,9 +23,12 @@ use gateway_parts::{
 };
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::{body::Incoming, client::conn::http2, ext::Protocol, service::service_fn, upgrade};
+use hyper::{
+    body::Incoming, client::conn::http2, ext::Protocol, server::conn::http2 as http2_server,
+    service::service_fn, upgrade,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use pki::Authority;
+use pki::{Authority, Pair};
 use raw_upstream::head;
 use support::Gateway;
 use tenantry::{Balancer, Format};
@@ -35,6 +38,14 @@ use tokio::{
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::{Instant, sleep, timeout},
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    },
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_async, client_async,
@@ -426,16 +437,35 @@ async fn over_http2_only_a_tunnel_that_is_one_is_answered_by_200() {
     assert!(plain.status().is_client_error() || plain.status().is_server_error(), "{plain:?}");
 }
 
-/// Takes WebSockets over HTTP/2 and sends every message back; refuses `/no`, and answers other requests with `plain`.
-async fn echo_over_http2(takes_tunnels: bool) -> String {
+/// An upstream that serves [`serve_echo`], and what a clone is held of for each of its connections.
+async fn echo_over_http2(configure: fn(&mut http2_server::Builder<TokioExecutor>)) -> (String, Arc<()>) {
+    let connections = Arc::new(());
+    let counted = Arc::clone(&connections);
+    let url = listen(move |stream| {
+        let count = Arc::clone(&counted);
+        async move {
+            serve_echo(stream, configure).await;
+            drop(count);
+        }
+    });
+    (url.await, connections)
+}
+
+/// Takes WebSockets over HTTP/2 and sends every message back; refuses `/no`, and answers other requests by their method. Each answer says of which authority it was asked.
+async fn serve_echo<S>(stream: S, configure: fn(&mut http2_server::Builder<TokioExecutor>))
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let answer = async |mut request: Request<Incoming>| {
-        let plain = |status: u16, text: &'static str| {
-            Response::builder().status(status).body(Full::new(Bytes::from_static(text.as_bytes()))).unwrap()
+        let authority = request.uri().authority().unwrap().to_string();
+        let plain = move |status: u16, text: &str| {
+            let response = Response::builder().status(status).header("x-authority", authority);
+            response.body(Full::new(Bytes::copy_from_slice(text.as_bytes()))).unwrap()
         };
         let is_websocket =
             request.extensions().get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket");
         if !is_websocket || request.method() != Method::CONNECT {
-            return Ok::<_, Infallible>(plain(200, "plain"));
+            return Ok::<_, Infallible>(plain(200, request.method().as_str()));
         }
         assert!(!request.headers().contains_key("sec-websocket-key"), "{request:?}");
         if request.uri().path() == "/no" {
@@ -453,22 +483,54 @@ async fn echo_over_http2(takes_tunnels: bool) -> String {
         });
         Ok(plain(200, ""))
     };
-    listen(move |stream| async move {
-        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        if takes_tunnels {
-            builder.enable_connect_protocol();
+    let mut builder = http2_server::Builder::new(TokioExecutor::new());
+    configure(&mut builder);
+    builder.serve_connection(TokioIo::new(stream), service_fn(answer)).await.ok(); // the gateway may break off
+}
+
+/// The same over TLS, which shows this certificate.
+async fn echo_over_tls(own: &Pair) -> String {
+    let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let mut config = builder.with_single_cert(vec![certificate], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let url = listen(move |stream| {
+        let accepting = acceptor.accept(stream);
+        async move {
+            // Who does not trust it breaks off.
+            let Ok(stream) = accepting.await else { return };
+            serve_echo(stream, with_tunnels).await;
         }
-        let connection = builder.serve_connection(TokioIo::new(stream), service_fn(answer));
-        connection.await.ok(); // the gateway may break off
-    })
-    .await
+    });
+    url.await.replace("http://", "https://")
+}
+
+/// For an endpoint that takes them.
+fn with_tunnels(builder: &mut http2_server::Builder<TokioExecutor>) {
+    builder.enable_connect_protocol();
+}
+
+/// A WebSocket's, by this method and to this path, of this host.
+fn handshake(method: &str, path: &str, host: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nx-tenant: acme\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+    )
+}
+
+/// The head of what such a handshake is answered.
+async fn shake(gateway: SocketAddr, handshake: &str) -> String {
+    head(&mut connect(gateway, handshake).await).await
 }
 
 const HTTP2: &str = "upstream = { api = { http2 = true } }";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn towards_http2_a_websocket_is_an_extended_connect() {
-    let (gateway, balancer) = gateway(&echo_over_http2(true).await, HTTP2).await;
+    let (gateway, balancer) = gateway(&echo_over_http2(with_tunnels).await.0, HTTP2).await;
     for _ in 0..2 {
         let mut socket = websocket(TcpStream::connect(gateway).await.unwrap()).await;
         assert_echoes(&mut socket).await;
@@ -493,10 +555,7 @@ async fn towards_http2_a_websocket_is_an_extended_connect() {
     // Another wish is none: the request is an ordinary one. So is a handshake that is refused.
     let mut stream = connect(gateway, &wish("tcp")).await;
     assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
-    let refused = wish("websocket").replace("/feed", "/no");
-    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
-    let mut stream = connect(gateway, &refused.replace("\r\n\r\n", &format!("\r\n{key}"))).await;
-    assert!(head(&mut stream).await.starts_with("HTTP/1.1 403"));
+    assert!(shake(gateway, &handshake("GET", "/no", "h")).await.starts_with("HTTP/1.1 403"));
     settles(&balancer, 0).await;
     let stats = balancer.stats();
     assert_eq!(stats.pool("api").unwrap().endpoints()[0].failed(), 0);
@@ -504,14 +563,90 @@ async fn towards_http2_a_websocket_is_an_extended_connect() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_takes_no_extended_connect_refuses_that_stream_alone() {
-    let (gateway, balancer) = gateway(&echo_over_http2(false).await, HTTP2).await;
+    let (gateway, balancer) = gateway(&echo_over_http2(|_| {}).await.0, HTTP2).await;
     assert_eq!(status(gateway).await, 200);
-    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
-    let handshake = wish("websocket").replace("\r\n\r\n", &format!("\r\n{key}"));
-    let mut stream = connect(gateway, &handshake).await;
-    assert!(head(&mut stream).await.starts_with("HTTP/1.1 502"));
-    settles(&balancer, 0).await;
+    // More than any endpoint's failures in a row may be.
+    for _ in 0..20 {
+        assert!(shake(gateway, &handshake("GET", "/", "h")).await.starts_with("HTTP/1.1 501"));
+        settles(&balancer, 0).await;
+    }
+    let stats = balancer.stats();
+    assert_eq!(stats.pool("api").unwrap().endpoints()[0].failed(), 0);
     assert_eq!(status(gateway).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tunnels_take_no_stream_from_requests_to_an_endpoint_of_http2() {
+    let (url, connections) = echo_over_http2(|builder| {
+        builder.enable_connect_protocol().max_concurrent_streams(5);
+    })
+    .await;
+    let document =
+        format!("[pools.api]\nendpoints = [{url:?}]\ncapacity = 9\n[tenants.acme]\n[gateway]\n{HTTP2}");
+    let (gateway, balancer) = inside::gateway(&document).await;
+    let mut sockets = Vec::new();
+    for _ in 0..5 {
+        sockets.push(websocket(TcpStream::connect(gateway).await.unwrap()).await);
+    }
+    assert_eq!(in_flight(&balancer), 5);
+    assert_eq!(timeout(PATIENCE, status(gateway)).await.expect("an answer"), 200);
+    for socket in &mut sockets {
+        assert_echoes(socket).await;
+    }
+    // With a tunnel its connection ends, and that of a handshake that was refused. The requests' stays, and is one.
+    drop(sockets);
+    assert!(shake(gateway, &handshake("GET", "/no", "h")).await.starts_with("HTTP/1.1 403"));
+    assert_eq!(status(gateway).await, 200);
+    let ended = timeout(PATIENCE, async {
+        // One is the listener's, one the test's.
+        while Arc::strong_count(&connections) > 3 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    });
+    assert!(ended.await.is_ok(), "{} connections are open", Arc::strong_count(&connections) - 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn towards_http2_no_method_but_get_becomes_a_websocket() {
+    let (url, _) = echo_over_http2(with_tunnels).await;
+    let rules = "routes = [{ path = \"/\", pool = \"api\", methods = [\"POST\"] }]";
+    let (gateway, _) = gateway(&url, &format!("{HTTP2}\n{rules}")).await;
+    assert!(shake(gateway, &handshake("GET", "/", "h")).await.starts_with("HTTP/1.1 405"));
+    let mut stream = connect(gateway, &handshake("POST", "/", "h")).await;
+    assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+    let mut method = [0; 4];
+    stream.read_exact(&mut method).await.unwrap();
+    assert_eq!(&method, b"POST");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn towards_http2_a_websocket_names_the_host_that_its_client_did() {
+    let (gateway, balancer) = gateway(&echo_over_http2(with_tunnels).await.0, HTTP2).await;
+    for (path, status) in [("/feed", 101), ("/no", 403)] {
+        let answer = shake(gateway, &handshake("GET", path, "shop.test:8443")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("x-authority: shop.test:8443\r\n"), "{answer}");
+        settles(&balancer, 0).await;
+    }
+    // What no authority can be.
+    assert!(shake(gateway, &handshake("GET", "/feed", "a:b:c")).await.starts_with("HTTP/1.1 400"));
+    let stats = balancer.stats();
+    assert_eq!(stats.pool("api").unwrap().endpoints()[0].failed(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_tls_it_is_the_endpoint_whose_name_is_verified() {
+    let authority = Authority::new("upgrade-upstream");
+    let ca = authority.file("ca.pem");
+    for (name, expected) in [("127.0.0.1", "HTTP/1.1 101"), ("shop.test", "HTTP/1.1 502")] {
+        let url = echo_over_tls(&authority.issue(&[name])).await;
+        let document = format!(
+            "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway.upstream.api]\nhttp2 = true\ntls = {{ ca = {ca:?} }}"
+        );
+        let (gateway, _) = inside::gateway(&document).await;
+        let answer = shake(gateway, &handshake("GET", "/feed", "shop.test")).await;
+        assert!(answer.starts_with(expected), "{name}: {answer}");
+    }
 }
 
 /// A listener in this process that can be told to stop: where it is, its balancer, what stops it, and what comes of its drain.

@@ -4,18 +4,23 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hyper::{body::Incoming, server::conn::http1};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tenantry::{Balancer, CapacitySpec, Config, PoolSpec, TenantSpec};
 use tenantry_tower::{
-    balance::BalanceLayer, proxy::ReverseProxy, rejection::RejectionLayer, tenant::TenantLayer,
+    balance::{BalanceLayer, PickedEndpoint},
+    proxy::{Hangup, ReverseProxy},
+    rejection::RejectionLayer,
+    tenant::TenantLayer,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, split},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     time::{sleep, timeout},
 };
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 
 /// Grants each wish for `echo`, and sends back what then comes.
 async fn endpoint() -> String {
@@ -112,4 +117,32 @@ async fn an_idle_tunnel_ends_where_there_is_a_limit() {
     stream.read_to_end(&mut all).await.ok(); // an end or a reset
     assert_eq!(all, b"early ");
     settles(&balancer).await;
+}
+
+#[tokio::test]
+async fn a_tunnel_can_be_told_to_end_before_its_client_knows_of_it() {
+    let picked = PickedEndpoint::new(&endpoint().await);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let front = listener.local_addr().unwrap();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let (picked, tell, hangup) = (picked.clone(), tell.clone(), Hangup::new());
+        request.extensions_mut().insert(picked);
+        request.extensions_mut().insert(hangup.clone());
+        async move {
+            let response = ReverseProxy::new().oneshot(request).await;
+            tell.send(hangup.tell()).unwrap();
+            response
+        }
+    });
+    let serving = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades().await
+    };
+    let client = async {
+        let mut stream = tunnel(front).await;
+        stream.read_to_end(&mut Vec::new()).await.ok(); // an end or a reset
+    };
+    let (_, ()) = timeout(Duration::from_secs(30), async { tokio::join!(serving, client) }).await.unwrap();
+    assert!(told.recv().await.unwrap());
 }

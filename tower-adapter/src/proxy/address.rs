@@ -40,6 +40,13 @@ pub(crate) fn target(uri: Uri, (scheme, endpoint): (Scheme, Authority)) -> Uri {
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
 }
 
+/// The same, whole as it is, of another authority.
+pub(super) fn with_authority(uri: Uri, authority: Authority) -> Uri {
+    let mut parts = uri.into_parts();
+    parts.authority = Some(authority);
+    Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
+}
+
 /// An address as it may be told: without what stands before an `@`, which may be a password.
 pub(crate) fn without_credential(address: &str) -> &str {
     address.rsplit('@').next().unwrap_or_default()

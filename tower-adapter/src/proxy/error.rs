@@ -29,6 +29,8 @@ pub enum Error {
     Connect(legacy::Error),
     /// The endpoint broke off before its answer, or answered in what is not HTTP.
     Endpoint(legacy::Error),
+    /// The endpoint speaks HTTP/2 and takes no extended CONNECT, which a WebSocket is there.
+    NoExtendedConnect(legacy::Error),
     /// The endpoint changed to another protocol (101), which nobody asked it for.
     Switched,
     /// The endpoint took too long to begin its answer.
@@ -42,7 +44,7 @@ impl Error {
         match self {
             Self::NoEndpoint | Self::Address { .. } => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host | Self::ClientGone(_) => StatusCode::BAD_REQUEST,
-            Self::Tunnel => StatusCode::NOT_IMPLEMENTED,
+            Self::Tunnel | Self::NoExtendedConnect(_) => StatusCode::NOT_IMPLEMENTED,
             Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Connect(_) | Self::Endpoint(_) | Self::Switched => StatusCode::BAD_GATEWAY,
@@ -63,6 +65,7 @@ impl Error {
             Self::ClientGone(_) => "CLIENT_GONE",
             Self::Connect(_) => "CONNECT_FAILED",
             Self::Endpoint(_) => "ENDPOINT_FAILED",
+            Self::NoExtendedConnect(_) => "NO_EXTENDED_CONNECT",
             Self::Switched => "ENDPOINT_SWITCHED",
             Self::TimedOut => "ENDPOINT_TIMED_OUT",
         }
@@ -80,6 +83,7 @@ impl Error {
             Self::ClientGone(_) => "The request broke off",
             Self::Connect(_) => "No connection to the endpoint",
             Self::Endpoint(_) => "The endpoint broke off, or its answer is not HTTP",
+            Self::NoExtendedConnect(_) => "The endpoint takes no WebSockets",
             Self::Switched => "The endpoint changed to another protocol unasked",
             Self::TimedOut => "The endpoint took too long",
         }
@@ -102,7 +106,8 @@ impl error::Error for Error {
             Self::BodyTooLarge(error)
             | Self::ClientGone(error)
             | Self::Connect(error)
-            | Self::Endpoint(error) => Some(error),
+            | Self::Endpoint(error)
+            | Self::NoExtendedConnect(error) => Some(error),
             _ => None,
         }
     }

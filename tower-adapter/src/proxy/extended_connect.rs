@@ -1,23 +1,27 @@
 //! A WebSocket's handshake as HTTP/2 has it: an extended CONNECT (RFC 8441).
 //!
-//! Whether an endpoint takes one is among its settings, which hyper-util's client shows to nobody; one that takes none resets the stream, and that stream alone.
+//! Whether an endpoint takes one is among its settings, which hyper-util's client shows to nobody; one that takes none says so by an error of the protocol.
+
+use std::{error::Error, iter::successors};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use h2::Reason;
 use http::{
-    HeaderMap, HeaderValue, Method,
+    HeaderValue, Method,
     header::{SEC_WEBSOCKET_KEY, UPGRADE},
     request::Parts,
 };
 use hyper::ext::Protocol;
+use hyper_util::client::legacy;
 use sha1::{Digest, Sha1};
 
 /// What the client of a WebSocket's handshake wants to read before it believes that it has one (RFC 6455 §4.2.2), which no extended CONNECT is answered by. `None`: it is no such handshake.
-pub(super) fn accept(headers: &HeaderMap) -> Option<HeaderValue> {
+pub(super) fn accept(Parts { method, headers, .. }: &Parts) -> Option<HeaderValue> {
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     let key = keys.next().filter(|_| keys.next().is_none())?;
     let is_websocket = headers.get(UPGRADE)?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
     let hash = Sha1::new().chain_update(key.as_bytes()).chain_update(MAGIC).finalize();
-    HeaderValue::try_from(STANDARD.encode(hash)).ok().filter(|_| is_websocket)
+    HeaderValue::try_from(STANDARD.encode(hash)).ok().filter(|_| is_websocket && *method == Method::GET)
 }
 
 /// Makes an extended CONNECT of the handshake, which is clean of what belongs to its client's connection.
@@ -27,6 +31,16 @@ pub(super) fn make(parts: &mut Parts) {
     parts.extensions.insert(Protocol::from_static(WEBSOCKET));
 }
 
+/// Whether the endpoint takes none. What it resets for another reason (`REFUSED_STREAM`, `INTERNAL_ERROR`) is a failure as any.
+pub(super) fn is_refusal(error: &legacy::Error) -> bool {
+    let causes = successors(error.source(), |&cause| cause.source());
+    let mut errors = causes.filter_map(|cause| cause.downcast_ref::<h2::Error>());
+    errors.any(|error| {
+        let reason = error.reason().filter(|_| error.is_remote());
+        matches!(reason, Some(Reason::PROTOCOL_ERROR | Reason::HTTP_1_1_REQUIRED))
+    })
+}
+
 const WEBSOCKET: &str = "websocket";
 
 /// RFC 6455 §1.3.
@@ -34,34 +48,34 @@ const MAGIC: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+
     use super::*;
 
-    fn of(fields: &[(&'static str, &'static str)]) -> Option<HeaderValue> {
-        let fields = fields
-            .iter()
-            .map(|(name, value)| (name.parse().expect("a name"), HeaderValue::from_static(value)));
-        accept(&HeaderMap::from_iter(fields))
+    fn of(method: Method, fields: &[(&'static str, &'static str)]) -> Option<HeaderValue> {
+        let mut request = Request::builder().method(method);
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        accept(&request.body(()).expect("a request").into_parts().0)
     }
+
+    const KEY: (&str, &str) = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
 
     #[test]
     fn the_answer_to_a_key_is_the_specifications() {
-        let key = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-        assert_eq!(
-            of(&[key, ("upgrade", "WebSocket")]).expect("a handshake"),
-            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-        );
-        for none in [&[key, ("upgrade", "tcp")][..], &[key], &[("upgrade", "websocket")]] {
-            assert_eq!(of(none), None, "{none:?}");
-        }
+        let accept = of(Method::GET, &[KEY, ("upgrade", "WebSocket")]).expect("a handshake");
+        assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     }
 
     #[test]
-    fn of_two_keys_none_is_answered() {
-        let mut headers = HeaderMap::new();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        for key in ["one", "two"] {
-            headers.append(SEC_WEBSOCKET_KEY, HeaderValue::from_static(key));
+    fn what_is_no_handshake_is_answered_by_nothing() {
+        let websocket = ("upgrade", "websocket");
+        for none in [&[KEY, ("upgrade", "tcp")][..], &[KEY], &[websocket], &[KEY, KEY, websocket]] {
+            assert_eq!(of(Method::GET, none), None, "{none:?}");
         }
-        assert_eq!(accept(&headers), None);
+        for method in [Method::POST, Method::HEAD, Method::OPTIONS] {
+            assert_eq!(of(method.clone(), &[KEY, websocket]), None, "{method}");
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Future for ResponseFuture {
             }
             StateProjection::Sent { call, timer, vigil, upgrade } => match call.poll(cx) {
                 Poll::Ready(Ok(response)) => Poll::Ready(received(response, upgrade.take())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error))),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error, upgrade.as_ref()))),
                 Poll::Pending => vigil.poll(timer, cx).map(Err),
             },
         }
@@ -107,9 +107,13 @@ impl Vigil {
         Error::TimedOut
     }
 
-    fn explain(&self, error: legacy::Error) -> Error {
+    fn explain(&self, error: legacy::Error, upgrade: Option<&Upgrade>) -> Error {
         if error.is_connect() {
             Error::Connect(error)
+        } else if upgrade.is_some_and(|upgrade| upgrade.is_refusal(&error)) {
+            // Which requests ask for that much is for clients to say; it tells nothing about the others.
+            self.picked.excuse();
+            Error::NoExtendedConnect(error)
         } else if self.picked.is_excused() {
             client_error(error)
         } else {

@@ -26,17 +26,16 @@ impl Hangup {
         Self { told: Arc::new(watch::Sender::new(false)) }
     }
 
-    /// Ends the tunnels that are open, and at once those that will be. Whether any was.
+    /// Ends the tunnels that are open, which they are as soon as their endpoints have granted them, and at once those that will be. Whether any was.
     pub fn tell(&self) -> bool {
         let is_heard = self.told.receiver_count() > 0;
         self.told.send_replace(true);
         is_heard
     }
 
-    /// Ready when it is told.
-    pub(super) async fn told(&self) {
-        let mut told = self.told.subscribe();
-        told.wait_for(|told| *told).await.expect("its sender is here");
+    /// Whoever holds what this returns is an open tunnel, which reads there whether it is told.
+    pub(super) fn listen(&self) -> watch::Receiver<bool> {
+        self.told.subscribe()
     }
 }
 

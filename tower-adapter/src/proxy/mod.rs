@@ -12,8 +12,8 @@
 //!   `Proxy-Authorization` (RFC 9110 §7.6.1).
 //! - **Upgrades** (RFC 9110 §7.8) of HTTP/1.1 are passed on, WebSockets first of all: where the client asks for one protocol and the endpoint grants it by 101,
 //!   both connections become one tunnel, with backpressure; an end on one side goes on to the other, which may still send. The lease is held until the
-//!   tunnel ends, and so is whatever the request's extensions hold; a [`Hangup`] among them ends it from outside. Towards HTTP/2 a WebSocket is asked for by an extended CONNECT (RFC 8441), and answered by 200. Never passed on: other versions of HTTP, and TLS (h2c smuggling); a wish with a body; one
-//!   for anything but a WebSocket towards HTTP/2. Any other status is an ordinary answer. The request must come from hyper's server (`with_upgrades`), and its extensions with it. `CONNECT` is refused.
+//!   tunnel ends, and so is whatever the request's extensions hold; a [`Hangup`] among them ends it from outside. Towards HTTP/2 a WebSocket is asked for by an extended CONNECT (RFC 8441) over a connection of its own, and answered by 200. Never passed on: other versions of HTTP, and TLS (h2c smuggling); a wish with a body; one
+//!   for anything but a WebSocket, or by anything but GET, towards HTTP/2. Any other status is an ordinary answer. The request must come from hyper's server (`with_upgrades`), and its extensions with it. `CONNECT` is refused.
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
 //!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3).
 //! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
@@ -26,6 +26,7 @@
 //! blame, the endpoint is [excused](crate::balance::PickedEndpoint::excuse).
 
 mod address;
+mod connect_to;
 #[cfg_attr(not(feature = "tls"), path = "plain_connector.rs")]
 mod connector;
 mod error;

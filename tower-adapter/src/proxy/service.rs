@@ -122,31 +122,35 @@ where
         self.wires = Arc::new(wires);
     }
 
-    /// Makes the request the endpoint's.
-    fn readdress(&self, parts: &mut Parts, picked: &PickedEndpoint, wire: &Wire<B>) -> Result<(), Error> {
+    /// Makes the request the endpoint's. What it shall see as host.
+    fn readdress(
+        &self,
+        parts: &mut Parts,
+        picked: &PickedEndpoint,
+        wire: &Wire<B>,
+    ) -> Result<HeaderValue, Error> {
         let endpoint = self.targets.of(picked.address())?;
         if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
             return Err(address::unusable(picked.address()));
         }
-        let client_error = |error| {
-            picked.excuse();
-            error
-        };
         if parts.method == Method::CONNECT {
-            return Err(client_error(Error::Tunnel));
+            return Err(client_error(picked, Error::Tunnel));
         }
-        let host = host(parts).ok_or(Error::Host).map_err(client_error)?;
+        let host = host(parts).ok_or_else(|| client_error(picked, Error::Host))?;
         headers::clean_request(&mut parts.headers);
         forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
+        let host = match self.host {
+            HostPolicy::Preserve => host,
+            HostPolicy::Endpoint => host_of(&endpoint.1),
+        };
         if wire.is_http2 {
             headers::clean_for_http2(&mut parts.headers);
         } else {
-            let own = || host_of(&endpoint.1);
-            parts.headers.insert(HOST, if self.host == HostPolicy::Preserve { host } else { own() });
+            parts.headers.insert(HOST, host.clone());
         }
         parts.uri = address::target(std::mem::take(&mut parts.uri), endpoint);
         parts.version = Version::HTTP_11;
-        Ok(())
+        Ok(host)
     }
 
     fn send(&self, request: Request<B>) -> Result<ResponseFuture, Error> {
@@ -157,7 +161,7 @@ where
         let upgrade = { is_upgradable }
             .then(|| Upgrade::of(&mut parts, wire.version(), self.tunnel_idle_timeout))
             .flatten();
-        self.readdress(&mut parts, &picked, wire)?;
+        let host = self.readdress(&mut parts, &picked, wire)?;
         if let Some(upgrade) = &upgrade {
             upgrade.ask(&mut parts);
         }
@@ -166,7 +170,13 @@ where
         }
         let upload = Upload::new(body, picked.clone());
         let watch = upload.watch();
-        let call = wire.client.request(Request::from_parts(parts, upload));
+        let request = Request::from_parts(parts, upload);
+        let call = if upgrade.as_ref().is_some_and(Upgrade::is_extended_connect) {
+            let authority = Authority::try_from(host.as_bytes());
+            wire.send_alone(request, authority.map_err(|_| client_error(&picked, Error::Host))?)
+        } else {
+            wire.send(request)
+        };
         Ok(ResponseFuture::sent(call, (picked, watch), self.patience, upgrade))
     }
 }
@@ -188,6 +198,12 @@ where
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
         self.send(request).unwrap_or_else(ResponseFuture::failed)
     }
+}
+
+/// What the endpoint is not to blame for.
+fn client_error(picked: &PickedEndpoint, error: Error) -> Error {
+    picked.excuse();
+    error
 }
 
 /// The one host that the request is for: its target's, or else its `Host` field's (RFC 9112 §3.2.2).

@@ -62,7 +62,8 @@ impl Transport {
 
     /// HTTP/2: agreed on by ALPN over TLS, and by prior knowledge over plain TCP (h2c), as gRPC wants it.
     ///
-    /// A connection has one authority for whom it speaks, the endpoint's; what the client sent as its host is in `X-Forwarded-Host` and `Forwarded`.
+    /// Requests share a connection, which has one authority for whom it speaks, the endpoint's; what the client sent as its host is in `X-Forwarded-Host` and `Forwarded`. A WebSocket has a connection of its own,
+    /// and the authority that [`HostPolicy`](super::HostPolicy) says.
     #[must_use]
     pub const fn with_http2(mut self) -> Self {
         self.is_http2 = true;

@@ -13,16 +13,15 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, copy_bidirectional},
+    sync::watch,
     time::{Instant, sleep_until, timeout},
 };
-
-use super::Hangup;
 
 /// Until both sides have ended, one has broken off, neither has moved a byte for so long, or it is told to end. An end goes on to the other side, which may still send.
 pub(super) async fn join(
     (client, endpoint): (Upgraded, Upgraded),
     idle_timeout: Option<Duration>,
-    hangup: Option<Hangup>,
+    hangup: Option<&mut watch::Receiver<bool>>,
 ) {
     let pulse = Pulse::new();
     let mut client = Felt { inner: TokioIo::new(client), pulse: pulse.clone() };
@@ -40,10 +39,14 @@ pub(super) async fn join(
     timeout(LONGEST_END, ends).await.ok();
 }
 
-async fn told(hangup: Option<Hangup>) {
-    match hangup {
-        Some(hangup) => hangup.told().await,
-        None => future::pending().await,
+/// Never ready where nobody can tell, or nobody can any more.
+async fn told(hangup: Option<&mut watch::Receiver<bool>>) {
+    let is_told = match hangup {
+        Some(hangup) => hangup.wait_for(|told| *told).await.is_ok(),
+        None => false,
+    };
+    if !is_told {
+        future::pending::<()>().await;
     }
 }
 

@@ -11,6 +11,7 @@ use hyper::{
     body::Incoming,
     upgrade::{self, OnUpgrade},
 };
+use hyper_util::client::legacy;
 
 use super::{Hangup, extended_connect, headers, tunnel};
 use crate::balance::Tunnel;
@@ -28,14 +29,14 @@ pub(super) struct Upgrade {
 
 impl Upgrade {
     /// The wish of a request without a body, if it has one that may be passed on over this version of HTTP: one protocol, over HTTP/1.1. Not to another version of HTTP or to TLS:
-    /// what then came would be requests that nobody here has seen (h2c smuggling). Towards HTTP/2 only a WebSocket can be asked for.
+    /// what then came would be requests that nobody here has seen (h2c smuggling). Towards HTTP/2 only a WebSocket can be asked for, and only by GET: an extended CONNECT says nothing of the method for which it stands.
     pub(super) fn of(parts: &mut Parts, towards: Version, idle_timeout: Option<Duration>) -> Option<Self> {
         if parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
             return None;
         }
         let protocol = protocol(&parts.headers).filter(|protocol| !is_http(protocol))?.clone();
         let accept = match towards {
-            Version::HTTP_2 => Some(extended_connect::accept(&parts.headers)?),
+            Version::HTTP_2 => Some(extended_connect::accept(parts)?),
             _ => None,
         };
         let client = parts.extensions.remove::<OnUpgrade>()?;
@@ -45,11 +46,21 @@ impl Upgrade {
     /// Asks the endpoint for the same.
     pub(super) fn ask(&self, parts: &mut Parts) {
         parts.headers.remove(TE);
-        if self.accept.is_some() {
+        if self.is_extended_connect() {
             extended_connect::make(parts);
         } else {
             self.name(&mut parts.headers);
         }
+    }
+
+    /// Whether it is asked for by one.
+    pub(super) const fn is_extended_connect(&self) -> bool {
+        self.accept.is_some()
+    }
+
+    /// Whether this is how an endpoint says that it takes no extended CONNECT.
+    pub(super) fn is_refusal(&self, error: &legacy::Error) -> bool {
+        self.is_extended_connect() && extended_connect::is_refusal(error)
     }
 
     /// Makes of the answer to an extended CONNECT the upgrade's for which it stands.
@@ -77,13 +88,14 @@ impl Upgrade {
         let open = Tunnel::new();
         response.extensions_mut().insert(open.clone());
         let Self { client, idle_timeout, kept, .. } = self;
-        let hangup = kept.get::<Hangup>().cloned();
+        // It is open from now on, while its client has yet to hear of it, and until its connections are gone.
+        let mut hangup = kept.get::<Hangup>().map(Hangup::listen);
         tokio::spawn(async move {
             if let Ok(ends) = tokio::try_join!(client, endpoint) {
-                tunnel::join(ends, idle_timeout, hangup).await;
+                tunnel::join(ends, idle_timeout, hangup.as_mut()).await;
                 open.close();
             }
-            drop(kept);
+            drop((kept, hangup));
         });
     }
 

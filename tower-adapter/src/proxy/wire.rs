@@ -1,20 +1,24 @@
 use std::{error, time::Duration};
 
-use http::Version;
+use http::{Request, Version, uri::Authority};
 use http_body::Body;
 use hyper_util::{
-    client::legacy::{Builder, Client, connect::HttpConnector},
+    client::legacy::{Builder, Client, ResponseFuture, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 
 use super::{
+    address,
+    connect_to::ConnectTo,
     connector::{self, Connector},
     upload::Upload,
 };
 
 /// The connections to some endpoints, and what is spoken over them. Clones share the connections.
 pub(super) struct Wire<B> {
-    pub(super) client: Client<Connector, Upload<B>>,
+    client: Client<Connector, Upload<B>>,
+    builder: Builder,
+    connector: Connector,
     pub(super) is_http2: bool,
     pub(super) is_secure: bool,
 }
@@ -27,8 +31,29 @@ where
 {
     /// HTTP/1.1 without TLS.
     pub(super) fn plain() -> Self {
-        let client = builder().build(connector::plain(http_connector()));
-        Self { client, is_http2: false, is_secure: false }
+        let (builder, connector) = (builder(), connector::plain(http_connector()));
+        Self {
+            client: builder.build(connector.clone()),
+            builder,
+            connector,
+            is_http2: false,
+            is_secure: false,
+        }
+    }
+
+    /// Sends this over a connection that it may share.
+    pub(super) fn send(&self, request: Request<Upload<B>>) -> ResponseFuture {
+        self.client.request(request)
+    }
+
+    /// Sends this over a connection of its own, whose authority is for the request to name.
+    pub(super) fn send_alone(&self, request: Request<Upload<B>>, authority: Authority) -> ResponseFuture {
+        let (mut parts, body) = request.into_parts();
+        let connector = ConnectTo::new(self.connector.clone(), parts.uri.clone());
+        parts.uri = address::with_authority(parts.uri, authority);
+        // Nothing is kept where nothing is shared: a kept connection of HTTP/2 would be the next request's, too.
+        let client = self.builder.clone().pool_max_idle_per_host(0).build(connector);
+        client.request(Request::from_parts(parts, body))
     }
 
     /// What is spoken over them.
@@ -46,13 +71,15 @@ where
             builder.http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
             builder.http2_adaptive_window(true);
         }
-        Self { client: builder.build(connector), is_http2, is_secure }
+        Self { client: builder.build(connector.clone()), builder, connector, is_http2, is_secure }
     }
 }
 
 impl<B> Clone for Wire<B> {
     fn clone(&self) -> Self {
-        Self { client: self.client.clone(), is_http2: self.is_http2, is_secure: self.is_secure }
+        let (client, builder, connector) =
+            (self.client.clone(), self.builder.clone(), self.connector.clone());
+        Self { client, builder, connector, is_http2: self.is_http2, is_secure: self.is_secure }
     }
 }
 

@@ -45,13 +45,14 @@ impl RetryableError for proxy::Error {
             // Another endpoint may be there, or have an address that can be used.
             Self::Connect(_) | Self::Address { .. } => Verdict::Unsent,
             Self::Endpoint(_) | Self::TimedOut => Verdict::FAILED,
-            // The client's doing, or the proxy's.
+            // The client's doing, or the proxy's, or what the endpoint is.
             Self::NoEndpoint
             | Self::Host
             | Self::Tunnel
             | Self::ClientStalled
             | Self::BodyTooLarge(_)
             | Self::ClientGone(_)
+            | Self::NoExtendedConnect(_)
             | Self::Switched => Verdict::Final,
         }
     }
