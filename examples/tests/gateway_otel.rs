@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use gateway_parts::{
-    config::Document,
+    config::{Document, Settings},
     listener::{Listener, Live},
     route::Router,
 };
@@ -54,67 +54,79 @@ async fn server() -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-/// One request that names a trace, through a gateway whose document says so of traces: the spans, and what the endpoint was told.
-async fn trace(trust: &str) -> (Vec<Span>, HeaderMap) {
-    let ((upstream, asked), (collector, exported)) = (server().await, server().await);
+/// A gateway whose document says so of traces.
+async fn gateway(otel: &str, upstream: SocketAddr) -> (SocketAddr, Settings, Balancer, TcpListener) {
     let text = format!(
-        "[pools.api]\nendpoints = [\"http://{upstream}\"]\n[tenants.acme]\n[gateway]\notel = {{ endpoint = \"http://{collector}\"{trust} }}\n"
+        "[pools.api]\nendpoints = [\"http://{upstream}\"]\n[tenants.acme]\n[gateway]\notel = {otel}\n"
     );
     let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
-    let balancer = Balancer::new(balancer).unwrap();
-    let sending = settings.otel().unwrap().start(&balancer).unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let gateway = socket.local_addr().unwrap();
-    let router = Router::new(&balancer, &settings, None);
-    let listener = Listener::new(socket, Live::new(&settings, router));
-    tokio::spawn(listener.serve(future::pending(), Duration::ZERO));
+    (socket.local_addr().unwrap(), settings, Balancer::new(balancer).unwrap(), socket)
+}
 
+/// One request that names a trace.
+async fn ask(gateway: SocketAddr) {
     let mut stream = TcpStream::connect(gateway).await.unwrap();
     let head = "GET /orders?key=secret HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\nx-tenant: acme\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    sending.stop().await;
+}
 
+fn spans(exported: &Seen) -> Vec<Span> {
     let exported = exported.lock().unwrap();
     assert!(exported.iter().any(|(path, ..)| path == "/v1/metrics"), "{exported:?}");
     let traces = exported.iter().filter(|(path, ..)| path == "/v1/traces");
     let resources =
         traces.flat_map(|(.., body)| ExportTraceServiceRequest::decode(body.clone()).unwrap().resource_spans);
     let scopes = resources.flat_map(|resource| resource.scope_spans);
-    (scopes.flat_map(|scope| scope.spans).collect(), asked.lock().unwrap()[0].1.clone())
-}
-
-fn of_kind(spans: &[Span], kind: i32) -> &Span {
-    spans.iter().find(|span| span.kind == kind).unwrap()
+    scopes.flat_map(|scope| scope.spans).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The request's span and its attempt's, of which the endpoint was told.
+fn one_trace(spans: &[Span], server: &Span, told: &HeaderMap) {
+    let attempt = spans.iter().find(|span| span.kind == 3 && span.parent_span_id == server.span_id).unwrap();
+    let named = format!("00-{}-{}-01", hex(&server.trace_id), hex(&attempt.span_id));
+    assert_eq!(told["traceparent"], named);
+}
+
+/// Both in one test: sending starts once in a process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_through_the_gateway_is_one_trace() {
-    let (spans, asked) = trace("").await;
-    let (server, attempt) = (of_kind(&spans, 2), of_kind(&spans, 3));
-    assert_eq!(server.name, "GET /");
-    assert_eq!(attempt.parent_span_id, server.span_id);
-    assert_eq!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736", "this machine is trusted");
-    let told = format!("00-{}-{}-01", hex(&attempt.trace_id), hex(&attempt.span_id));
-    assert_eq!(asked["traceparent"], told);
+async fn a_request_is_one_trace_and_only_trusted_hops_say_which() {
+    let ((upstream, asked), (collector, exported)) = (server().await, server().await);
+    let otel = |trust: &str| format!("{{ endpoint = \"http://{collector}\"{trust} }}");
+    let mut sending = None;
+    for trust in ["", ", trusted = []"] {
+        let (address, settings, balancer, socket) = gateway(&otel(trust), upstream).await;
+        if sending.is_none() {
+            sending = Some(settings.otel().unwrap().start(&balancer).unwrap());
+        }
+        let router = Router::new(&balancer, &settings, None);
+        let listener = Listener::new(socket, Live::new(&settings, router));
+        tokio::spawn(listener.serve(future::pending(), Duration::ZERO));
+        ask(address).await;
+    }
+    sending.unwrap().stop().await;
+
+    let (spans, asked) = (spans(&exported), asked.lock().unwrap());
+    let servers: Vec<_> = spans.iter().filter(|span| span.kind == 2).collect();
+    let [trusted, stranger] = servers[..] else { unreachable!("one for each request: {spans:#?}") };
+    assert_eq!(trusted.name, "GET /");
+    assert_eq!(hex(&trusted.trace_id), NAMED, "this machine is trusted");
+    assert!(trusted.links.is_empty());
+    assert_ne!(hex(&stranger.trace_id), NAMED);
+    assert_eq!(hex(&stranger.links[0].trace_id), NAMED);
+    one_trace(&spans, trusted, &asked[0].1);
+    one_trace(&spans, stranger, &asked[1].1);
     assert!(!format!("{spans:?}").contains("secret"));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_trusts_nobody_begins_traces_of_its_own() {
-    let (spans, asked) = trace(", trusted = []").await;
-    let (server, attempt) = (of_kind(&spans, 2), of_kind(&spans, 3));
-    assert_ne!(hex(&server.trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-    assert_eq!(hex(&server.links[0].trace_id), "4bf92f3577b34da6a3ce929d0e0e4736");
-    let told = format!("00-{}-{}-01", hex(&server.trace_id), hex(&attempt.span_id));
-    assert_eq!(asked["traceparent"], told);
-}
+const NAMED: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 #[test]
 fn what_cannot_be_used_is_told_by_path() {
