@@ -6,7 +6,8 @@ use std::{fmt, time::Duration};
 ///
 /// It runs inside `try_acquire` and `acquire`, on the thread that asks, with no lock held: it may ask the balancer again, also this pool. It should
 /// be quick, and it should not wait. Where it answers `None`, an index that there is not, or a candidate that is not usable, or where it panics (the
-/// panic hook tells), the request is served as by `p2c`; it is never lost.
+/// panic hook tells), the request is served as by `p2c`; it is never lost. Where endpoints have limits of their own, who has waited has a place kept for it, which `p2c` has
+/// chosen: then it stays there. With several tiers it is asked once for each, and again where somebody was quicker.
 ///
 /// ```
 /// use std::sync::Arc;

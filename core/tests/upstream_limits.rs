@@ -298,6 +298,23 @@ fn who_returns_to_the_place_that_was_kept_is_charged_once() {
 }
 
 #[test]
+fn a_session_stays_where_a_place_was_kept_for_it_at_an_endpoint_of_weight_0() {
+    for seed in 0..8 {
+        let (balancer, clock, strategy) = by_key(seed, [("x", 1), ("y", 1)], TenantSpec::new());
+        let first = balancer.try_acquire_owned(&Request::new("a").key(b"\0")).expect("both are free");
+        let token = first.affinity_token().expect("the pool is there");
+        let [x, y] = ["x", "y"].map(|address| rated(address, Rate::requests(1, SECOND)));
+        let leaving = pool([x.with_weight(0), y]).with_strategy(StrategySpec::custom(strategy));
+        balancer.reconfigure(config(leaving)).expect("it is valid");
+        let _second = try_acquire(&balancer, 1).expect("y is free");
+        let (mut acquire, waker, _) = wait(&balancer, Request::new("a").key(b"\x01").affinity(&token));
+        clock.advance(SECOND);
+        let Poll::Ready(Ok(lease)) = poll(&mut acquire, &waker) else { panic!("it is its turn") };
+        assert_eq!(lease.endpoint().address(), "x");
+    }
+}
+
+#[test]
 fn a_place_that_was_kept_at_an_endpoint_that_serves_no_more_is_exchanged() {
     for seed in 0..8 {
         let (balancer, clock, _strategy) = spent_pair(seed);

@@ -159,6 +159,11 @@ async fn heads_that_are_too_large_are_refused_over_http2_and_the_connection_live
     let document = response.into_body().collect().await.unwrap().to_bytes();
     let document = String::from_utf8_lossy(&document);
     assert!(document.contains("HEADERS_TOO_LARGE"), "the listener tells of it, not h2: {document}");
+    let mut many = call("/");
+    for number in 0..101 {
+        many.headers_mut().append("x-many", number.into());
+    }
+    assert_eq!(client.send_request(many).await.unwrap().status(), 431);
     let mut vast = call("/");
     vast.headers_mut().insert("x-vast", "a".repeat(100_000).parse().unwrap());
     if let Ok(response) = client.send_request(vast).await {

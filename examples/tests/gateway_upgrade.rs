@@ -629,7 +629,8 @@ async fn towards_http2_a_websocket_names_the_host_that_its_client_did() {
         settles(&balancer, 0).await;
     }
     // What no authority can be.
-    assert!(shake(gateway, &handshake("GET", "/feed", "a:b:c")).await.starts_with("HTTP/1.1 400"));
+    let answer = shake(gateway, &handshake("GET", "/feed", "a:b:c")).await;
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("application/problem+json"), "{answer}");
     let stats = balancer.stats();
     assert_eq!(stats.pool("api").unwrap().endpoints()[0].failed(), 0);
 }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     admission::{Joining, Place, Seated, Spent},
     endpoint::InFlight,
-    pool::{Ask, Wants},
+    pool::{Ask, Instead, Wants},
     rejection::Rejection,
     request::Request,
     time::Time,
@@ -34,8 +34,10 @@ impl Service {
         if !self.pool.runs_callers_code() {
             return;
         }
-        if let Some(elsewhere) = self.pool.pick_instead(ask, place, now) {
-            mem::replace(place, elsewhere).abandon(now);
+        let Instead { elsewhere, gave_back } = self.pool.pick_instead(ask, place, now);
+        let gave_up = elsewhere.map(|elsewhere| mem::replace(place, elsewhere).abandon(now));
+        // Somebody may have found taken, for a moment, what nobody has now.
+        if gave_back || gave_up.is_some() {
             self.admission.hand_out_if_queued(now);
         }
     }

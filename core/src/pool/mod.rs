@@ -24,4 +24,5 @@ pub(crate) use ask::{Ask, KeptWants, Purpose, Wants};
 pub(crate) use build::{Pool, PoolId};
 pub(crate) use checks::CheckVerdict;
 pub(crate) use outlook::Outlook;
+pub(crate) use pick::Instead;
 pub(crate) use shard::ShardKey;

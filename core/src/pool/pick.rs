@@ -27,6 +27,14 @@ struct Way<'a> {
     scrutiny: Scrutiny,
 }
 
+/// What becomes of a request that has a place.
+pub(crate) struct Instead {
+    /// Where it goes, if it goes from there.
+    pub(crate) elsewhere: Option<InFlight>,
+    /// Whether more was taken there for a moment.
+    pub(crate) gave_back: bool,
+}
+
 impl Pool {
     /// Picks for one request. Takes no lock and allocates nothing.
     #[inline]
@@ -43,15 +51,17 @@ impl Pool {
     }
 
     /// Where a request goes that has a place already, if its strategy wants it elsewhere, or nobody is served there any more.
-    pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Option<InFlight> {
-        let serves = self.serves_at(reserved, now);
+    pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Instead {
+        let serves = self.serves_at(ask, reserved, now);
         let purpose = if serves { Purpose::Exchange(reserved) } else { Purpose::Decide };
-        let picked = self.pick_with_care(&self.tiers, &Ask { purpose, ..*ask }, now)?;
-        if picked.is_at(reserved.endpoint()) {
-            picked.abandon(now);
-            return None;
-        }
-        Some(picked)
+        let picked = self.pick_with_care(&self.tiers, &Ask { purpose, ..*ask }, now);
+        let (again, elsewhere): (Option<_>, Option<_>) = match picked {
+            Some(picked) if picked.is_at(reserved.endpoint()) => (Some(picked), None),
+            picked => (None, picked),
+        };
+        let gave_back = !serves && again.is_some();
+        again.into_iter().for_each(|again| again.abandon(now));
+        Instead { elsewhere, gave_back }
     }
 
     /// Whether nothing but the strategy decides.
@@ -238,9 +248,11 @@ impl Pool {
         self.judge_first_byte(picked, now);
     }
 
-    /// Whether requests are served where this one has its place.
-    fn serves_at(&self, place: &InFlight, now: Time) -> bool {
-        self.serving().any(|(member, scrutiny)| {
+    /// Whether requests are served where this one has its place; those of a session are at an endpoint of weight 0, too.
+    fn serves_at(&self, ask: &Ask<'_>, place: &InFlight, now: Time) -> bool {
+        let session = ask.wants.target.and_then(|target| self.place_of(target));
+        let session = session.map(|(place, _, scrutiny)| (&self.members[place], scrutiny));
+        self.serving().chain(session).any(|(member, scrutiny)| {
             let endpoint = member.endpoint();
             place.is_at(endpoint) && (place.is_trial() || endpoint.health().admits(scrutiny, now))
         })

@@ -5,6 +5,7 @@ use super::{
     bounded::Placing,
     enter::{Entrant, enter, placed},
     shard::Shard,
+    tier::Tier,
 };
 use crate::{
     endpoint::{Endpoint, InFlight, Member},
@@ -24,13 +25,8 @@ impl Pool {
     /// The endpoint that a session is bound to, unless it is gone, draining, ejected, at its bound, or not the tenant's any more.
     pub(super) fn return_to(&self, ask: &Ask<'_>, shard: Option<&Shard>, now: Time) -> Option<InFlight> {
         let wants = &ask.wants;
-        let place = *self.places().get(&wants.target?)?;
-        if place >= self.draining_from {
-            return None;
-        }
-        let tier = self.tiers.iter().position(|tier| tier.places().contains(&place));
-        let scrutiny = tier.map_or(Scrutiny::Health, |tier| self.tiers[tier].scrutiny());
-        let placing = tier.and_then(|tier| self.tiers[tier].place());
+        let (place, tier, scrutiny) = self.place_of(wants.target?)?;
+        let placing = tier.and_then(Tier::place);
         let bound = placing.as_ref().map(Placing::bound);
         let candidates =
             Candidates::new(&self.members, scrutiny, self.decay, now).charged(self.charged(wants.cost));
@@ -40,6 +36,14 @@ impl Pool {
             shard.is_none_or(|shard| shard.has(place, &self.tiers)) && entrant.may_use(&candidates, place);
         let entered = allowed.then(|| enter(&self.members[place], bound, entrant, now)).flatten();
         entered.map(|picked| placed(picked, placing))
+    }
+
+    /// Where a session has its endpoint, if that is there and not draining, its tier, unless its weight is 0, and how far health decides there.
+    pub(super) fn place_of(&self, target: u64) -> Option<(usize, Option<&Tier>, Scrutiny)> {
+        let place = *self.places().get(&target)?;
+        let tier = self.tiers.iter().find(|tier| tier.places().contains(&place));
+        let scrutiny = tier.map_or(Scrutiny::Health, Tier::scrutiny);
+        (place < self.draining_from).then_some((place, tier, scrutiny))
     }
 
     /// The endpoint of this address.

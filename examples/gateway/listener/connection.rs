@@ -118,14 +118,17 @@ impl Visit {
         }
     }
 
-    fn answer(self, request: Request<Incoming>) -> Answered {
+    fn answer(self, mut request: Request<Incoming>) -> Answered {
         let (limits, router) = {
             let now = self.live.now();
             (now.limits, now.router.clone())
         };
         let seat = self.activity.begin(request.version());
-        let refusal = screen::refusal(&request, &limits);
         let is_http1 = request.version() != Version::HTTP_2;
+        if !is_http1 {
+            screen::join_cookies(request.headers_mut());
+        }
+        let refusal = screen::refusal(&request, &limits);
         let (limit, patience) = (limits.max_body_bytes(), limits.patience());
         // Over HTTP/1.1 the connection is what stalls.
         let answer_patience = patience.filter(|_| !is_http1);
