@@ -388,14 +388,8 @@ async fn a_tunnel_is_one_of_the_listeners_connections() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_over_http2_is_an_upgrade_to_the_endpoint() {
     let (gateway, balancer) = gateway(&echo().await, "limits = { keep_alive_timeout = \"200ms\" }").await;
-    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(connection);
-    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert!(!response.headers().contains_key("sec-websocket-accept"), "{response:?}");
-    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
-    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    let mut client = over_http2(gateway).await;
+    let mut socket = extended_websocket(&mut client).await;
     assert_echoes(&mut socket).await;
     assert_eq!(in_flight(&balancer), 1);
     // A connection with a tunnel is not idle.
@@ -405,6 +399,23 @@ async fn a_websocket_over_http2_is_an_upgrade_to_the_endpoint() {
     while socket.next().await.is_some_and(|message| message.is_ok()) {}
     drop(socket);
     settles(&balancer, 0).await;
+}
+
+async fn over_http2(gateway: SocketAddr) -> http2::SendRequest<Empty<Bytes>> {
+    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
+    let (client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn extended_websocket(
+    client: &mut http2::SendRequest<Empty<Bytes>>,
+) -> WebSocketStream<TokioIo<upgrade::Upgraded>> {
+    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("sec-websocket-accept"), "{response:?}");
+    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
+    WebSocketStream::from_raw_socket(stream, Role::Client, None).await
 }
 
 fn extended(protocol: Option<&'static str>) -> Request<Empty<Bytes>> {
@@ -420,9 +431,7 @@ fn extended(protocol: Option<&'static str>) -> Request<Empty<Bytes>> {
 async fn over_http2_only_a_tunnel_that_is_one_is_answered_by_200() {
     let ordinary = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     let (gateway, balancer) = gateway(&raw(ordinary, hold).await, "").await;
-    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(connection);
+    let mut client = over_http2(gateway).await;
     for (protocol, expected) in [
         (Some("websocket"), StatusCode::BAD_GATEWAY),
         (Some("h2c"), StatusCode::NOT_IMPLEMENTED),
@@ -541,14 +550,8 @@ async fn towards_http2_a_websocket_is_an_extended_connect() {
         settles(&balancer, 0).await;
     }
     // And from a client of HTTP/2.
-    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(connection);
-    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert!(!response.headers().contains_key("sec-websocket-accept"), "{response:?}");
-    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
-    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    let mut client = over_http2(gateway).await;
+    let mut socket = extended_websocket(&mut client).await;
     assert_echoes(&mut socket).await;
     drop(socket);
     settles(&balancer, 0).await;
@@ -709,12 +712,8 @@ async fn a_websocket_over_http2_ends_with_the_time_to_drain_too() {
     let url = echo().await;
     let document = format!("[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\n");
     let (gateway, balancer, stop, serving) = stoppable(&document, Duration::from_millis(300)).await;
-    let stream = TokioIo::new(TcpStream::connect(gateway).await.unwrap());
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(connection);
-    let response = client.send_request(extended(Some("websocket"))).await.unwrap();
-    let stream = TokioIo::new(upgrade::on(response).await.unwrap());
-    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+    let mut client = over_http2(gateway).await;
+    let mut socket = extended_websocket(&mut client).await;
     assert_echoes(&mut socket).await;
     stop.send(()).unwrap();
     while timeout(PATIENCE, socket.next()).await.unwrap().is_some_and(|message| message.is_ok()) {}

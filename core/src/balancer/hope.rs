@@ -34,12 +34,13 @@ impl Service {
         if !self.pool.runs_callers_code() {
             return;
         }
-        let Instead { elsewhere, gave_back } = self.pool.pick_instead(ask, place, now);
-        let gave_up = elsewhere.map(|elsewhere| mem::replace(place, elsewhere).abandon(now));
-        // Somebody may have found taken, for a moment, what nobody has now.
-        if gave_back || gave_up.is_some() {
-            self.admission.hand_out_if_queued(now);
+        match self.pool.pick_instead(ask, place, now) {
+            Instead::Stays => return,
+            Instead::GaveBack => {}
+            Instead::Elsewhere(elsewhere) => mem::replace(place, elsewhere).abandon(now),
         }
+        // Somebody may have found taken, for a moment, what nobody has now.
+        self.admission.hand_out_if_queued(now);
     }
 }
 

@@ -28,11 +28,13 @@ struct Way<'a> {
 }
 
 /// What becomes of a request that has a place.
-pub(crate) struct Instead {
-    /// Where it goes, if it goes from there.
-    pub(crate) elsewhere: Option<InFlight>,
-    /// Whether more was taken there for a moment.
-    pub(crate) gave_back: bool,
+pub(crate) enum Instead {
+    /// It stays there.
+    Stays,
+    /// The same; more was taken there for a moment.
+    GaveBack,
+    /// It goes from there.
+    Elsewhere(InFlight),
 }
 
 impl Pool {
@@ -54,14 +56,14 @@ impl Pool {
     pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Instead {
         let serves = self.serves_at(ask, reserved, now);
         let purpose = if serves { Purpose::Exchange(reserved) } else { Purpose::Decide };
-        let picked = self.pick_with_care(&self.tiers, &Ask { purpose, ..*ask }, now);
-        let (again, elsewhere): (Option<_>, Option<_>) = match picked {
-            Some(picked) if picked.is_at(reserved.endpoint()) => (Some(picked), None),
-            picked => (None, picked),
-        };
-        let gave_back = !serves && again.is_some();
-        again.into_iter().for_each(|again| again.abandon(now));
-        Instead { elsewhere, gave_back }
+        match self.pick_with_care(&self.tiers, &Ask { purpose, ..*ask }, now) {
+            None => Instead::Stays,
+            Some(again) if again.is_at(reserved.endpoint()) => {
+                again.abandon(now);
+                if serves { Instead::Stays } else { Instead::GaveBack }
+            }
+            Some(elsewhere) => Instead::Elsewhere(elsewhere),
+        }
     }
 
     /// Whether nothing but the strategy decides.

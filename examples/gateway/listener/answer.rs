@@ -1,5 +1,5 @@
 use std::{
-    error, fmt, io,
+    fmt, io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -8,6 +8,7 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
+use tower::BoxError;
 
 use super::{
     activity::{InFlight, Stallable},
@@ -85,9 +86,9 @@ impl<B> State<B>
 where
     B: Body,
     B::Data: bytes::Buf,
-    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, Problem>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         self.taken();
         let Some((body, _)) = &mut self.body else { return Poll::Ready(Some(Err(unread().into()))) };
         let polled = body.as_mut().poll_frame(cx);
@@ -98,16 +99,14 @@ where
     }
 }
 
-type Problem = Box<dyn error::Error + Send + Sync>;
-
 impl<B> Body for Answer<B>
 where
     B: Body,
     B::Data: bytes::Buf,
-    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     type Data = B::Data;
-    type Error = Problem;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,

@@ -19,6 +19,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
+use tower::BoxError;
 
 use super::{
     InboundBody, Limits, Live,
@@ -28,7 +29,7 @@ use super::{
     presence::Presence,
     proxy_protocol, screen,
     stream::WatchedStream,
-    supervise::{BoxError, Endable, supervise},
+    supervise::{Endable, supervise},
 };
 use crate::tls::Secure;
 

@@ -1,5 +1,5 @@
 use std::{
-    error, fmt, io,
+    fmt, io,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Limited;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
+use tower::BoxError;
 
 use super::{activity::InFlight, patience::Patience};
 
@@ -42,7 +43,7 @@ impl InboundBody {
 }
 
 impl Stream {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match (&polled, &mut self.patience) {
             (Poll::Pending, _) => self.poll_impatience(cx).map(|()| Some(Err(too_slow().into()))),
@@ -72,12 +73,12 @@ impl Stream {
 
 impl Body for InboundBody {
     type Data = Bytes;
-    type Error = Problem;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Problem>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.stream.as_mut().map_or(Poll::Ready(None), |stream| stream.poll_frame(cx))
     }
 
@@ -104,8 +105,6 @@ impl fmt::Debug for InboundBody {
         f.debug_struct("InboundBody").field("patience", &patience).finish_non_exhaustive()
     }
 }
-
-type Problem = Box<dyn error::Error + Send + Sync>;
 
 fn too_slow() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the request's body comes too slowly")

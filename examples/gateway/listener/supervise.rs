@@ -1,12 +1,10 @@
-use std::{
-    error,
-    pin::{Pin, pin},
-};
+use std::pin::{Pin, pin};
 
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
+use tower::BoxError;
 
 use super::{
     Limits,
@@ -17,9 +15,6 @@ use super::{
 pub(super) trait Endable: Future<Output = Result<(), BoxError>> {
     fn end_soon(self: Pin<&mut Self>);
 }
-
-/// What breaks a connection.
-pub(super) type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// Drives a connection until it ends, is asked to end and does, or is too slow. An error is the connection's own.
 pub(super) async fn supervise(

@@ -158,9 +158,11 @@ where
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
         let wire = self.wires.get(picked.pool()).unwrap_or(&*self.wire);
         let is_upgradable = body.is_end_stream();
-        let upgrade = { is_upgradable }
-            .then(|| Upgrade::of(&mut parts, wire.version(), self.tunnel_idle_timeout))
-            .flatten();
+        let upgrade = if is_upgradable {
+            Upgrade::of(&mut parts, wire.version(), self.tunnel_idle_timeout)
+        } else {
+            None
+        };
         let host = self.readdress(&mut parts, &picked, wire)?;
         if let Some(upgrade) = &upgrade {
             upgrade.ask(&mut parts);
