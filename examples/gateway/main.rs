@@ -6,10 +6,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 use std::{
+    env,
     io::{self, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -27,7 +29,11 @@ use gateway_parts::{
 use sd_notify::NotifyState;
 use tenantry::Balancer;
 use tenantry_tower::{health::HealthChecker, probe::Prober};
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    sync::oneshot,
+};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
     layer::SubscriberExt,
@@ -38,9 +44,28 @@ use tracing_subscriber::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match runtime() {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(problem) => {
+            eprintln!("gateway: cannot start: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A thread for each processor that it may use, or as many as tokio is told. Where that is one, there is nobody to share its work with.
+fn runtime() -> io::Result<Runtime> {
+    let told = env::var_os("TOKIO_WORKER_THREADS").is_some();
+    let mut builder = match thread::available_parallelism() {
+        Ok(processors) if processors.get() == 1 && !told => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder.enable_all().build()
+}
+
+async fn run(arguments: Arguments) -> ExitCode {
     let ended = match (arguments.command, &arguments.config) {
         (Some(command), _) => carry_out(command).await,
         (None, Some(path)) => gateway(path).await,

@@ -11,7 +11,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use tenantry::Balancer;
 use tenantry_tower::{
     balance::{BalanceLayer, LeaseBody},
@@ -20,7 +19,7 @@ use tenantry_tower::{
     identity::Identified,
     log::{CountedBody, LogBody, Logged, Note, NoteLayer},
     metrics::{Metrics, RequestsLayer},
-    proxy::ReverseProxy,
+    proxy::{ResponseBody, ReverseProxy},
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
     replay::ReplayBody,
@@ -52,7 +51,7 @@ pub type Body = LogBody<RejectionBody<LaneBody>>;
 /// A client's body, counted for the log.
 type Inbound = CountedBody<InboundBody>;
 
-type LaneBody = RejectionBody<RetryBody<LeaseBody<Incoming>>>;
+type LaneBody = RejectionBody<RetryBody<LeaseBody<ResponseBody>>>;
 /// What stands before a route's stack, as far as it is wanted.
 type Lane = Note<Optional<Meter, Optional<RequestsLayer, Optional<RateLimitLayer, Stack<Inbound>>>>>;
 type Optional<L, S> = Either<<L as Layer<S>>::Service, S>;
@@ -231,7 +230,7 @@ impl Build<'_> {
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
             (None, None) => {
-                let streamed = |answer: Response<LeaseBody<Incoming>>| answer.map(RetryBody::from);
+                let streamed = |answer: Response<LeaseBody<ResponseBody>>| answer.map(RetryBody::from);
                 Stack::new(
                     builder.map_response(streamed).layer(balance).layer(timed()).service(plain.clone()),
                 )

@@ -28,7 +28,7 @@ use tenantry::{
 };
 use tenantry_tower::{
     balance::{self, BalanceLayer, PickedEndpoint},
-    proxy::ReverseProxy,
+    proxy::{ResponseBody, ReverseProxy},
     rejection::RejectionLayer,
     replay::ReplayBody,
     retry::{Attempts, Error, RetryBody, RetryLayer, RetryPolicy},
@@ -99,7 +99,7 @@ async fn echo() -> (Server, Arc<AtomicUsize>) {
     (server, count)
 }
 
-type Answer = Response<RetryBody<balance::LeaseBody<Incoming>>>;
+type Answer = Response<RetryBody<balance::LeaseBody<ResponseBody>>>;
 type Failure = Error<balance::Error<tenantry_tower::proxy::Error>>;
 
 async fn ask(

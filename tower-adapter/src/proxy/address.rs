@@ -1,4 +1,4 @@
-//! From an endpoint's address and a request's target to the URI that the client within dials.
+//! From an endpoint's address and a request's target to what is dialled, and asked for.
 
 use http::{
     Uri,
@@ -40,11 +40,12 @@ pub(crate) fn target(uri: Uri, (scheme, endpoint): (Scheme, Authority)) -> Uri {
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
 }
 
-/// The same, whole as it is, of another authority.
-pub(super) fn with_authority(uri: Uri, authority: Authority) -> Uri {
-    let mut parts = uri.into_parts();
-    parts.authority = Some(authority);
-    Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
+/// The same path and query, of whichever server it is asked.
+pub(super) fn origin(uri: Uri) -> Uri {
+    if uri.authority().is_none() && uri.path_and_query().is_some() {
+        return uri;
+    }
+    uri.into_parts().path_and_query.map_or_else(|| Uri::from_static("/"), Uri::from)
 }
 
 /// An address as it may be told: without what stands before an `@`, which may be a password.
@@ -95,6 +96,7 @@ mod tests {
             let target = target(uri.parse().unwrap(), endpoint("e:1").unwrap());
             assert_eq!(target.authority().unwrap(), "e:1", "{uri}");
             assert_eq!(target.path_and_query().unwrap(), expected, "{uri}");
+            assert_eq!(origin(uri.parse().unwrap()), expected, "{uri}");
         }
     }
 }

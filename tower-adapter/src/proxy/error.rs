@@ -1,7 +1,7 @@
 use std::{error, fmt};
 
 use http::StatusCode;
-use hyper_util::client::legacy;
+use tower::BoxError;
 
 /// Why a request got no answer from its endpoint.
 #[derive(Debug)]
@@ -22,15 +22,15 @@ pub enum Error {
     /// The client stopped sending its request's body, or its body broke off with an [`io::ErrorKind::TimedOut`](std::io::ErrorKind::TimedOut).
     ClientStalled,
     /// The request's body is too long: it broke off with a [`LengthLimitError`](http_body_util::LengthLimitError).
-    BodyTooLarge(legacy::Error),
+    BodyTooLarge(BoxError),
     /// The client broke off while it sent its request's body.
-    ClientGone(legacy::Error),
+    ClientGone(BoxError),
     /// No connection to the endpoint.
-    Connect(legacy::Error),
+    Connect(BoxError),
     /// The endpoint broke off before its answer, or answered in what is not HTTP.
-    Endpoint(legacy::Error),
+    Endpoint(BoxError),
     /// The endpoint speaks HTTP/2 and takes no extended CONNECT, which a WebSocket is there.
-    NoExtendedConnect(legacy::Error),
+    NoExtendedConnect(BoxError),
     /// The endpoint changed to another protocol (101), which nobody asked it for.
     Switched,
     /// The endpoint took too long to begin its answer.
@@ -107,7 +107,7 @@ impl error::Error for Error {
             | Self::ClientGone(error)
             | Self::Connect(error)
             | Self::Endpoint(error)
-            | Self::NoExtendedConnect(error) => Some(error),
+            | Self::NoExtendedConnect(error) => Some(&**error),
             _ => None,
         }
     }

@@ -12,7 +12,6 @@ use http::{
     request::Parts,
 };
 use hyper::ext::Protocol;
-use hyper_util::client::legacy;
 use sha1::{Digest, Sha1};
 
 /// What the client of a WebSocket's handshake wants to read before it believes that it has one (RFC 6455 §4.2.2), which no extended CONNECT is answered by. `None`: it is no such handshake.
@@ -32,8 +31,8 @@ pub(super) fn make(parts: &mut Parts) {
 }
 
 /// Whether the endpoint takes none. What it resets for another reason (`REFUSED_STREAM`, `INTERNAL_ERROR`) is a failure as any.
-pub(super) fn is_refusal(error: &legacy::Error) -> bool {
-    let causes = successors(error.source(), |&cause| cause.source());
+pub(super) fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+    let causes = successors(Some(error), |&cause| cause.source());
     let mut errors = causes.filter_map(|cause| cause.downcast_ref::<h2::Error>());
     errors.any(|error| {
         let reason = error.reason().filter(|_| error.is_remote());

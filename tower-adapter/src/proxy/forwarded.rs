@@ -9,19 +9,32 @@ use http::{
     uri::Scheme,
 };
 
-use super::Peer;
+use super::{Peer, peer::Told};
 
 /// Adds this hop: appends to the lists, overwrites what holds one value.
 pub(super) fn add(headers: &mut HeaderMap, peer: Option<&Peer>, host: &HeaderValue) {
-    let scheme = peer.map_or(&Scheme::HTTP, Peer::scheme);
-    // An IPv4 address that came through an IPv6 socket is an IPv4 address.
-    let client = peer.map(|peer| peer.address().ip().to_canonical());
-    append(headers, FORWARDED, |list| push_element(list, client, host, scheme));
+    let (element, client, scheme) = match peer {
+        Some(peer) => {
+            let Told { element, client, .. } = peer.told(host, || tell(peer, host));
+            (element, Some(client), peer.scheme())
+        }
+        None => (element(None, host, &Scheme::HTTP), None, &Scheme::HTTP),
+    };
+    append(headers, FORWARDED, element);
     if let Some(client) = client {
-        append(headers, X_FORWARDED_FOR, |list| push_address(list, client));
+        append(headers, X_FORWARDED_FOR, client);
     }
     headers.insert(X_FORWARDED_HOST, host.clone());
     headers.insert(X_FORWARDED_PROTO, value(scheme));
+}
+
+fn tell(peer: &Peer, host: &HeaderValue) -> Told {
+    // An IPv4 address that came through an IPv6 socket is an IPv4 address.
+    let address = peer.address().ip().to_canonical();
+    let element = element(Some(address), host, peer.scheme());
+    // A copy: the client's own is a part of all that was read with it.
+    let host = HeaderValue::from_bytes(host.as_bytes()).expect("it was one before");
+    Told { host, element, client: visible(address.to_string()) }
 }
 
 fn value(scheme: &Scheme) -> HeaderValue {
@@ -33,36 +46,21 @@ fn value(scheme: &Scheme) -> HeaderValue {
 }
 
 /// `for=192.0.2.43;host=api.test;proto=https`.
-fn push_element(list: &mut Vec<u8>, client: Option<IpAddr>, host: &HeaderValue, scheme: &Scheme) {
-    list.extend_from_slice(b"for=");
-    match client {
-        None => list.extend_from_slice(b"unknown"),
-        Some(address @ IpAddr::V4(_)) => push_address(list, address),
-        Some(address @ IpAddr::V6(_)) => {
-            list.extend_from_slice(b"\"[");
-            push_address(list, address);
-            list.extend_from_slice(b"]\"");
-        }
-    }
-    list.extend_from_slice(b";host=");
-    push_quoted(list, host.as_bytes());
-    list.extend_from_slice(b";proto=");
-    list.extend_from_slice(scheme.as_str().as_bytes());
+fn element(client: Option<IpAddr>, host: &HeaderValue, scheme: &Scheme) -> HeaderValue {
+    let client = match client {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(address)) => address.to_string(),
+        Some(IpAddr::V6(address)) => format!("\"[{address}]\""),
+    };
+    let mut element = format!("for={client};host=").into_bytes();
+    push_quoted(&mut element, host.as_bytes());
+    element.extend_from_slice(b";proto=");
+    element.extend_from_slice(scheme.as_str().as_bytes());
+    visible(element)
 }
 
-/// As its `Display`; the usual kind without the formatter, which every request would go through twice.
-fn push_address(list: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            let mut digits = itoa::Buffer::new();
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                let dot: &[u8] = if place == 0 { b"" } else { b"." };
-                list.extend_from_slice(dot);
-                list.extend_from_slice(digits.format(octet).as_bytes());
-            }
-        }
-        IpAddr::V6(address) => list.extend_from_slice(address.to_string().as_bytes()),
-    }
+fn visible(text: impl Into<Bytes>) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.into()).expect("values of headers and what joins them make one")
 }
 
 /// As it is where it is a token, as a quoted-string where it is not (a port's colon suffices).
@@ -103,26 +101,18 @@ const fn is_token(byte: u8) -> bool {
 }
 
 /// Adds an element to the end of the one list that all fields of this name make.
-fn append(headers: &mut HeaderMap, name: HeaderName, push: impl FnOnce(&mut Vec<u8>)) {
-    let mut list = Vec::with_capacity(ONE_ELEMENT);
-    let entry = headers.entry(name);
-    if let Entry::Occupied(before) = &entry {
-        for value in before {
-            list.extend_from_slice(value.as_bytes());
-            list.extend_from_slice(b", ");
+fn append(headers: &mut HeaderMap, name: HeaderName, element: HeaderValue) {
+    match headers.entry(name) {
+        Entry::Vacant(entry) => drop(entry.insert(element)),
+        Entry::Occupied(mut entry) => {
+            let mut list: Vec<&[u8]> = entry.iter().map(HeaderValue::as_bytes).collect();
+            list.push(element.as_bytes());
+            let list = visible(list.join(&b", "[..]));
+            entry.insert_mult(list);
         }
-    }
-    push(&mut list);
-    let list = HeaderValue::from_maybe_shared(Bytes::from(list));
-    let list = list.expect("values of headers, joined by commas, make one");
-    match entry {
-        Entry::Vacant(entry) => drop(entry.insert(list)),
-        Entry::Occupied(mut entry) => drop(entry.insert_mult(list)),
     }
 }
 
-/// Bytes that most lists of one element fit into.
-const ONE_ELEMENT: usize = 96;
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -177,6 +167,20 @@ mod tests {
         assert_eq!(chain, ["203.0.113.7, 198.51.100.2, 10.0.0.9, 192.0.2.43"]);
         let headers = forwarded(&[("forwarded", "for=203.0.113.7;proto=https")], Some("192.0.2.43:1"), "h");
         assert_eq!(headers["forwarded"], "for=203.0.113.7;proto=https, for=192.0.2.43;host=h;proto=http");
+    }
+
+    #[test]
+    fn what_was_told_of_another_host_is_not_told_again() {
+        let peer = Peer::new("192.0.2.43:1".parse().unwrap());
+        for host in ["a.test", "a.test", "b.test:81", "a.test"] {
+            let mut headers = HeaderMap::new();
+            add(&mut headers, Some(&peer), &HeaderValue::from_static(host));
+            let told = headers["forwarded"].to_str().unwrap().replace('"', "");
+            assert_eq!(told, format!("for=192.0.2.43;host={host};proto=http"));
+            let secure = peer.clone().with_scheme(Scheme::HTTPS);
+            add(&mut headers, Some(&secure), &HeaderValue::from_static(host));
+            assert!(headers["forwarded"].to_str().unwrap().ends_with(";proto=https"));
+        }
     }
 
     #[test]

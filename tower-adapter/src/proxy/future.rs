@@ -8,13 +8,16 @@ use std::{
 
 use http::{Response, Version};
 use http_body_util::LengthLimitError;
-use hyper::body::Incoming;
-use hyper_util::client::legacy;
 use pin_project_lite::pin_project;
+use sync_wrapper::SyncWrapper;
 use tokio::time::{Instant, Sleep, sleep};
+use tower::BoxError;
 
 use super::{
-    Error, headers,
+    Error, ResponseBody,
+    failure::Failure,
+    headers,
+    http1::Call,
     upgrade::{self, Upgrade},
     upload::{Standing, Watch},
 };
@@ -32,8 +35,7 @@ pin_project! {
     #[project = StateProjection]
     enum State {
         Sent {
-            #[pin]
-            call: legacy::ResponseFuture,
+            call: SyncWrapper<Call>,
             #[pin]
             timer: Option<Sleep>,
             vigil: Vigil,
@@ -53,13 +55,15 @@ struct Vigil {
 
 impl ResponseFuture {
     pub(super) fn sent(
-        call: legacy::ResponseFuture,
+        call: Call,
         (picked, watch): (PickedEndpoint, Watch),
         patience: Option<Duration>,
         upgrade: Option<Upgrade>,
     ) -> Self {
         let vigil = Vigil { picked, last: watch.standing(), watch, patience: patience.unwrap_or_default() };
-        Self { state: State::Sent { call, timer: patience.map(sleep), vigil, upgrade } }
+        Self {
+            state: State::Sent { call: SyncWrapper::new(call), timer: patience.map(sleep), vigil, upgrade },
+        }
     }
 
     pub(super) const fn failed(error: Error) -> Self {
@@ -68,16 +72,16 @@ impl ResponseFuture {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<Incoming>, Error>;
+    type Output = Result<Response<ResponseBody>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Failed { error } => {
                 Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")))
             }
-            StateProjection::Sent { call, timer, vigil, upgrade } => match call.poll(cx) {
+            StateProjection::Sent { call, timer, vigil, upgrade } => match call.get_mut().as_mut().poll(cx) {
                 Poll::Ready(Ok(response)) => Poll::Ready(received(response, upgrade.take())),
-                Poll::Ready(Err(error)) => Poll::Ready(Err(vigil.explain(error, upgrade.as_ref()))),
+                Poll::Ready(Err(failure)) => Poll::Ready(Err(vigil.explain(failure, upgrade.as_ref()))),
                 Poll::Pending => vigil.poll(timer, cx).map(Err),
             },
         }
@@ -107,24 +111,23 @@ impl Vigil {
         Error::TimedOut
     }
 
-    fn explain(&self, error: legacy::Error, upgrade: Option<&Upgrade>) -> Error {
-        if error.is_connect() {
-            Error::Connect(error)
-        } else if upgrade.is_some_and(|upgrade| upgrade.is_refusal(&error)) {
-            // Which requests ask for that much is for clients to say; it tells nothing about the others.
-            self.picked.excuse();
-            Error::NoExtendedConnect(error)
-        } else if self.picked.is_excused() {
-            client_error(error)
-        } else {
-            Error::Endpoint(error)
+    fn explain(&self, failure: Failure, upgrade: Option<&Upgrade>) -> Error {
+        match failure {
+            Failure::Connect(error) => Error::Connect(error),
+            Failure::Broken(error) if upgrade.is_some_and(|upgrade| upgrade.is_refusal(&*error)) => {
+                // Which requests ask for that much is for clients to say; it tells nothing about the others.
+                self.picked.excuse();
+                Error::NoExtendedConnect(error)
+            }
+            Failure::Broken(error) if self.picked.is_excused() => client_error(error),
+            Failure::Broken(error) => Error::Endpoint(error),
         }
     }
 }
 
 /// What became of the request's body, which its error tells.
-fn client_error(error: legacy::Error) -> Error {
-    let causes = || successors(Some(&error as &(dyn error::Error + 'static)), |cause| cause.source());
+fn client_error(error: BoxError) -> Error {
+    let causes = || successors(Some(&*error as &(dyn error::Error + 'static)), |cause| cause.source());
     let is_late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
     if causes().any(<dyn error::Error>::is::<LengthLimitError>) {
         Error::BodyTooLarge(error)
@@ -137,7 +140,10 @@ fn client_error(error: legacy::Error) -> Error {
 
 /// The endpoint's answer, as it may go on to the client. A 101 that nobody asked for may not: a client that saw one would
 /// take what follows for a protocol that nobody speaks.
-fn received(mut response: Response<Incoming>, upgrade: Option<Upgrade>) -> Result<Response<Incoming>, Error> {
+fn received(
+    mut response: Response<ResponseBody>,
+    upgrade: Option<Upgrade>,
+) -> Result<Response<ResponseBody>, Error> {
     upgrade.iter().for_each(|upgrade| upgrade.translate(&mut response));
     if upgrade::is_switch(&response) {
         let granted = upgrade.filter(|upgrade| upgrade.is_granted(response.headers()));

@@ -1,8 +1,9 @@
 //! Sends a request to the endpoint that was picked for it: [`ReverseProxy`], HTTP/1.1 towards the endpoints, with the feature `tls` also TLS and HTTP/2.
 //!
 //! - **Streaming** both ways: a frame goes on as it comes, nothing is collected. Backpressure passes through.
-//! - **Connections** to endpoints are kept and used again (hyper-util's pool). A request that meets a kept connection
-//!   which the endpoint has just closed goes over another, as long as none of it was sent.
+//! - **Connections** to endpoints are kept and used again, until nobody has used one for 60 s. A request that meets a kept connection
+//!   which the endpoint has just closed goes over another, as long as none of it was sent. Over HTTP/1.1 a request that finds none free
+//!   opens one, and hyper reads and writes in the task of the request and of its answer's body; those of HTTP/2 are shared, and kept by hyper-util's pool.
 //! - **Where to** is the [`PickedEndpoint`](crate::balance::PickedEndpoint) among the request's extensions:
 //!   `http://host:port` or `host:port`, with a `Transport` (feature `tls`) also `https://host:port`. Path and query stay byte for byte as they came.
 //! - **Host** stays as the client sent it ([`HostPolicy`] changes that): what Envoy, HAProxy, Traefik and Caddy do, and
@@ -26,17 +27,26 @@
 //! blame, the endpoint is [excused](crate::balance::PickedEndpoint::excuse).
 
 mod address;
+#[cfg(feature = "tls")]
 mod connect_to;
+mod connection;
 #[cfg_attr(not(feature = "tls"), path = "plain_connector.rs")]
 mod connector;
 mod error;
 #[cfg_attr(not(feature = "tls"), path = "no_extended_connect.rs")]
 mod extended_connect;
+mod failure;
 mod forwarded;
 mod future;
 mod hangup;
 mod headers;
+mod http1;
+#[cfg_attr(not(feature = "tls"), path = "no_http2.rs")]
+mod http2;
+mod kept;
 mod peer;
+mod response_body;
+mod rest;
 mod service;
 mod targets;
 #[cfg(feature = "tls")]
@@ -53,6 +63,7 @@ pub use error::Error;
 pub use future::ResponseFuture;
 pub use hangup::Hangup;
 pub use peer::Peer;
+pub use response_body::ResponseBody;
 pub use service::{HostPolicy, ReverseProxy};
 #[cfg(feature = "tls")]
 pub use transport::Transport;

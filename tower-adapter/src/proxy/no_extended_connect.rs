@@ -1,7 +1,8 @@
 //! Without HTTP/2 towards endpoints there is nobody to send one to.
 
+use std::error::Error;
+
 use http::{HeaderValue, request::Parts};
-use hyper_util::client::legacy;
 
 pub(super) const fn accept(_: &Parts) -> Option<HeaderValue> {
     None
@@ -9,6 +10,6 @@ pub(super) const fn accept(_: &Parts) -> Option<HeaderValue> {
 
 pub(super) const fn make(_: &mut Parts) {}
 
-pub(super) const fn is_refusal(_: &legacy::Error) -> bool {
+pub(super) const fn is_refusal(_: &(dyn Error + 'static)) -> bool {
     false
 }

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    error, fmt,
+    error, fmt, mem,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -10,15 +10,14 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Version,
     header::{HOST, TRANSFER_ENCODING},
     request::Parts,
-    uri::{Authority, Scheme},
+    uri::Authority,
 };
 use http_body::Body;
-use hyper::body::Incoming;
 use tower::Service;
 
 use super::{
-    Error, Peer, ResponseFuture, address, forwarded, headers, targets::Targets, upgrade::Upgrade,
-    upload::Upload, wire::Wire,
+    Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
+    upgrade::Upgrade, upload::Upload, wire::Wire,
 };
 use crate::balance::PickedEndpoint;
 
@@ -47,7 +46,6 @@ pub struct ReverseProxy<B> {
     wire: Arc<Wire<B>>,
     /// Where a pool has its own.
     wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
-    targets: Arc<Targets>,
     patience: Option<Duration>,
     tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
@@ -76,7 +74,6 @@ where
         Self {
             wire: Arc::new(Wire::plain()),
             wires: Arc::default(),
-            targets: Arc::default(),
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
@@ -126,13 +123,9 @@ where
     fn readdress(
         &self,
         parts: &mut Parts,
-        picked: &PickedEndpoint,
-        wire: &Wire<B>,
+        (picked, target): (&PickedEndpoint, &Target<B>),
+        is_http2: bool,
     ) -> Result<HeaderValue, Error> {
-        let endpoint = self.targets.of(picked.address())?;
-        if endpoint.0 == Scheme::HTTPS && !wire.is_secure {
-            return Err(address::unusable(picked.address()));
-        }
         if parts.method == Method::CONNECT {
             return Err(client_error(picked, Error::Tunnel));
         }
@@ -141,14 +134,16 @@ where
         forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
         let host = match self.host {
             HostPolicy::Preserve => host,
-            HostPolicy::Endpoint => host_of(&endpoint.1),
+            HostPolicy::Endpoint => host_of(&target.authority),
         };
-        if wire.is_http2 {
+        let uri = mem::take(&mut parts.uri);
+        parts.uri = if is_http2 {
             headers::clean_for_http2(&mut parts.headers);
+            target.absolute(uri)
         } else {
             parts.headers.insert(HOST, host.clone());
-        }
-        parts.uri = address::target(std::mem::take(&mut parts.uri), endpoint);
+            address::origin(uri)
+        };
         parts.version = Version::HTTP_11;
         Ok(host)
     }
@@ -163,21 +158,24 @@ where
         } else {
             None
         };
-        let host = self.readdress(&mut parts, &picked, wire)?;
+        let target = wire.target(picked.address())?;
+        let host = self.readdress(&mut parts, (&picked, &target), wire.is_http2())?;
         if let Some(upgrade) = &upgrade {
             upgrade.ask(&mut parts);
         }
-        if !wire.is_http2 {
+        if !wire.is_http2() {
             frame(&mut parts.headers, &body);
         }
         let upload = Upload::new(body, picked.clone());
         let watch = upload.watch();
         let request = Request::from_parts(parts, upload);
-        let call = if upgrade.as_ref().is_some_and(Upgrade::is_extended_connect) {
-            let authority = Authority::try_from(host.as_bytes());
-            wire.send_alone(request, authority.map_err(|_| client_error(&picked, Error::Host))?)
-        } else {
-            wire.send(request)
+        let is_alone = upgrade.as_ref().is_some_and(Upgrade::is_extended_connect);
+        let call = match wire.http2().filter(|_| is_alone) {
+            Some(http2) => {
+                let authority = Authority::try_from(host.as_bytes());
+                http2.send_alone(request, authority.map_err(|_| client_error(&picked, Error::Host))?)
+            }
+            None => wire.send(target, request),
         };
         Ok(ResponseFuture::sent(call, (picked, watch), self.patience, upgrade))
     }
@@ -189,7 +187,7 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn error::Error + Send + Sync>>,
 {
-    type Response = Response<Incoming>;
+    type Response = Response<ResponseBody>;
     type Error = Error;
     type Future = ResponseFuture;
 
@@ -275,9 +273,8 @@ where
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
         let (wire, wires) = (Arc::clone(&self.wire), Arc::clone(&self.wires));
-        let targets = Arc::clone(&self.targets);
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
-        Self { wire, wires, targets, patience, tunnel_idle_timeout, host }
+        Self { wire, wires, patience, tunnel_idle_timeout, host }
     }
 }
 

@@ -100,7 +100,8 @@ where
     pub fn with_transport(mut self, pool: impl Into<Box<str>>, transport: &Transport) -> Self {
         let is_secure = transport.is_secure();
         let connector = Connector::new(http_connector(), transport.tls.as_deref(), transport.is_http2);
-        self.insert(pool.into(), Wire::new(connector, is_secure, transport.is_http2));
+        let wire = if transport.is_http2 { Wire::over_http2 } else { Wire::over_http1 };
+        self.insert(pool.into(), wire(connector, is_secure));
         self
     }
 }

@@ -1,19 +1,15 @@
 //! From HTTP to another protocol on the same connection (RFC 9110 §7.8): whose wish is passed on, and what becomes of it.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use http::{
     Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, TE, UPGRADE},
     request::Parts,
 };
-use hyper::{
-    body::Incoming,
-    upgrade::{self, OnUpgrade},
-};
-use hyper_util::client::legacy;
+use hyper::upgrade::{self, OnUpgrade};
 
-use super::{Hangup, extended_connect, headers, tunnel};
+use super::{Hangup, ResponseBody, extended_connect, headers, tunnel};
 use crate::balance::Tunnel;
 
 /// A client's wish to go on in another protocol.
@@ -59,7 +55,7 @@ impl Upgrade {
     }
 
     /// Whether this is how an endpoint says that it takes no extended CONNECT.
-    pub(super) fn is_refusal(&self, error: &legacy::Error) -> bool {
+    pub(super) fn is_refusal(&self, error: &(dyn Error + 'static)) -> bool {
         self.is_extended_connect() && extended_connect::is_refusal(error)
     }
 
@@ -80,8 +76,9 @@ impl Upgrade {
     }
 
     /// Joins both sides, as soon as the client has the answer, and tells it so.
-    pub(super) fn open(self, response: &mut Response<Incoming>) {
+    pub(super) fn open(self, response: &mut Response<ResponseBody>) {
         let endpoint = upgrade::on(&mut *response);
+        let driver = response.body_mut().driver();
         headers::clean_response(response.headers_mut());
         response.headers_mut().remove(CONTENT_LENGTH);
         self.name(response.headers_mut());
@@ -91,7 +88,14 @@ impl Upgrade {
         // It is open from now on, while its client has yet to hear of it, and until its connections are gone.
         let mut hangup = kept.get::<Hangup>().map(Hangup::listen);
         tokio::spawn(async move {
-            if let Ok(ends) = tokio::try_join!(client, endpoint) {
+            // It ends as soon as the connection is HTTP no longer.
+            let driven = async {
+                if let Some(driver) = driver {
+                    driver.await.ok();
+                }
+            };
+            let (ends, ()) = tokio::join!(async { tokio::try_join!(client, endpoint) }, driven);
+            if let Ok(ends) = ends {
                 tunnel::join(ends, idle_timeout, hangup.as_mut()).await;
                 open.close();
             }

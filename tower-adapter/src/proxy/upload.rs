@@ -20,25 +20,33 @@ pin_project! {
         watch: Watch,
         picked: PickedEndpoint,
     }
+
+    impl<B> PinnedDrop for Upload<B> {
+        fn drop(this: Pin<&mut Self>) {
+            // hyper lets go of it as soon as it has taken all, which is not to say that all is sent; or can take no more.
+            this.watch.step(ENDED);
+        }
+    }
 }
 
-/// What the waiting side sees of an upload.
+/// What the waiting side sees of an upload; nothing to be seen where there is no body.
 ///
-/// One number, `steps << 1 | the client's turn`: it differs whenever something moved.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Watch {
-    state: Arc<AtomicU64>,
-}
+/// One number, `steps << 2 | it has ended << 1 | the client's turn`: it differs whenever something moved.
+#[derive(Clone, Debug)]
+pub(super) struct Watch(Option<Arc<AtomicU64>>);
 
 /// How an upload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Standing(u64);
 
-impl<B> Upload<B> {
+impl<B: Body> Upload<B> {
     pub(super) fn new(inner: B, picked: PickedEndpoint) -> Self {
-        Self { inner, watch: Watch::default(), picked }
+        let watch = Watch((!inner.is_end_stream()).then(Arc::default));
+        Self { inner, watch, picked }
     }
+}
 
+impl<B> Upload<B> {
     pub(super) fn watch(&self) -> Watch {
         self.watch.clone()
     }
@@ -47,20 +55,27 @@ impl<B> Upload<B> {
 impl Watch {
     pub(super) fn standing(&self) -> Standing {
         // Relaxed: a progress counter that guards no data; a stale value only lets the timer run once more.
-        Standing(self.state.load(Ordering::Relaxed))
+        Standing(self.0.as_ref().map_or(ENDED, |state| state.load(Ordering::Relaxed)))
     }
 
     /// Notes a step. Only the task that polls the body writes.
-    fn step(&self, clients_turn: bool) {
-        let steps = self.state.load(Ordering::Relaxed) >> 1;
-        self.state.store((steps + 1) << 1 | u64::from(clients_turn), Ordering::Relaxed);
+    fn step(&self, flag: u64) {
+        if let Some(state) = &self.0 {
+            let steps = state.load(Ordering::Relaxed) >> 2;
+            state.store((steps + 1) << 2 | flag, Ordering::Relaxed);
+        }
     }
 }
 
 impl Standing {
     /// Whether the endpoint would take more and the client has sent none.
     pub(super) const fn is_clients_turn(self) -> bool {
-        self.0 & 1 == 1
+        self.0 & CLIENTS_TURN != 0
+    }
+
+    /// Whether the endpoint's connection wants no more of it.
+    pub(super) const fn has_ended(self) -> bool {
+        self.0 & ENDED != 0
     }
 }
 
@@ -77,9 +92,9 @@ impl<B: Body> Body for Upload<B> {
         match &polled {
             // Asked again while it was its turn already, the client has done nothing.
             Poll::Pending if this.watch.standing().is_clients_turn() => {}
-            Poll::Pending => this.watch.step(true),
+            Poll::Pending => this.watch.step(CLIENTS_TURN),
             Poll::Ready(Some(Err(_))) => this.picked.excuse(),
-            Poll::Ready(_) => this.watch.step(false),
+            Poll::Ready(_) => this.watch.step(0),
         }
         polled
     }
@@ -92,3 +107,6 @@ impl<B: Body> Body for Upload<B> {
         self.inner.size_hint()
     }
 }
+
+const CLIENTS_TURN: u64 = 1;
+const ENDED: u64 = 2;

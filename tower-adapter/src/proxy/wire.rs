@@ -1,85 +1,90 @@
-use std::{error, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use http::{Request, Version, uri::Authority};
+use http::{Request, Version};
 use http_body::Body;
-use hyper_util::{
-    client::legacy::{Builder, Client, ResponseFuture, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use hyper_util::client::legacy::connect::HttpConnector;
+use tower::BoxError;
 
 use super::{
-    address,
-    connect_to::ConnectTo,
+    Error, address,
     connector::{self, Connector},
+    http1::{Call, Http1},
+    http2::Http2,
+    targets::Target,
     upload::Upload,
 };
 
-/// The connections to some endpoints, and what is spoken over them. Clones share the connections.
+/// How some endpoints are spoken to, and the connections to them, which clones share.
 pub(super) struct Wire<B> {
-    client: Client<Connector, Upload<B>>,
-    builder: Builder,
-    connector: Connector,
-    pub(super) is_http2: bool,
-    pub(super) is_secure: bool,
+    http1: Arc<Http1<B>>,
+    /// In its stead.
+    http2: Option<Arc<Http2<B>>>,
+    is_secure: bool,
 }
 
 impl<B> Wire<B>
 where
     B: Body + Send + Unpin + 'static,
     B::Data: Send,
-    B::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    B::Error: Into<BoxError>,
 {
     /// HTTP/1.1 without TLS.
     pub(super) fn plain() -> Self {
-        let (builder, connector) = (builder(), connector::plain(http_connector()));
+        Self::over_http1(connector::plain(http_connector()), false)
+    }
+
+    /// HTTP/1.1 over this connector.
+    pub(super) fn over_http1(connector: Connector, is_secure: bool) -> Self {
+        Self { http1: Arc::new(Http1::new(connector)), http2: None, is_secure }
+    }
+
+    /// HTTP/2 over this connector.
+    #[cfg(feature = "tls")]
+    pub(super) fn over_http2(connector: Connector, is_secure: bool) -> Self {
         Self {
-            client: builder.build(connector.clone()),
-            builder,
-            connector,
-            is_http2: false,
-            is_secure: false,
+            http2: Some(Arc::new(Http2::new(connector.clone()))),
+            ..Self::over_http1(connector, is_secure)
         }
     }
 
-    /// Sends this over a connection that it may share.
-    pub(super) fn send(&self, request: Request<Upload<B>>) -> ResponseFuture {
-        self.client.request(request)
+    /// The endpoint of this address.
+    ///
+    /// # Errors
+    /// [`Error::Address`] where it cannot be dialled so.
+    pub(super) fn target(&self, address: &str) -> Result<Arc<Target<B>>, Error> {
+        let target = self.http1.target(address)?;
+        if target.is_secure() && !self.is_secure {
+            return Err(address::unusable(address));
+        }
+        Ok(target)
     }
 
-    /// Sends this over a connection of its own, whose authority is for the request to name.
-    pub(super) fn send_alone(&self, request: Request<Upload<B>>, authority: Authority) -> ResponseFuture {
-        let (mut parts, body) = request.into_parts();
-        let connector = ConnectTo::new(self.connector.clone(), parts.uri.clone());
-        parts.uri = address::with_authority(parts.uri, authority);
-        // Nothing is kept where nothing is shared: a kept connection of HTTP/2 would be the next request's, too.
-        let client = self.builder.clone().pool_max_idle_per_host(0).build(connector);
-        client.request(Request::from_parts(parts, body))
+    /// Sends this over a connection that it may have to share where it is HTTP/2.
+    pub(super) fn send(&self, target: Arc<Target<B>>, request: Request<Upload<B>>) -> Call {
+        match &self.http2 {
+            Some(http2) => http2.send(request),
+            None => Arc::clone(&self.http1).send(target, request),
+        }
+    }
+
+    /// Where HTTP/2 is spoken.
+    pub(super) fn http2(&self) -> Option<&Http2<B>> {
+        self.http2.as_deref()
+    }
+
+    pub(super) const fn is_http2(&self) -> bool {
+        self.http2.is_some()
     }
 
     /// What is spoken over them.
     pub(super) const fn version(&self) -> Version {
-        if self.is_http2 { Version::HTTP_2 } else { Version::HTTP_11 }
-    }
-
-    /// Over this connector.
-    #[cfg(feature = "tls")]
-    pub(super) fn new(connector: Connector, is_secure: bool, is_http2: bool) -> Self {
-        let mut builder = builder();
-        if is_http2 {
-            builder.timer(TokioTimer::new()).http2_only(true);
-            // A connection of which nothing is heard is found out while requests wait on it.
-            builder.http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
-            builder.http2_adaptive_window(true);
-        }
-        Self { client: builder.build(connector.clone()), builder, connector, is_http2, is_secure }
+        if self.is_http2() { Version::HTTP_2 } else { Version::HTTP_11 }
     }
 }
 
 impl<B> Clone for Wire<B> {
     fn clone(&self) -> Self {
-        let (client, builder, connector) =
-            (self.client.clone(), self.builder.clone(), self.connector.clone());
-        Self { client, builder, connector, is_http2: self.is_http2, is_secure: self.is_secure }
+        Self { http1: Arc::clone(&self.http1), http2: self.http2.clone(), is_secure: self.is_secure }
     }
 }
 
@@ -90,19 +95,4 @@ pub(crate) fn http_connector() -> HttpConnector {
     connector
 }
 
-fn builder() -> Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).set_host(false);
-    builder
-}
-
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Below the 75 s after which nginx closes an idle connection, so that we close first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-
-#[cfg(feature = "tls")]
-const PING_INTERVAL: Duration = Duration::from_secs(20);
-
-#[cfg(feature = "tls")]
-const PING_TIMEOUT: Duration = Duration::from_secs(10);

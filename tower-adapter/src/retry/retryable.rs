@@ -92,6 +92,9 @@ impl RetryableError for Box<dyn error::Error + Send + Sync> {
 
 fn by_cause(mut cause: Option<&(dyn error::Error + 'static)>) -> Verdict {
     while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<proxy::Error>() {
+            return error.verdict();
+        }
         if let Some(error) = error.downcast_ref::<legacy::Error>().filter(|error| error.is_connect()) {
             return error.verdict();
         }
@@ -125,5 +128,17 @@ fn of_io(error: &io::Error) -> Verdict {
         | io::ErrorKind::UnexpectedEof
         | io::ErrorKind::TimedOut => Verdict::FAILED,
         _ => Verdict::Final,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_endpoint_has_seen_is_unsent_in_a_box_too() {
+        let late = || proxy::Error::Connect(io::Error::from(io::ErrorKind::TimedOut).into());
+        let boxed: Box<dyn error::Error + Send + Sync> = Box::new(late());
+        assert_eq!((late().verdict(), boxed.verdict()), (Verdict::Unsent, Verdict::Unsent));
     }
 }

@@ -1,0 +1,17 @@
+use hyper_util::client::legacy;
+use tower::BoxError;
+
+/// Why an endpoint gave no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is no connection to it.
+    Connect(BoxError),
+    /// There was one.
+    Broken(BoxError),
+}
+
+impl From<legacy::Error> for Failure {
+    fn from(error: legacy::Error) -> Self {
+        if error.is_connect() { Self::Connect(error.into()) } else { Self::Broken(error.into()) }
+    }
+}

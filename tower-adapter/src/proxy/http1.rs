@@ -1,0 +1,113 @@
+use std::{
+    pin::Pin,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use tokio::time::sleep;
+use tower::BoxError;
+
+use super::{
+    Error,
+    connection::{Connection, Refused},
+    connector::Connector,
+    failure::Failure,
+    response_body::ResponseBody,
+    targets::{Target, Targets},
+    upload::Upload,
+};
+
+/// What a request becomes once it is sent.
+pub(super) type Call = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>> + Send>>;
+
+/// Endpoints and the connections to them, one request at a time over each.
+pub(super) struct Http1<B> {
+    connector: Connector,
+    targets: Targets<B>,
+    is_swept: AtomicBool,
+}
+
+impl<B> Http1<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, targets: Targets::default(), is_swept: AtomicBool::new(false) }
+    }
+
+    /// # Errors
+    /// [`Error::Address`] where it cannot be dialled.
+    pub(super) fn target(&self, address: &str) -> Result<Arc<Target<B>>, Error> {
+        self.targets.of(address)
+    }
+
+    /// Sends this over a connection that is kept, or else over a new one.
+    pub(super) fn send(self: Arc<Self>, target: Arc<Target<B>>, request: Request<Upload<B>>) -> Call {
+        let Some(connection) = target.kept.take() else {
+            return Box::pin(self.send_over_new(target, request));
+        };
+        let sent = connection.send(request);
+        Box::pin(async move {
+            match sent.await {
+                Ok(answer) => Ok(answer),
+                Err(Refused { unsent: Some(request), .. }) => self.send(target, *request).await,
+                Err(Refused { error, .. }) => Err(Failure::Broken(error.into())),
+            }
+        })
+    }
+
+    async fn send_over_new(
+        self: Arc<Self>,
+        target: Arc<Target<B>>,
+        request: Request<Upload<B>>,
+    ) -> Result<Response<ResponseBody>, Failure> {
+        self.sweep_from_now_on();
+        let connection = Connection::open(self.connector.clone(), &target).await;
+        let sent = connection.map_err(Failure::Connect)?.send(request).await;
+        sent.map_err(|Refused { error, .. }| Failure::Broken(error.into()))
+    }
+
+    /// As long as this lives, and the runtime.
+    fn sweep_from_now_on(self: &Arc<Self>) {
+        // Relaxed: who sets it first does what it stands for.
+        if !self.is_swept.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(Sweeping(Arc::downgrade(self))));
+        }
+    }
+}
+
+/// The task that sweeps; where it ends with its runtime, another may begin.
+struct Sweeping<B>(Weak<Http1<B>>);
+
+async fn sweep<B>(sweeping: Sweeping<B>)
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    while let Some(swept) = sweeping.0.upgrade() {
+        for target in swept.targets.all() {
+            target.kept.sweep();
+        }
+        drop(swept);
+        sleep(SWEEP_EVERY).await;
+    }
+}
+
+impl<B> Drop for Sweeping<B> {
+    fn drop(&mut self) {
+        if let Some(swept) = self.0.upgrade() {
+            swept.is_swept.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+/// How long a connection that its endpoint has closed may hold its socket.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
