@@ -113,7 +113,7 @@ impl Endpoint {
     #[cold]
     fn learn_no_success(&self, outcome: &Outcome, decay: f32, now: Time) {
         if outcome.kind() == OutcomeKind::Failure {
-            self.record.fail();
+            self.record.fail(self.completed());
         } else {
             self.record.pass_over();
         }
