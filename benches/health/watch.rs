@@ -159,7 +159,7 @@ mod tests {
         let hungry = |second: u64| [3, 4, 17, 18].contains(&second);
         let seconds = (0..30).filter(|&second| !hungry(second));
         seconds.for_each(|second| {
-            (0..20).for_each(|turn| watch.sent_to(0, second * SECOND + turn * SECOND / 20))
+            (0..20).for_each(|turn| watch.sent_to(0, second * SECOND + turn * SECOND / 20));
         });
         watch.end(30 * SECOND);
         assert_eq!(watch.starved(0, 0, 30 * SECOND).len(), 2);
