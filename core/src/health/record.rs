@@ -4,8 +4,8 @@
 //! request pays one addition for its latency and nothing at all for its success, which the endpoint counts anyway.
 //!
 //! Trouble that is over is not judged. If nothing had changed within a sample, its failures would lie anywhere in it: that all `f` of them lie before the last `r` of `n` requests has a chance of
-//! no more than ((n − r) / n)^f, whatever share fails. Where that is below one in a thousand, and those `r` are more than ever lay between two failures in the sample (failures may come in
-//! bursts, and the next burst is then still to come), only those `r` are judged.
+//! no more than ((n − r) / n)^f, whatever share fails. Where that is below one in a thousand, and those `r` are more than had gone well before any failure in the sample since the one before it
+//! (failures may come in bursts, and the next burst is then still to come), only those `r` are judged.
 //!
 //! Latencies are averaged as logarithms (the geometric mean): one answer of a hundred that took a thousand times as long moves the mean by 7 %.
 
