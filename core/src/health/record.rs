@@ -68,7 +68,7 @@ impl Record {
     /// Counts a failure of an endpoint that has finished `completed` requests in its life, this one included.
     pub(crate) fn fail(&self, completed: u64) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        let [judged, ..] = self.counts(completed);
+        let judged = self.judged(completed);
         let before = self.failed_at.fetch_max(judged, Ordering::Relaxed);
         self.longest_run.fetch_max(judged.saturating_sub(before), Ordering::Relaxed);
     }
@@ -136,8 +136,11 @@ impl Record {
 
     /// Requests that succeeded or failed in its life, and those that failed.
     fn counts(&self, completed: u64) -> [u64; 2] {
-        let judged = completed.saturating_sub(self.silent.load(Ordering::Relaxed));
-        [judged, self.failed.load(Ordering::Relaxed)]
+        [self.judged(completed), self.failed.load(Ordering::Relaxed)]
+    }
+
+    fn judged(&self, completed: u64) -> u64 {
+        completed.saturating_sub(self.silent.load(Ordering::Relaxed))
     }
 }
 
@@ -199,26 +202,31 @@ mod models {
 
     const ENOUGH: Enough = Enough { requests: 1, timed: 1, horizon: Duration::from_secs(60) };
 
-    /// However two requests and a comparison interleave: a sample is of what there was, or of less.
+    /// Two requests do this while a comparison looks; what that finds, and what the next one does.
+    fn looked_at(finish: fn(&Record)) -> [Sample; 2] {
+        let record = Arc::new(Record::default());
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let record = Arc::clone(&record);
+                thread::spawn(move || finish(&record))
+            })
+            .collect();
+        let first = record.take(2, &ENOUGH, Time::ZERO);
+        threads.into_iter().for_each(|thread| assert!(thread.join().is_ok(), "the thread does not panic"));
+        [first, record.take(2, &ENOUGH, Time::ZERO)]
+    }
+
+    /// However they interleave: a sample is of what there was, or of less.
     #[test]
     fn a_sample_is_never_of_more_than_there_was() {
         loom::model(|| {
-            let record = Arc::new(Record::default());
-            let threads: Vec<_> = (0..2)
-                .map(|_| {
-                    let record = Arc::clone(&record);
-                    thread::spawn(move || {
-                        record.fail(2);
-                        record.time(Duration::from_nanos(1 << 20));
-                    })
-                })
-                .collect();
-            let first = record.take(2, &ENOUGH, Time::ZERO);
-            threads
-                .into_iter()
-                .for_each(|thread| assert!(thread.join().is_ok(), "the thread does not panic"));
-            let second = record.take(2, &ENOUGH, Time::ZERO);
-            assert!(first.failed <= 2 && first.timed + second.timed <= 2, "{first:?}, {second:?}");
+            for sample in looked_at(|record| record.fail(2)) {
+                assert!(sample.requests <= 2 && sample.failed <= sample.requests, "{sample:?}");
+            }
+        });
+        loom::model(|| {
+            let [first, second] = looked_at(|record| record.time(Duration::from_nanos(1 << 20)));
+            assert!(first.timed + second.timed <= 2, "{first:?}, {second:?}");
             for sample in [first, second] {
                 assert!(sample.timed == 0 || (sample.log_latency - 20.0).abs() < 0.01, "{sample:?}");
             }
