@@ -19,6 +19,8 @@ use crate::{
 /// The counters of one endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
+    /// Successes << 40, plus the sum of the logarithms of their latencies. Sums wrap; differences of them do not mind.
+    latencies: AtomicU64,
     /// Requests that failed.
     failed: AtomicU64,
     /// Requests that say nothing: overload answers and cancelled ones.
@@ -27,10 +29,14 @@ pub(crate) struct Record {
     failed_at: AtomicU64,
     /// The most of them from one failure to the next, since a sample was last taken away.
     longest_run: AtomicU64,
-    /// Successes << 40, plus the sum of the logarithms of their latencies. Sums wrap; differences of them do not mind.
-    latencies: AtomicU64,
-    rates_seen: Seen,
-    latencies_seen: Seen,
+    /// Elsewhere, because no request asks for it.
+    seen: Box<SeenBefore>,
+}
+
+#[derive(Debug, Default)]
+struct SeenBefore {
+    rates: Seen,
+    latencies: Seen,
 }
 
 /// What stood there when the endpoint was last judged. Written by whoever judges, one at a time, or when an ejection ends.
@@ -89,7 +95,7 @@ impl Record {
     /// What there was since the last full sample, of an endpoint that has finished `completed` requests in its life. A full sample is taken away.
     pub(crate) fn take(&self, completed: u64, enough: &Enough, now: Time) -> Sample {
         let mut sample = Sample::default();
-        let (rates, counts) = (&self.rates_seen, self.counts(completed));
+        let (rates, counts) = (&self.seen.rates, self.counts(completed));
         let is_fresh = rates.is_within(enough.horizon, now);
         if is_fresh {
             let [requests, failed] = rates.since_then(counts);
@@ -103,7 +109,7 @@ impl Record {
         if is_over || sample.requests >= enough.requests || !is_fresh {
             self.begin_rates(counts, now);
         }
-        let (latencies, word) = (&self.latencies_seen, self.latencies.load(Ordering::Relaxed));
+        let (latencies, word) = (&self.seen.latencies, self.latencies.load(Ordering::Relaxed));
         if latencies.is_within(enough.horizon, now) {
             let [difference, _] = latencies.since_then([word, 0]);
             (sample.timed, sample.log_latency) = mean(difference);
@@ -117,11 +123,11 @@ impl Record {
     /// Begins afresh: what was before an ejection must not count after it.
     pub(crate) fn forget(&self, completed: u64, now: Time) {
         self.begin_rates(self.counts(completed), now);
-        self.latencies_seen.set([self.latencies.load(Ordering::Relaxed), 0], now);
+        self.seen.latencies.set([self.latencies.load(Ordering::Relaxed), 0], now);
     }
 
     fn begin_rates(&self, counts: [u64; 2], now: Time) {
-        self.rates_seen.set(counts, now);
+        self.seen.rates.set(counts, now);
         self.longest_run.store(0, Ordering::Relaxed);
     }
 
@@ -320,7 +326,7 @@ mod tests {
         let sample = record.take(0, &ENOUGH, at(1));
         assert_eq!(sample.timed, 1);
         assert!((sample.log_latency - 1e6_f32.log2()).abs() < 0.1);
-        record.latencies_seen.counts[0].store(u64::MAX / 4, Ordering::Relaxed);
+        record.seen.latencies.counts[0].store(u64::MAX / 4, Ordering::Relaxed);
         record.latencies.store(u64::MAX / 4 - ONE_TIMED, Ordering::Relaxed);
         assert_eq!(record.take(0, &ENOUGH, at(1)).timed, 0, "as if it had gone backwards");
     }

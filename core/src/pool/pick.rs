@@ -1,4 +1,4 @@
-//! The pick: from the endpoints that may be used to the one that serves, and what its outcome teaches.
+//! The pick with care: from the endpoints that may be used to the one that serves, and what its outcome teaches.
 
 use std::time::Duration;
 
@@ -38,20 +38,6 @@ pub(crate) enum Instead {
 }
 
 impl Pool {
-    /// Picks for one request. Takes no lock and allocates nothing.
-    #[inline]
-    pub(crate) fn pick(&self, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
-        match &*self.tiers {
-            [only] if self.is_plain(ask, now) => {
-                let members = only.members(&self.members);
-                let candidates = Candidates::new(members, Scrutiny::Nothing, self.decay, now);
-                let index = only.strategy().pick(&candidates, &ask.turn(self.seed, 0))?;
-                members[index].try_enter()
-            }
-            tiers => self.pick_with_care(tiers, ask, now),
-        }
-    }
-
     /// Where a request goes that has a place already, if its strategy wants it elsewhere, or nobody is served there any more.
     pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Instead {
         let serves = self.serves_at(ask, reserved, now);
@@ -66,17 +52,9 @@ impl Pool {
         }
     }
 
-    /// Whether nothing but the strategy decides.
-    #[inline]
-    fn is_plain(&self, ask: &Ask<'_>, now: Time) -> bool {
-        let Wants { shard, target, avoided, .. } = ask.wants;
-        let bound = shard.is_some() || target.is_some() || !avoided.is_nobody() || self.is_limited();
-        self.health.unhealthy() == 0 && !self.capped && !self.bounded && !bound && !self.is_warming(now)
-    }
-
     /// The pick among several tiers, and where shards, sessions, earlier attempts, health, caps, endpoints' own limits or slow starts make a difference.
     #[inline(never)]
-    fn pick_with_care(&self, tiers: &[Tier], ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+    pub(super) fn pick_with_care(&self, tiers: &[Tier], ask: &Ask<'_>, now: Time) -> Option<InFlight> {
         self.health.look_again(now);
         let shard = ask.wants.shard.map(|key| self.shards.of(key, tiers));
         let shard = shard.as_ref().and_then(|shard| shard.as_deref());
@@ -120,7 +98,8 @@ impl Pool {
         let slow_start = self.slow_start.as_ref().filter(|_| self.is_warming(now));
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
         let cost = ask.wants.cost;
-        let everybody = candidates.warming(slow_start).among(few).charged(self.charged(cost));
+        let everybody = candidates.called(tier.roll(scrutiny)).warming(slow_start).among(few);
+        let everybody = everybody.charged(self.charged(cost));
         let everybody = everybody.without(ask.wants.avoided);
         let placing = tier.place();
         let bound = placing.as_ref().map(Placing::bound);
@@ -170,7 +149,7 @@ impl Pool {
 
     /// Whether some endpoint is warming up.
     #[inline]
-    fn is_warming(&self, now: Time) -> bool {
+    pub(super) fn is_warming(&self, now: Time) -> bool {
         self.slow_start.is_some() && self.health.is_warming(now)
     }
 
