@@ -25,16 +25,16 @@ pub(crate) struct Record {
     failed: AtomicU64,
     /// Requests that say nothing: overload answers and cancelled ones.
     silent: AtomicU64,
-    /// How many requests had succeeded or failed when one last failed.
-    failed_at: AtomicU64,
-    /// The most of them from one failure to the next, since a sample was last taken away.
-    longest_run: AtomicU64,
-    /// Elsewhere, because no request asks for it.
+    /// Elsewhere, because no success asks for it.
     seen: Box<SeenBefore>,
 }
 
 #[derive(Debug, Default)]
 struct SeenBefore {
+    /// How many requests had succeeded or failed when one last failed.
+    failed_at: AtomicU64,
+    /// The most of them from one failure to the next, since a sample was last taken away.
+    longest_run: AtomicU64,
     rates: Seen,
     latencies: Seen,
 }
@@ -75,8 +75,8 @@ impl Record {
     pub(crate) fn fail(&self, completed: u64) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         let judged = self.judged(completed);
-        let before = self.failed_at.fetch_max(judged, Ordering::Relaxed);
-        self.longest_run.fetch_max(judged.saturating_sub(before), Ordering::Relaxed);
+        let before = self.seen.failed_at.fetch_max(judged, Ordering::Relaxed);
+        self.seen.longest_run.fetch_max(judged.saturating_sub(before), Ordering::Relaxed);
     }
 
     /// Counts a request that says nothing of the endpoint's health.
@@ -101,7 +101,7 @@ impl Record {
             let [requests, failed] = rates.since_then(counts);
             (sample.requests, sample.failed) = (requests, failed.min(requests));
         }
-        let run = counts[0].saturating_sub(self.failed_at.load(Ordering::Relaxed));
+        let run = counts[0].saturating_sub(self.seen.failed_at.load(Ordering::Relaxed)).min(sample.requests);
         let is_over = self.is_over(&sample, run);
         if is_over {
             (sample.requests, sample.failed) = (run, 0);
@@ -128,7 +128,7 @@ impl Record {
 
     fn begin_rates(&self, counts: [u64; 2], now: Time) {
         self.seen.rates.set(counts, now);
-        self.longest_run.store(0, Ordering::Relaxed);
+        self.seen.longest_run.store(0, Ordering::Relaxed);
     }
 
     /// Whether what failed is explained neither by chance nor by bursts, because the last `run` requests have succeeded.
@@ -136,7 +136,7 @@ impl Record {
     fn is_over(&self, sample: &Sample, run: u64) -> bool {
         let before = sample.requests.saturating_sub(run) as f64 / sample.requests.max(1) as f64;
         sample.failed > 0
-            && run > self.longest_run.load(Ordering::Relaxed)
+            && run > self.seen.longest_run.load(Ordering::Relaxed)
             && before.powf(sample.failed as f64) < CHANCE
     }
 
@@ -346,6 +346,24 @@ mod tests {
             };
             let over = (0..300).filter(|sample| !is_judged(sample)).count();
             prop_assert!(over <= 5, "{over} of 300");
+        }
+
+        /// Who fails in bursts, however long they and the quiet between them are: its failures are not taken for trouble that is over for long.
+        #[test]
+        fn who_flaps_is_judged(seed: u64, period in 2_u64..400, phase in 0_u64..400) {
+            let (record, mut completed) = (Record::default(), 0);
+            let judged = (0..8).any(|interval| {
+                let requests = 80 + crate::rng::below((crate::rng::draw(seed, interval) >> 32) as u32, 41);
+                for _ in 0..requests {
+                    completed += 1;
+                    if (completed + phase) % period < period / 2 {
+                        record.fail(completed);
+                    }
+                }
+                let sample = record.take(completed, &ENOUGH, at(10 * interval));
+                sample.failed * 10 > sample.requests
+            });
+            prop_assert!(judged);
         }
 
         #[test]
