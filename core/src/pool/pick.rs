@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     ask::{Ask, Purpose, Wants},
     bounded::{Placing, enter_least},
-    enter::{Entrant, enter, placed, try_enter},
+    enter::{Entrant, enter, placed},
     tier::Tier,
 };
 use crate::{
@@ -120,8 +120,10 @@ impl Pool {
             let kept = (0..candidates.len()).any(|index| candidates.is_kept(index, reserved));
             return kept.then(|| reserved.stand_in());
         }
-        let mut usable = (0..candidates.len()).filter(|&index| candidates.is_usable(index));
-        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, cost, now));
+        // Where the strategy finds nobody, all are asked: health may know of more than were there when it was last counted.
+        let (candidates, everybody) = (candidates.called(None), everybody.called(None));
+        let mut usable = around(candidates.len(), ask).filter(|&index| candidates.is_usable(index));
+        let entered = usable.find_map(|index| enter(candidates.member(index), bound, entrant, now));
         let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
         entered.or_else(least).map(|picked| placed(picked, placing))
     }
@@ -130,10 +132,8 @@ impl Pool {
     fn enter_anyone(&self, Way { tier, few, .. }: Way<'_>, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
         let scrutiny = Scrutiny::Presence;
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now).among(few);
-        let (count, Wants { avoided, .. }) = (candidates.len(), ask.wants);
-        let first = ask.number as usize % count.max(1);
-        let mut anyone = (first..count)
-            .chain(0..first)
+        let Wants { avoided, .. } = ask.wants;
+        let mut anyone = around(candidates.len(), ask)
             .filter(|&index| !avoided.has(candidates.address(index)))
             .filter(|&index| candidates.endpoint(index).health().admits(scrutiny, now));
         let placing = tier.place();
@@ -251,6 +251,12 @@ impl Pool {
     fn resting_from(&self) -> usize {
         self.tiers.last().map_or(0, |tier| tier.places().end)
     }
+}
+
+/// All of so many, the one whose turn it is first.
+fn around(count: usize, ask: &Ask<'_>) -> impl Iterator<Item = usize> {
+    let first = ask.number as usize % count.max(1);
+    (first..count).chain(0..first)
 }
 
 /// Whether an endpoint that is warming up is passed over by a strategy that does not look at its load.

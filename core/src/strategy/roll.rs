@@ -1,7 +1,7 @@
 //! Who of some endpoints is there, as health was last counted, so that a pick need not look at those who are not: each look is a cache line from far away, and most
 //! of them are in vain where most endpoints are out.
 //!
-//! Health has the last word: who is there is asked like everybody. Words are written one by one, so a pick that meets a change may see a part of it.
+//! Health has the last word: who is there is asked as ever, and where a strategy finds nobody, everybody is. Words are written one by one, so a pick that meets a change may see a part of it.
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
