@@ -14,6 +14,7 @@ use crate::{
     load::LoadReport,
     outcome::Outcome,
     pool::Pool,
+    rng,
     strategy::{Candidates, REPORT_COUNTS_FOR, Strategy, Turn, Warming},
     sync::Ordering,
     time::Time,
@@ -122,7 +123,10 @@ impl Pool {
         }
         // Where the strategy finds nobody, all are asked: health may know of more than were there when it was last counted.
         let (candidates, everybody) = (candidates.called(None), everybody.called(None));
-        let mut usable = around(candidates.len(), ask).filter(|&index| candidates.is_usable(index));
+        let draw = (ask.turn(self.seed, ATTEMPTS).draw >> 32) as u32;
+        let start = rng::below(draw, u32::try_from(candidates.len()).unwrap_or(u32::MAX));
+        let around = around(candidates.len(), start as usize);
+        let mut usable = around.filter(|&index| candidates.is_usable(index));
         let entered = usable.find_map(|index| enter(candidates.member(index), bound, entrant, now));
         let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
         entered.or_else(least).map(|picked| placed(picked, placing))
@@ -133,7 +137,7 @@ impl Pool {
         let scrutiny = Scrutiny::Presence;
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now).among(few);
         let Wants { avoided, .. } = ask.wants;
-        let mut anyone = around(candidates.len(), ask)
+        let mut anyone = around(candidates.len(), ask.number as usize)
             .filter(|&index| !avoided.has(candidates.address(index)))
             .filter(|&index| candidates.endpoint(index).health().admits(scrutiny, now));
         let placing = tier.place();
@@ -253,10 +257,10 @@ impl Pool {
     }
 }
 
-/// All of so many, the one whose turn it is first.
-fn around(count: usize, ask: &Ask<'_>) -> impl Iterator<Item = usize> {
-    let first = ask.number as usize % count.max(1);
-    (first..count).chain(0..first)
+/// All of so many, from this one on.
+fn around(count: usize, start: usize) -> impl Iterator<Item = usize> {
+    let start = start % count.max(1);
+    (start..count).chain(0..start)
 }
 
 /// Whether an endpoint that is warming up is passed over by a strategy that does not look at its load.
