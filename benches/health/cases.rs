@@ -29,7 +29,7 @@ pub(crate) struct Case {
     /// Those of them that it happens to; of a joiner's pool, the last is the one that joins.
     pub(crate) bad: usize,
     pub(crate) fault: Fault,
-    /// Requests per second to each endpoint, if they are spread evenly.
+    /// Requests per second to each endpoint, if they are spread evenly, before one joins.
     pub(crate) rate: f64,
 }
 
@@ -42,6 +42,18 @@ impl Case {
     /// Whether the last endpoint comes when the fault begins.
     pub(crate) const fn joins(&self) -> bool {
         matches!(self.fault, Fault::Cold(_))
+    }
+
+    /// Requests per second.
+    #[expect(clippy::cast_precision_loss, reason = "endpoints are few")]
+    pub(crate) fn total_rate(&self) -> f64 {
+        self.rate * (self.endpoints - usize::from(self.joins())) as f64
+    }
+
+    /// The even share of each when all are there, in requests per second.
+    #[expect(clippy::cast_precision_loss, reason = "endpoints are few")]
+    pub(crate) fn even_rate(&self) -> f64 {
+        self.total_rate() / self.endpoints as f64
     }
 
     /// Whether it happens to this one.

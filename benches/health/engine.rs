@@ -28,9 +28,11 @@ pub(crate) struct Showing {
     pub(crate) lost: f64,
     /// Successes that took over 100 ms.
     pub(crate) late: f64,
-    /// Seconds from the fault's end, or a joiner's coming, until nobody starved any more.
+    /// Seconds from the fault's end, or a joiner's coming, until everybody had its share again.
     pub(crate) recovery: f64,
     pub(crate) requests: f64,
+    /// The share of the time before the fault in which an endpoint starved.
+    pub(crate) hunger: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +65,7 @@ impl Engine {
     pub(crate) fn new(course: Course, chooser: Box<dyn Chooser>, seed: u64) -> Self {
         let case = course.case;
         Self {
-            watch: Watch::new(case.rate, case.endpoints),
+            watch: Watch::new(case.even_rate(), case.endpoints),
             // The same requests whoever balances.
             traffic: Rng::new(seed, TRAFFIC),
             now: 0,
@@ -129,10 +131,7 @@ impl Engine {
     }
 
     fn foresee_arrival(&mut self) {
-        let case = &self.course.case;
-        #[expect(clippy::cast_precision_loss, reason = "endpoints are few")]
-        let rate = case.rate * (case.endpoints - usize::from(case.joins())) as f64;
-        let at = self.now + nanos(self.traffic.exponential() / rate);
+        let at = self.now + nanos(self.traffic.exponential() / self.course.case.total_rate());
         if at < self.course.end() {
             self.push(at, Event::Arrive);
         }
@@ -152,7 +151,7 @@ fn judge(course: &Course, watch: &Watch, mut showing: Showing) -> Showing {
     let outliers = || (0..case.endpoints).filter(|&endpoint| case.has_outliers() && case.is_bad(endpoint));
     let left_out = watch.left_out();
     if case.has_outliers() {
-        let first = |endpoint| watch.starved(endpoint, from, until).map(|(first, _)| first - from);
+        let first = |endpoint| watch.starved(endpoint, from, until).first().map(|first| first.from - from);
         let firsts: Vec<_> = outliers().map(first).collect();
         showing.found = firsts.iter().flatten().count() as f64 / case.bad as f64;
         let then = |bad: &usize| {
@@ -166,8 +165,12 @@ fn judge(course: &Course, watch: &Watch, mut showing: Showing) -> Showing {
         |out: &Stretch| outliers().any(|bad| bad == out.endpoint) && (from..until).contains(&out.from);
     showing.wrong = left_out.iter().filter(|out| !is_right(out)).count() as f64;
     let healed = if case.joins() { from } else { until };
-    let ends = (0..case.endpoints).filter_map(|endpoint| watch.starved(endpoint, healed, course.end()));
-    showing.recovery = seconds(ends.map(|(_, last)| last - healed).max().unwrap_or(0));
+    let settled = (0..case.endpoints).map(|endpoint| watch.settled(endpoint, healed, course.end()));
+    showing.recovery = seconds(settled.max().unwrap_or(healed) - healed);
+    let there = case.endpoints - usize::from(case.joins());
+    let starved = (0..there).flat_map(|endpoint| watch.starved(endpoint, 0, from));
+    let hunger: u64 = starved.map(|stretch| stretch.until - stretch.from).sum();
+    showing.hunger = seconds(hunger) / (seconds(from) * there as f64);
     showing
 }
 

@@ -53,10 +53,11 @@ impl Figure {
     }
 }
 
-const FIGURES: [Figure; 8] = [
+const FIGURES: [Figure; 9] = [
     Figure { name: "found", at: |showing| &mut showing.found, trifle: 0.0 },
     Figure { name: "left out", at: |showing| &mut showing.left_out, trifle: 0.0 },
     Figure { name: "requests", at: |showing| &mut showing.requests, trifle: 0.0 },
+    Figure { name: "hunger", at: |showing| &mut showing.hunger, trifle: 0.0 },
     Figure { name: "time to detect", at: |showing| &mut showing.detection, trifle: 0.1 },
     Figure { name: "wrongly left out", at: |showing| &mut showing.wrong, trifle: 0.0 },
     Figure { name: "lost", at: |showing| &mut showing.lost, trifle: 5.0 },
@@ -64,7 +65,7 @@ const FIGURES: [Figure; 8] = [
     Figure { name: "recovery", at: |showing| &mut showing.recovery, trifle: 1.0 },
 ];
 /// Those of them of which less is better.
-const JUDGED: Range<usize> = 3..8;
+const JUDGED: Range<usize> = 4..9;
 /// Those of them that are claimed: how soon, and what it costs users.
 const CLAIMED: [&str; 3] = ["time to detect", "lost", "late"];
 
@@ -79,16 +80,20 @@ pub(crate) struct Worse {
 /// Prints it, and where a peer does better.
 pub(crate) fn print(case: &Case, rows: &[Row]) -> Worse {
     println!("\n── {} (of {:.0} requests)\n", case.name, rows[0].showing.requests);
-    println!("| rules | found | after s | wrongly left out | lost | late | recovery s |");
-    println!("|---|---:|---:|---:|---:|---:|---:|");
+    println!("| rules | found | after s | wrongly left out | lost | late | recovery s | starving in peace |");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     for row in rows {
-        let Showing { found, detection, wrong, lost, late, recovery, .. } = row.showing;
+        let Showing { found, detection, wrong, lost, late, recovery, hunger, .. } = row.showing;
+        let hunger = hunger * 100.0;
         let found = if case.has_outliers() {
             format!("{:.0} % | {detection:.1}", found * 100.0)
         } else {
             "– | –".to_owned()
         };
-        println!("| {} | {found} | {wrong:.1} | {lost:.0} | {late:.0} | {recovery:.1} |", row.system.name());
+        println!(
+            "| {} | {found} | {wrong:.1} | {lost:.0} | {late:.0} | {recovery:.1} | {hunger:.1} % |",
+            row.system.name()
+        );
     }
     let found = find_worse(case, rows);
     let told: Vec<_> = found.iter().map(|(name, told)| format!("{name} {told}")).collect();

@@ -56,15 +56,15 @@ impl Watch {
 
     /// When each was left out.
     pub(crate) fn left_out(&self) -> Vec<Stretch> {
-        let starves = |out: &&Stretch| {
-            let during = self.starved(out.endpoint, out.from, out.until);
-            during.is_some_and(|(from, _)| from < out.until)
-        };
-        self.said_out.iter().filter(starves).copied().collect()
+        self.said_out.iter().filter(|out| self.starves_in(out)).copied().collect()
     }
 
-    /// When it first begins to starve from then on, and when it last ends, within so long.
-    pub(crate) fn starved(&self, endpoint: usize, from: u64, until: u64) -> Option<(u64, u64)> {
+    fn starves_in(&self, out: &Stretch) -> bool {
+        !self.starved(out.endpoint, out.from, out.until).is_empty()
+    }
+
+    /// When it starves between these, one time after the other.
+    pub(crate) fn starved(&self, endpoint: usize, from: u64, until: u64) -> Vec<Stretch> {
         let sent = &self.sent[endpoint];
         let sent = &sent[sent.partition_point(|&at| at < from)..];
         let sent = &sent[..sent.partition_point(|&at| at < until)];
@@ -75,14 +75,29 @@ impl Watch {
             let few = sent[place..].partition_point(|&at| at < start + SPAN);
             start + SPAN <= until && as_float(few) < self.even / 4.0
         });
-        let mut found = None;
+        let mut found: Vec<Stretch> = vec![];
         for (start, place) in starved {
-            let first = found.map_or(start, |(first, _)| first);
             // It ends with the request that completes a quarter of a share again, or not at all.
             let end = sent[place..].iter().find(|&&at| at >= start + SPAN).copied().unwrap_or(until);
-            found = Some((first, end));
+            match found.last_mut().filter(|last| start <= last.until) {
+                Some(last) => last.until = end,
+                None => found.push(Stretch { endpoint, from: start, until: end }),
+            }
         }
         found
+    }
+
+    /// From when on it has its share, after something at `from` has changed: it has not starved for [`CALM`] since, nor do its rules leave it out any more.
+    pub(crate) fn settled(&self, endpoint: usize, from: u64, until: u64) -> u64 {
+        let mut settled = from;
+        for stretch in self.starved(endpoint, from, until) {
+            if stretch.from > settled + CALM {
+                break;
+            }
+            settled = stretch.until;
+        }
+        let outs = self.said_out.iter().filter(|out| out.endpoint == endpoint && out.until > from);
+        outs.filter(|out| self.starves_in(out)).map(|out| out.until).fold(settled, u64::max)
     }
 }
 
@@ -93,6 +108,8 @@ const fn as_float(count: usize) -> f64 {
 
 /// For so long a share is counted: 2 s.
 const SPAN: u64 = 2_000_000_000;
+/// In so long everybody's rules have compared endpoints once.
+const CALM: u64 = 10_000_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -123,10 +140,31 @@ mod tests {
     fn starving_begins_after_the_last_request_and_ends_with_the_first() {
         // Nine of ten are as many as a starving one may still get.
         let last = 5 * SECOND - 10 * SECOND / 20;
-        assert_eq!(watch(0).starved(0, 0, 20 * SECOND), Some((last + 1, 15 * SECOND)));
-        assert_eq!(watch(0).starved(0, 0, 4 * SECOND), None);
-        assert_eq!(watch(20).starved(0, 0, 20 * SECOND), None);
-        assert_eq!(watch(0).starved(0, 6 * SECOND, 15 * SECOND), Some((6 * SECOND, 15 * SECOND)));
+        let starved = |then, from, until| {
+            let stretches = watch(then).starved(0, from * SECOND, until * SECOND);
+            stretches.into_iter().map(|stretch| (stretch.from, stretch.until)).collect::<Vec<_>>()
+        };
+        assert_eq!(starved(0, 0, 20), [(last + 1, 15 * SECOND)]);
+        assert_eq!(starved(0, 0, 4), []);
+        assert_eq!(starved(20, 0, 20), []);
+        assert_eq!(starved(0, 6, 15), [(6 * SECOND, 15 * SECOND)]);
+    }
+
+    #[test]
+    fn it_has_settled_when_it_has_its_share_for_ten_seconds_and_is_in() {
+        let settled = |then: u64, from: u64| watch(then).settled(0, from * SECOND, 20 * SECOND) / SECOND;
+        assert_eq!([settled(20, 0), settled(0, 0), settled(0, 15)], [0, 15, 15]);
+        // Two seconds of hunger, the second more than ten seconds after the first, which no rule has to do with.
+        let mut watch = Watch::new(20.0, 1);
+        let hungry = |second: u64| [3, 4, 17, 18].contains(&second);
+        let seconds = (0..30).filter(|&second| !hungry(second));
+        seconds.for_each(|second| {
+            (0..20).for_each(|turn| watch.sent_to(0, second * SECOND + turn * SECOND / 20));
+        });
+        watch.end(30 * SECOND);
+        assert_eq!(watch.starved(0, 0, 30 * SECOND).len(), 2);
+        assert_eq!(watch.settled(0, 0, 30 * SECOND) / SECOND, 5);
+        assert_eq!(watch.settled(0, 8 * SECOND, 30 * SECOND) / SECOND, 19, "soon after that");
     }
 
     const SECOND: u64 = 1_000_000_000;

@@ -70,6 +70,13 @@ impl Measured {
         self.ratio_at(case, to, 0.5)
     }
 
+    /// The median of what the case takes beyond the other within a round, in nanoseconds per operation.
+    #[must_use]
+    pub fn beyond(&self, case: &str, base: &str) -> Option<f64> {
+        let rounds = self.rounds(case)?.iter().zip(self.rounds(base)?);
+        median(rounds.filter_map(|(case, base)| Some((*case)? - (*base)?)))
+    }
+
     /// The quotient of two cases within a round that `share` of the rounds do not exceed.
     #[must_use]
     pub fn ratio_at(&self, case: &str, to: &str, share: f64) -> Option<f64> {
@@ -96,6 +103,16 @@ impl Measured {
 /// If the group is empty or its cases differ in threads, or if a case panics.
 #[must_use]
 pub fn measure(cases: Vec<Case<'_>>, rounds: usize) -> Measured {
+    measure_warm(cases, rounds, 1)
+}
+
+/// The same with so many times as many operations untimed as are timed: for cases that use more memory than 2 ms touch.
+///
+/// # Panics
+///
+/// As [`measure`].
+#[must_use]
+pub fn measure_warm(cases: Vec<Case<'_>>, rounds: usize, warm_ups: usize) -> Measured {
     let threads = cases.first().expect("a group has cases").workers.len();
     assert!(cases.iter().all(|case| case.workers.len() == threads), "a group runs on one number of threads");
     let names: Vec<_> = cases.iter().map(|case| case.name.clone()).collect();
@@ -110,7 +127,7 @@ pub fn measure(cases: Vec<Case<'_>>, rounds: usize) -> Measured {
             let (counts, barrier) = (&counts, &barrier);
             scope.spawn(move || {
                 pin(index, threads);
-                run_lane(index, lane, counts, barrier, rounds)
+                run_lane(index, lane, counts, barrier, (rounds, warm_ups))
             })
         };
         let handles: Vec<_> = lanes.into_iter().enumerate().map(run).collect();
@@ -126,7 +143,7 @@ fn run_lane(
     mut lane: Vec<Worker<'_>>,
     counts: &[AtomicUsize],
     barrier: &SpinBarrier,
-    rounds: usize,
+    (rounds, warm_ups): (usize, usize),
 ) -> Vec<Vec<Sample>> {
     let mut next = vec![0_usize; lane.len()];
     for (case, worker) in lane.iter_mut().enumerate() {
@@ -142,10 +159,11 @@ fn run_lane(
         for (case, worker) in lane.iter_mut().enumerate() {
             let count = counts[case].load(Relaxed);
             barrier.wait();
-            worker(next[case], count);
+            worker(next[case], count * warm_ups);
+            next[case] += count * warm_ups;
             barrier.wait();
-            let sample = Sample::take(|| worker(next[case] + count, count), count);
-            next[case] += 2 * count;
+            let sample = Sample::take(|| worker(next[case], count), count);
+            next[case] += count;
             barrier.wait();
             samples[case].push(sample);
         }
@@ -364,6 +382,7 @@ mod tests {
             ],
         };
         assert_eq!(measured.ratio("a", "b"), Some(3.0));
+        assert_eq!(measured.beyond("a", "b"), Some(6.0));
         assert_eq!(measured.ns("a"), Some(8.0));
         assert_eq!(measured.clean("a"), 3);
         assert_eq!(measured.ratio("a", "nothing"), None);

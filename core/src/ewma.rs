@@ -43,6 +43,7 @@ impl PeakEwma {
 
     /// The average in nanoseconds as of `now`; `None` before the first sample, and when it has decayed below a hundredth, where
     /// it says nothing any more.
+    #[inline]
     pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
         let word = self.word.load(Ordering::Relaxed);
         if word == 0 {

@@ -13,7 +13,7 @@ use std::{
 use tenantry::{
     Balancer, CheckFailure, Config, EndpointChange, EndpointSpec, Event, HealthCheck, HealthCheckSpec,
     HealthChecks, HealthOverride, HealthState, InitialHealth, ManualClock, Outcome, PoolSpec, Request,
-    SlowStartSpec, TenantSpec, TiersSpec,
+    SlowStartSpec, StrategySpec, TenantSpec, TiersSpec,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -155,6 +155,28 @@ fn in_a_large_pool_changes_count_together_and_all_the_same() {
     assert!(!serving(&world, 500), "nearly all are failing: the pool panics");
     world.run(20 * SECOND, |address| !half(address));
     assert!(serving(&world, 500), "and does so no more");
+}
+
+/// Also before changes are counted.
+#[test]
+fn in_a_large_pool_the_first_to_pass_serve_at_once() {
+    let check = HealthCheckSpec::tcp().with_every(SECOND).with_rise(1).with_fall(1);
+    for strategy in [StrategySpec::p2c(), StrategySpec::round_robin(), StrategySpec::Random] {
+        let spec = pool(2_000, check.clone()).with_strategy(strategy.clone());
+        let mut world = World::new(spec.with_tiers(TiersSpec::new().with_panic_percent(0)));
+        world.run(5 * SECOND, |_| false);
+        assert!(world.balancer.try_acquire(&Request::new("acme")).is_err());
+        let mut passed = BTreeSet::new();
+        while passed.len() < 3 {
+            if let Some(check) = world.checks.next_check() {
+                passed.insert(check.address().to_owned());
+                world.report(check, |_| true);
+            } else {
+                world.clock.advance(world.checks.due_in().expect("all are checked"));
+            }
+        }
+        assert_eq!(world.serving(), passed, "{strategy:?}");
+    }
 }
 
 #[test]

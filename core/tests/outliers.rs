@@ -104,6 +104,19 @@ fn slow<'a>(places: &'a [usize], latency: Duration) -> impl Fn(&str, u64) -> Out
     }
 }
 
+#[test]
+fn who_is_well_again_is_not_left_out_for_what_it_was() {
+    for (well_for, left_out) in [(ms(100), 3), (secs(2), 0)] {
+        let mut world = World::new(10, OutlierSpec::new());
+        let mut serve_for = |time: Duration, answer: Answer<'_>| {
+            world.serve(u64::try_from(time.as_millis() / 10).expect("few"), time, answer)
+        };
+        serve_for(secs(10) - well_for, &every_second(3));
+        serve_for(well_for + ms(20), &|_, _| ok());
+        assert_eq!(10 - world.in_state(HealthState::Healthy), left_out, "after {well_for:?}");
+    }
+}
+
 /// The success-rate case of Envoy's tests: 100, 100, 100, 100 and 50 %, a sweep at 10 s, 30 s of ejection.
 #[test]
 fn envoys_case_is_ejected_at_its_moment_and_comes_back_at_its_moment() {

@@ -11,9 +11,9 @@ pub(crate) struct Labels {
 
 impl Labels {
     /// Those of an endpoint that has any.
-    pub(crate) fn of_spec(spec: &EndpointSpec) -> Option<Box<Self>> {
+    pub(crate) fn of_spec(spec: &EndpointSpec) -> Option<Self> {
         let (credential, model) = (spec.credential().map(Box::from), spec.model().map(Box::from));
-        (credential.is_some() || model.is_some()).then(|| Box::new(Self { credential, model }))
+        (credential.is_some() || model.is_some()).then_some(Self { credential, model })
     }
 
     /// The one that counts in a scope.

@@ -13,16 +13,25 @@ use crate::{limit::Quota, sync::Ordering, time::Time};
 /// A request in flight holds one reference to the endpoint, and so does each snapshot that lists it. So the requests in
 /// flight are the reference count less the listings: one atomic step both counts a request and keeps its endpoint alive
 /// after an update has removed it. (tower counts its load the same way.)
+///
+/// Half a cache line: in a large pool each line that a pick reads is a miss.
 #[derive(Debug)]
+#[repr(align(32))]
 pub(crate) struct Member {
     weight: u32,
     inverse_weight: f32,
     /// The most requests in flight; [`u32::MAX`] where there is no cap.
     cap: u32,
+    special: Option<Box<Special>>,
+    endpoint: Arc<Endpoint>,
+}
+
+/// What few endpoints have, and most picks do not ask for.
+#[derive(Debug, Default)]
+struct Special {
     /// Its configured rates.
     quotas: Box<[Quota]>,
-    labels: Option<Box<Labels>>,
-    endpoint: Arc<Endpoint>,
+    labels: Option<Labels>,
 }
 
 impl Member {
@@ -65,24 +74,32 @@ impl Member {
 
     /// The same with rates of its own.
     pub(crate) fn with_quotas(mut self, quotas: Box<[Quota]>) -> Self {
-        self.quotas = quotas;
+        if !quotas.is_empty() {
+            self.special.get_or_insert_default().quotas = quotas;
+        }
         self
     }
 
     /// The same with names that it shares with others.
-    pub(crate) fn with_labels(mut self, labels: Option<Box<Labels>>) -> Self {
-        self.labels = labels;
+    pub(crate) fn with_labels(mut self, labels: Option<Labels>) -> Self {
+        if labels.is_some() {
+            self.special.get_or_insert_default().labels = labels;
+        }
         self
     }
 
     /// The names that it shares with others.
     pub(crate) fn labels(&self) -> Option<&Labels> {
-        self.labels.as_deref()
+        self.special.as_ref()?.labels.as_ref()
     }
 
     /// Whether it has rates of its own.
     pub(crate) fn has_quotas(&self) -> bool {
-        !self.quotas.is_empty()
+        !self.quotas().is_empty()
+    }
+
+    fn quotas(&self) -> &[Quota] {
+        self.special.as_ref().map_or(&[], |special| &special.quotas)
     }
 
     /// Puts its rates in force. What was used of earlier ones stays used.
@@ -91,7 +108,7 @@ impl Member {
             self.endpoint.usage_from(now, || [0, 0]);
         }
         if let Some(usage) = self.endpoint.usage() {
-            usage.adopt(&self.quotas, now);
+            usage.adopt(self.quotas(), now);
         }
     }
 
@@ -161,7 +178,7 @@ impl Member {
         endpoint.listed.fetch_add(1, Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a weight is compared, not counted")]
         let inverse_weight = 1.0 / weight as f32;
-        Self { weight, inverse_weight, cap: NO_CAP, quotas: Box::default(), labels: None, endpoint }
+        Self { weight, inverse_weight, cap: NO_CAP, special: None, endpoint }
     }
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
@@ -183,6 +200,7 @@ impl Member {
     }
 
     /// Requests in flight. While an update runs, one listing more or less may show for a moment.
+    #[inline]
     pub(crate) fn in_flight(&self) -> u32 {
         let listed = self.endpoint.listed.load(Ordering::Relaxed);
         let references = u32::try_from(Arc::strong_count(&self.endpoint)).unwrap_or(u32::MAX);

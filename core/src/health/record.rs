@@ -3,6 +3,10 @@
 //! Requests only add; whoever judges keeps what had been counted when it last looked and takes the difference, so nothing is ever set back and a
 //! request pays one addition for its latency and nothing at all for its success, which the endpoint counts anyway.
 //!
+//! Trouble that is over is not judged. If nothing had changed within a sample, its failures would lie anywhere in it: that all `f` of them lie before the last `r` of `n` requests has a chance of
+//! no more than ((n − r) / n)^f, whatever share fails. Where that is below one in a thousand, and those `r` are more than had gone well before any failure in the sample since the one before it
+//! (failures may come in bursts, and the next burst is then still to come), only those `r` are judged.
+//!
 //! Latencies are averaged as logarithms (the geometric mean): one answer of a hundred that took a thousand times as long moves the mean by 7 %.
 
 use std::time::Duration;
@@ -15,21 +19,31 @@ use crate::{
 /// The counters of one endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
+    /// Successes << 40, plus the sum of the logarithms of their latencies. Sums wrap; differences of them do not mind.
+    latencies: AtomicU64,
     /// Requests that failed.
     failed: AtomicU64,
     /// Requests that say nothing: overload answers and cancelled ones.
     silent: AtomicU64,
-    /// Successes << 40, plus the sum of the logarithms of their latencies. Sums wrap; differences of them do not mind.
-    latencies: AtomicU64,
-    rates_seen: Seen,
-    latencies_seen: Seen,
+    /// Elsewhere, because no success asks for it.
+    seen: Box<SeenBefore>,
+}
+
+#[derive(Debug, Default)]
+struct SeenBefore {
+    /// How many requests had succeeded or failed when one last failed.
+    failed_at: AtomicU64,
+    /// The most of them from one failure to the next, since a sample was last taken away.
+    longest_run: AtomicU64,
+    rates: Seen,
+    latencies: Seen,
 }
 
 /// What stood there when the endpoint was last judged. Written by whoever judges, one at a time, or when an ejection ends.
 #[derive(Debug, Default)]
 struct Seen {
     since: AtomicU64,
-    counts: [AtomicU64; 3],
+    counts: [AtomicU64; 2],
 }
 
 /// What requests of late came to, as far as there were any.
@@ -57,9 +71,12 @@ pub(crate) struct Enough {
 }
 
 impl Record {
-    /// Counts a failure.
-    pub(crate) fn fail(&self) {
+    /// Counts a failure of an endpoint that has finished `completed` requests in its life, this one included.
+    pub(crate) fn fail(&self, completed: u64) {
         self.failed.fetch_add(1, Ordering::Relaxed);
+        let judged = self.judged(completed);
+        let before = self.seen.failed_at.fetch_max(judged, Ordering::Relaxed);
+        self.seen.longest_run.fetch_max(judged.saturating_sub(before), Ordering::Relaxed);
     }
 
     /// Counts a request that says nothing of the endpoint's health.
@@ -78,34 +95,58 @@ impl Record {
     /// What there was since the last full sample, of an endpoint that has finished `completed` requests in its life. A full sample is taken away.
     pub(crate) fn take(&self, completed: u64, enough: &Enough, now: Time) -> Sample {
         let mut sample = Sample::default();
-        let (rates, counts) = (&self.rates_seen, self.counts(completed));
-        if rates.is_within(enough.horizon, now) {
-            let [completed, failed, silent] = rates.since_then(counts);
-            sample.requests = completed.saturating_sub(silent);
-            sample.failed = failed.min(sample.requests);
+        let (rates, counts) = (&self.seen.rates, self.counts(completed));
+        let is_fresh = rates.is_within(enough.horizon, now);
+        if is_fresh {
+            let [requests, failed] = rates.since_then(counts);
+            (sample.requests, sample.failed) = (requests, failed.min(requests));
         }
-        if sample.requests >= enough.requests || !rates.is_within(enough.horizon, now) {
-            rates.set(counts, now);
+        let run = counts[0].saturating_sub(self.seen.failed_at.load(Ordering::Relaxed)).min(sample.requests);
+        let is_over = self.is_over(&sample, run);
+        if is_over {
+            (sample.requests, sample.failed) = (run, 0);
         }
-        let (latencies, word) = (&self.latencies_seen, self.latencies.load(Ordering::Relaxed));
+        if is_over || sample.requests >= enough.requests || !is_fresh {
+            self.begin_rates(counts, now);
+        }
+        let (latencies, word) = (&self.seen.latencies, self.latencies.load(Ordering::Relaxed));
         if latencies.is_within(enough.horizon, now) {
-            let [difference, ..] = latencies.since_then([word, 0, 0]);
+            let [difference, _] = latencies.since_then([word, 0]);
             (sample.timed, sample.log_latency) = mean(difference);
         }
         if sample.timed >= enough.timed || !latencies.is_within(enough.horizon, now) {
-            latencies.set([word, 0, 0], now);
+            latencies.set([word, 0], now);
         }
         sample
     }
 
     /// Begins afresh: what was before an ejection must not count after it.
     pub(crate) fn forget(&self, completed: u64, now: Time) {
-        self.rates_seen.set(self.counts(completed), now);
-        self.latencies_seen.set([self.latencies.load(Ordering::Relaxed), 0, 0], now);
+        self.begin_rates(self.counts(completed), now);
+        self.seen.latencies.set([self.latencies.load(Ordering::Relaxed), 0], now);
     }
 
-    fn counts(&self, completed: u64) -> [u64; 3] {
-        [completed, self.failed.load(Ordering::Relaxed), self.silent.load(Ordering::Relaxed)]
+    fn begin_rates(&self, counts: [u64; 2], now: Time) {
+        self.seen.rates.set(counts, now);
+        self.seen.longest_run.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether what failed is explained neither by chance nor by bursts, because the last `run` requests have succeeded.
+    #[expect(clippy::cast_precision_loss, reason = "a chance needs no more")]
+    fn is_over(&self, sample: &Sample, run: u64) -> bool {
+        let before = sample.requests.saturating_sub(run) as f64 / sample.requests.max(1) as f64;
+        sample.failed > 0
+            && run > self.seen.longest_run.load(Ordering::Relaxed)
+            && before.powf(sample.failed as f64) < CHANCE
+    }
+
+    /// Requests that succeeded or failed in its life, and those that failed.
+    fn counts(&self, completed: u64) -> [u64; 2] {
+        [self.judged(completed), self.failed.load(Ordering::Relaxed)]
+    }
+
+    fn judged(&self, completed: u64) -> u64 {
+        completed.saturating_sub(self.silent.load(Ordering::Relaxed))
     }
 }
 
@@ -115,7 +156,7 @@ impl Seen {
     }
 
     /// Wraps where what is seen has been set by another thread just now; what follows bounds it.
-    fn since_then(&self, counts: [u64; 3]) -> [u64; 3] {
+    fn since_then(&self, counts: [u64; 2]) -> [u64; 2] {
         let mut differences = counts;
         for (difference, seen) in differences.iter_mut().zip(&self.counts) {
             let passed = difference.wrapping_sub(seen.load(Ordering::Relaxed));
@@ -124,7 +165,7 @@ impl Seen {
         differences
     }
 
-    fn set(&self, counts: [u64; 3], now: Time) {
+    fn set(&self, counts: [u64; 2], now: Time) {
         for (seen, count) in self.counts.iter().zip(counts) {
             seen.store(count, Ordering::Relaxed);
         }
@@ -148,6 +189,8 @@ fn mean(difference: u64) -> (u32, f32) {
     if count == 0 { (0, 0.0) } else { (count, (sum as f64 / f64::from(count)) as f32 / STEPS) }
 }
 
+/// Below this, chance explains nothing.
+const CHANCE: f64 = 1e-3;
 const TIMED_SHIFT: u32 = 40;
 const ONE_TIMED: u64 = 1 << TIMED_SHIFT;
 /// Eight bits of an `f32`'s fraction stay.
@@ -165,26 +208,31 @@ mod models {
 
     const ENOUGH: Enough = Enough { requests: 1, timed: 1, horizon: Duration::from_secs(60) };
 
-    /// However two requests and a comparison interleave: a sample is of what there was, or of less.
+    /// Two requests do this while a comparison looks; what that finds, and what the next one does.
+    fn looked_at(finish: fn(&Record)) -> [Sample; 2] {
+        let record = Arc::new(Record::default());
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let record = Arc::clone(&record);
+                thread::spawn(move || finish(&record))
+            })
+            .collect();
+        let first = record.take(2, &ENOUGH, Time::ZERO);
+        threads.into_iter().for_each(|thread| assert!(thread.join().is_ok(), "the thread does not panic"));
+        [first, record.take(2, &ENOUGH, Time::ZERO)]
+    }
+
+    /// However they interleave: a sample is of what there was, or of less.
     #[test]
     fn a_sample_is_never_of_more_than_there_was() {
         loom::model(|| {
-            let record = Arc::new(Record::default());
-            let threads: Vec<_> = (0..2)
-                .map(|_| {
-                    let record = Arc::clone(&record);
-                    thread::spawn(move || {
-                        record.fail();
-                        record.time(Duration::from_nanos(1 << 20));
-                    })
-                })
-                .collect();
-            let first = record.take(2, &ENOUGH, Time::ZERO);
-            threads
-                .into_iter()
-                .for_each(|thread| assert!(thread.join().is_ok(), "the thread does not panic"));
-            let second = record.take(2, &ENOUGH, Time::ZERO);
-            assert!(first.failed <= 2 && first.timed + second.timed <= 2, "{first:?}, {second:?}");
+            for sample in looked_at(|record| record.fail(2)) {
+                assert!(sample.requests <= 2 && sample.failed <= sample.requests, "{sample:?}");
+            }
+        });
+        loom::model(|| {
+            let [first, second] = looked_at(|record| record.time(Duration::from_nanos(1 << 20)));
+            assert!(first.timed + second.timed <= 2, "{first:?}, {second:?}");
             for sample in [first, second] {
                 assert!(sample.timed == 0 || (sample.log_latency - 20.0).abs() < 0.01, "{sample:?}");
             }
@@ -211,16 +259,50 @@ mod tests {
             let Sample { requests, failed, .. } = record.take(completed, &ENOUGH, at(secs));
             (requests, failed)
         };
-        (0..5).for_each(|_| record.fail());
+        (1..=5).for_each(|turn| record.fail(10 * turn));
         (0..10).for_each(|_| record.pass_over());
         assert_eq!(taken(70, 10), (60, 5));
         assert_eq!(taken(110, 20), (100, 5), "too few were kept");
-        record.fail();
+        record.fail(111);
         assert_eq!(taken(111, 30), (1, 1), "enough were taken away");
         assert_eq!(taken(120, 81), (0, 0), "they are from more than a horizon ago");
         assert_eq!(taken(121, 90), (1, 0));
         record.forget(121, at(95));
         assert_eq!(taken(122, 96), (1, 0));
+    }
+
+    /// A second of this takes ten requests. What was taken after each of so many seconds: requests, and failures among them.
+    fn judged(seconds: &[&str]) -> Vec<(u64, u64)> {
+        let (record, mut completed) = (Record::default(), 0);
+        let each = seconds.iter().enumerate().map(|(second, outcomes)| {
+            for outcome in outcomes.chars() {
+                completed += 1;
+                if outcome == 'x' {
+                    record.fail(completed);
+                }
+            }
+            let Sample { requests, failed, .. } = record.take(completed, &ENOUGH, at(second as u64));
+            (requests, failed)
+        });
+        each.collect()
+    }
+
+    #[test]
+    fn trouble_that_is_over_is_not_judged() {
+        let half = "x.x..xx.x.";
+        let then_none = [half, half, half, "..........", "..........", "....x.x..x"];
+        let expected = [(10, 5), (20, 10), (30, 15), (40, 15), (21, 0), (10, 3)];
+        assert_eq!(judged(&then_none), expected, "what comes then is judged by itself");
+        assert_eq!(judged(&["xxxxxxxxxx", ".........."])[1], (10, 0));
+    }
+
+    #[test]
+    fn what_chance_or_bursts_explain_is_judged() {
+        let tenth = "....x.....";
+        assert_eq!(judged(&[tenth, tenth, tenth, ".........."])[3], (40, 3), "by chance");
+        let burst = "xxxxx.....";
+        assert_eq!(judged(&[burst, burst, burst])[2], (30, 15), "the next burst is to come");
+        assert_eq!(judged(&[burst, burst, burst, ".........."])[3], (15, 0));
     }
 
     #[test]
@@ -244,12 +326,46 @@ mod tests {
         let sample = record.take(0, &ENOUGH, at(1));
         assert_eq!(sample.timed, 1);
         assert!((sample.log_latency - 1e6_f32.log2()).abs() < 0.1);
-        record.latencies_seen.counts[0].store(u64::MAX / 4, Ordering::Relaxed);
+        record.seen.latencies.counts[0].store(u64::MAX / 4, Ordering::Relaxed);
         record.latencies.store(u64::MAX / 4 - ONE_TIMED, Ordering::Relaxed);
         assert_eq!(record.take(0, &ENOUGH, at(1)).timed, 0, "as if it had gone backwards");
     }
 
     proptest! {
+        /// Failures anywhere in a sample, as of an endpoint that nothing has changed: no more than one such sample of a thousand is taken for trouble that is over.
+        #[test]
+        fn chance_is_hardly_ever_taken_for_recovery(seed: u64, percent in 1_u32..100) {
+            let fails = |sample: u64, request: u64| {
+                let half = (crate::rng::draw(seed ^ sample << 32, request) >> 32) as u32;
+                crate::rng::below(half, 100) < percent
+            };
+            let is_judged = |sample: &u64| {
+                let record = Record::default();
+                (1..=200).filter(|&request| fails(*sample, request)).for_each(|request| record.fail(request));
+                record.take(200, &ENOUGH, at(1)).failed == record.failed.load(Ordering::Relaxed)
+            };
+            let over = (0..300).filter(|sample| !is_judged(sample)).count();
+            prop_assert!(over <= 5, "{over} of 300");
+        }
+
+        /// Who fails in bursts, however long they and the quiet between them are: its failures are not taken for trouble that is over for long.
+        #[test]
+        fn who_flaps_is_judged(seed: u64, period in 2_u64..400, phase in 0_u64..400) {
+            let (record, mut completed) = (Record::default(), 0);
+            let judged = (0..8).any(|interval| {
+                let requests = 80 + crate::rng::below((crate::rng::draw(seed, interval) >> 32) as u32, 41);
+                for _ in 0..requests {
+                    completed += 1;
+                    if (completed + phase) % period < period / 2 {
+                        record.fail(completed);
+                    }
+                }
+                let sample = record.take(completed, &ENOUGH, at(10 * interval));
+                sample.failed * 10 > sample.requests
+            });
+            prop_assert!(judged);
+        }
+
         #[test]
         fn the_logarithm_is_one(nanos in 1_u64..u64::MAX / 2) {
             #[expect(clippy::cast_precision_loss, reason = "compared with a tolerance")]

@@ -10,17 +10,18 @@ use crate::{
     time::Time,
 };
 
-/// The health of one endpoint. Survives every update that keeps the endpoint.
+/// The health of one endpoint. Survives every update that keeps the endpoint. What picks ask comes first, side by side.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Health {
-    outlier: Outlier,
-    /// Whether its health checks fail.
-    failing: AtomicBool,
+    overridden: Overridden,
     /// The nanosecond until which it has asked to be left alone << 1 | whether that is strict.
     cooling_until: AtomicU64,
+    /// Whether its health checks fail.
+    failing: AtomicBool,
+    outlier: Outlier,
     /// The nanosecond at which its health checks last passed again.
     passed_at: AtomicU64,
-    overridden: Overridden,
 }
 
 /// How far a pick asks for health.

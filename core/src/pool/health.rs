@@ -243,7 +243,7 @@ impl Pool {
 
 /// Endpoints beyond which changes are counted together.
 const LARGE: usize = 500;
-/// Within so long: what a pick may be late in seeing that a tier spills over.
+/// Within so long: what a pick may be late in seeing that a tier spills over, or, where others serve, that somebody is back.
 const TOGETHER: Duration = Duration::from_millis(10);
 
 /// The most of `count` endpoints that may be ejected: `percent` of them, at least one where there is one too many, and never one of the last `min_available`.

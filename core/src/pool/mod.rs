@@ -1,6 +1,7 @@
 //! Pools: endpoints that serve the same thing, as one immutable list, one strategy and one health policy.
 
 mod ask;
+mod at_once;
 mod bounded;
 mod build;
 mod checks;

@@ -1,11 +1,11 @@
-//! The pick: from the endpoints that may be used to the one that serves, and what its outcome teaches.
+//! The pick with care: from the endpoints that may be used to the one that serves, and what its outcome teaches.
 
 use std::time::Duration;
 
 use super::{
     ask::{Ask, Purpose, Wants},
     bounded::{Placing, enter_least},
-    enter::{Entrant, enter, placed, try_enter},
+    enter::{Entrant, enter, placed},
     tier::Tier,
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     load::LoadReport,
     outcome::Outcome,
     pool::Pool,
+    rng,
     strategy::{Candidates, REPORT_COUNTS_FOR, Strategy, Turn, Warming},
     sync::Ordering,
     time::Time,
@@ -38,20 +39,6 @@ pub(crate) enum Instead {
 }
 
 impl Pool {
-    /// Picks for one request. Takes no lock and allocates nothing.
-    #[inline]
-    pub(crate) fn pick(&self, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
-        match &*self.tiers {
-            [only] if self.is_plain(ask, now) => {
-                let members = only.members(&self.members);
-                let candidates = Candidates::new(members, Scrutiny::Nothing, self.decay, now);
-                let index = only.strategy().pick(&candidates, &ask.turn(self.seed, 0))?;
-                members[index].try_enter()
-            }
-            tiers => self.pick_with_care(tiers, ask, now),
-        }
-    }
-
     /// Where a request goes that has a place already, if its strategy wants it elsewhere, or nobody is served there any more.
     pub(crate) fn pick_instead(&self, ask: &Ask<'_>, reserved: &InFlight, now: Time) -> Instead {
         let serves = self.serves_at(ask, reserved, now);
@@ -66,17 +53,9 @@ impl Pool {
         }
     }
 
-    /// Whether nothing but the strategy decides.
-    #[inline]
-    fn is_plain(&self, ask: &Ask<'_>, now: Time) -> bool {
-        let Wants { shard, target, avoided, .. } = ask.wants;
-        let bound = shard.is_some() || target.is_some() || !avoided.is_nobody() || self.is_limited();
-        self.health.unhealthy() == 0 && !self.capped && !self.bounded && !bound && !self.is_warming(now)
-    }
-
     /// The pick among several tiers, and where shards, sessions, earlier attempts, health, caps, endpoints' own limits or slow starts make a difference.
     #[inline(never)]
-    fn pick_with_care(&self, tiers: &[Tier], ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+    pub(super) fn pick_with_care(&self, tiers: &[Tier], ask: &Ask<'_>, now: Time) -> Option<InFlight> {
         self.health.look_again(now);
         let shard = ask.wants.shard.map(|key| self.shards.of(key, tiers));
         let shard = shard.as_ref().and_then(|shard| shard.as_deref());
@@ -120,7 +99,8 @@ impl Pool {
         let slow_start = self.slow_start.as_ref().filter(|_| self.is_warming(now));
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
         let cost = ask.wants.cost;
-        let everybody = candidates.warming(slow_start).among(few).charged(self.charged(cost));
+        let everybody = candidates.called(tier.roll(scrutiny)).warming(slow_start).among(few);
+        let everybody = everybody.charged(self.charged(cost));
         let everybody = everybody.without(ask.wants.avoided);
         let placing = tier.place();
         let bound = placing.as_ref().map(Placing::bound);
@@ -141,8 +121,13 @@ impl Pool {
             let kept = (0..candidates.len()).any(|index| candidates.is_kept(index, reserved));
             return kept.then(|| reserved.stand_in());
         }
-        let mut usable = (0..candidates.len()).filter(|&index| candidates.is_usable(index));
-        let entered = usable.find_map(|index| try_enter(candidates.member(index), bound, cost, now));
+        // Where the strategy finds nobody, all are asked: health may know of more than were there when it was last counted.
+        let (candidates, everybody) = (candidates.called(None), everybody.called(None));
+        let draw = (ask.turn(self.seed, ATTEMPTS).draw >> 32) as u32;
+        let start = rng::below(draw, u32::try_from(candidates.len()).unwrap_or(u32::MAX));
+        let around = around(candidates.len(), start as usize);
+        let mut usable = around.filter(|&index| candidates.is_usable(index));
+        let entered = usable.find_map(|index| enter(candidates.member(index), bound, entrant, now));
         let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
         entered.or_else(least).map(|picked| placed(picked, placing))
     }
@@ -151,10 +136,8 @@ impl Pool {
     fn enter_anyone(&self, Way { tier, few, .. }: Way<'_>, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
         let scrutiny = Scrutiny::Presence;
         let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now).among(few);
-        let (count, Wants { avoided, .. }) = (candidates.len(), ask.wants);
-        let first = ask.number as usize % count.max(1);
-        let mut anyone = (first..count)
-            .chain(0..first)
+        let Wants { avoided, .. } = ask.wants;
+        let mut anyone = around(candidates.len(), ask.number as usize)
             .filter(|&index| !avoided.has(candidates.address(index)))
             .filter(|&index| candidates.endpoint(index).health().admits(scrutiny, now));
         let placing = tier.place();
@@ -170,7 +153,7 @@ impl Pool {
 
     /// Whether some endpoint is warming up.
     #[inline]
-    fn is_warming(&self, now: Time) -> bool {
+    pub(super) fn is_warming(&self, now: Time) -> bool {
         self.slow_start.is_some() && self.health.is_warming(now)
     }
 
@@ -272,6 +255,12 @@ impl Pool {
     fn resting_from(&self) -> usize {
         self.tiers.last().map_or(0, |tier| tier.places().end)
     }
+}
+
+/// All of so many, from this one on.
+fn around(count: usize, start: usize) -> impl Iterator<Item = usize> {
+    let start = start % count.max(1);
+    (start..count).chain(0..start)
 }
 
 /// Whether an endpoint that is warming up is passed over by a strategy that does not look at its load.

@@ -10,7 +10,7 @@ use crate::{
     config::EndpointSpec,
     endpoint::{Arrivals, Member},
     health::Scrutiny,
-    strategy::Strategy,
+    strategy::{Roll, Strategy},
     sync::{AtomicU32, Ordering},
     time::Time,
 };
@@ -23,6 +23,7 @@ pub(crate) struct Tier {
     strategy: Strategy,
     /// Percentages of the traffic, and whether it panics: see [`Reach`].
     reach: AtomicU32,
+    roll: Roll,
     bounded: Bounded,
 }
 
@@ -54,7 +55,8 @@ impl Level {
 
 impl Tier {
     pub(super) fn new(level: Level, places: Range<usize>, strategy: Strategy, bounded: Bounded) -> Self {
-        Self { level, places, strategy, reach: AtomicU32::new(0), bounded }
+        let roll = Roll::of(places.len());
+        Self { level, places, strategy, reach: AtomicU32::new(0), roll, bounded }
     }
 
     pub(super) const fn level(&self) -> Level {
@@ -92,6 +94,13 @@ impl Tier {
         self.reach().degraded > 0
     }
 
+    /// Whether health decides in it, and nobody is degraded.
+    #[inline]
+    pub(super) fn is_healthy_alone(&self) -> bool {
+        let Reach { degraded, panic, .. } = self.reach();
+        degraded == 0 && !panic
+    }
+
     /// How far health decides in it: less in a panic.
     #[inline]
     pub(super) fn scrutiny(&self) -> Scrutiny {
@@ -106,6 +115,12 @@ impl Tier {
     #[inline]
     fn reach(&self) -> Reach {
         Reach::unpacked(self.reach.load(Ordering::Relaxed))
+    }
+
+    /// Who of its endpoints is there, for a pick that asks so far. Also who is cooling down, or has its trial out: they may serve before the next count.
+    #[inline]
+    pub(super) fn roll(&self, scrutiny: Scrutiny) -> Option<&Roll> {
+        scrutiny.asks_health().then_some(&self.roll)
     }
 
     /// Counts one more request in flight here, if the strategy bounds the load.
@@ -160,6 +175,7 @@ pub(super) fn share(tiers: &[Tier], list: &[Member], rules: &TierRules, now: Tim
         let degraded_serve = part.degraded > 0 || part.healthy == 0;
         let left_out = if part.panic { 0 } else { tier.unavailable_weight(list, degraded_serve, now) };
         tier.bounded.leave_out(left_out);
+        tier.roll.call(tier.members(list).iter().map(|member| member.endpoint().health().is_available(now)));
     }
 }
 

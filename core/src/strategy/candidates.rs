@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Avoided, LoadBound};
+use super::{Avoided, LoadBound, Roll};
 use crate::{
     config::LoadKind,
     endpoint::{Endpoint, InFlight, Member},
@@ -20,6 +20,8 @@ pub(crate) struct Candidates<'a> {
     few: Option<&'a [u32]>,
     /// How far health is asked.
     scrutiny: Scrutiny,
+    /// Where health is asked: who is there.
+    roll: Option<&'a Roll>,
     now: Time,
     decay: f32,
     /// Where some endpoint is warming up: how.
@@ -59,6 +61,7 @@ impl<'a> Candidates<'a> {
             members,
             few: None,
             scrutiny,
+            roll: None,
             now,
             decay,
             slow_start: None,
@@ -71,6 +74,12 @@ impl<'a> Candidates<'a> {
     /// The same for a request of this cost, where endpoints have limits of their own.
     pub(crate) const fn charged(mut self, cost: Option<u64>) -> Self {
         self.charged = cost;
+        self
+    }
+
+    /// The same where it is known who is there.
+    pub(crate) const fn called(mut self, roll: Option<&'a Roll>) -> Self {
+        self.roll = roll;
         self
     }
 
@@ -101,10 +110,13 @@ impl<'a> Candidates<'a> {
     /// One of them.
     #[inline]
     pub(crate) fn member(&self, index: usize) -> &'a Member {
-        match self.few {
-            None => &self.members[index],
-            Some(places) => &self.members[places[index] as usize],
-        }
+        &self.members[self.place(index)]
+    }
+
+    /// Where in the list it is.
+    #[inline]
+    fn place(&self, index: usize) -> usize {
+        self.few.map_or(index, |places| places[index] as usize)
     }
 
     /// The same where some endpoint is warming up.
@@ -119,11 +131,34 @@ impl<'a> Candidates<'a> {
         self.slow_start.map_or(1.0, |slow_start| slow_start.factor(since(), self.now))
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.few.map_or(self.members.len(), <[u32]>::len)
     }
 
+    /// How many of them are worth drawing: those who are there, where that is known.
+    #[inline]
+    pub(crate) fn present(&self) -> usize {
+        self.roll_of_all().map_or_else(|| self.len(), Roll::count)
+    }
+
+    /// The index of one of those.
+    #[inline]
+    pub(crate) fn nth_present(&self, index: usize) -> usize {
+        self.roll_of_all().map_or(index, |roll| roll.place(index))
+    }
+
+    /// Of a selection it is not known.
+    #[inline]
+    fn roll_of_all(&self) -> Option<&'a Roll> {
+        self.roll.filter(|_| !self.are_few())
+    }
+
+    #[inline]
     pub(crate) fn is_usable(&self, index: usize) -> bool {
+        if self.roll.is_some_and(|roll| roll.misses(self.place(index))) {
+            return false;
+        }
         let member = self.member(index);
         member.has_room()
             && member.endpoint().health().admits(self.scrutiny, self.now)
@@ -145,6 +180,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Requests in flight, counting the one to come, over the weight of the moment.
+    #[inline]
     pub(crate) fn load(&self, index: usize) -> f32 {
         let member = self.member(index);
         #[expect(clippy::cast_precision_loss, reason = "loads are compared, not counted")]
@@ -155,6 +191,7 @@ impl<'a> Candidates<'a> {
 
     /// What the load is multiplied by under this kind of load: a factor, and the endpoint's signal where it has one. Two endpoints are
     /// compared by their signals only where both have one.
+    #[inline]
     pub(crate) fn factors(&self, kind: LoadKind, index: usize) -> (f32, Option<f32>) {
         match kind {
             LoadKind::PeakEwma => (1.0, self.latency(index)),
@@ -169,11 +206,13 @@ impl<'a> Candidates<'a> {
     }
 
     /// Recent peak latency, if there was a sample.
+    #[inline]
     pub(crate) fn latency(&self, index: usize) -> Option<f32> {
         self.endpoint(index).latency(self.decay, self.now)
     }
 
     /// What failing lately multiplies the load by.
+    #[inline]
     pub(crate) fn penalty(&self, index: usize) -> f32 {
         self.endpoint(index).penalty(self.decay, self.now)
     }
@@ -192,10 +231,12 @@ impl<'a> Candidates<'a> {
         self.member(index).weight()
     }
 
+    #[inline]
     pub(crate) fn in_flight(&self, index: usize) -> u32 {
         self.member(index).in_flight()
     }
 
+    #[inline]
     pub(crate) fn endpoint(&self, index: usize) -> &'a Endpoint {
         self.member(index).endpoint()
     }
@@ -213,6 +254,7 @@ impl<'a> Candidates<'a> {
         self.endpoint(index).address()
     }
 
+    #[inline]
     pub(crate) fn inverse_weight(&self, index: usize) -> f32 {
         self.member(index).inverse_weight()
     }

@@ -56,6 +56,12 @@ impl Strategy {
 
     /// The index of the chosen candidate; `None` iff none is usable.
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
+        self.pick_inline(candidates, turn)
+    }
+
+    /// The same in a copy for the caller, in which what it knows of the candidates is no question any more.
+    #[inline(always)]
+    pub(crate) fn pick_inline(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
         match self {
             Self::P2c(p2c) => p2c.pick(candidates, turn),
             Self::LeastLoaded(least_loaded) => least_loaded.pick(candidates, turn),

@@ -24,6 +24,7 @@ mod prequal;
 mod random;
 mod rendezvous;
 mod ring;
+mod roll;
 mod round_robin;
 mod stride;
 #[cfg(all(test, not(loom)))]
@@ -46,5 +47,6 @@ pub(crate) use prequal::{Bell, Prequal};
 pub(crate) use random::Random;
 pub(crate) use rendezvous::Rendezvous;
 pub(crate) use ring::Ring;
+pub(crate) use roll::Roll;
 pub(crate) use round_robin::RoundRobin;
 pub(crate) use weighted::Weighted;

@@ -15,26 +15,28 @@ use crate::{config::LoadKind, rng};
 /// The strategy has no state: each pick is a function of the turn's draw and the loads.
 #[derive(Debug)]
 pub(crate) struct P2c {
-    choices: usize,
+    choices: u32,
     load: LoadKind,
 }
 
 impl P2c {
     /// Compares so many, by this load.
     pub(crate) const fn new(choices: u32, load: LoadKind) -> Self {
-        Self { choices: choices as usize, load }
+        Self { choices, load }
     }
 
+    #[inline(always)]
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
-        let bound = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+        let bound = u32::try_from(candidates.present()).unwrap_or(u32::MAX);
         if bound < 2 {
-            return candidates.first_usable(0);
+            return candidates.first_usable(if bound == 1 { candidates.nth_present(0) } else { 0 });
         }
         let (first, second) = rng::two_below(turn.draw, bound);
-        let (first, second) = (first as usize, second as usize);
         if turn.saturated {
-            return self.least_of_several(candidates, first);
+            return self.least_of_several(candidates, first, bound);
         }
+        let (first, second) =
+            (candidates.nth_present(first as usize), candidates.nth_present(second as usize));
         if self.choices == 2 && candidates.is_usable(first) && candidates.is_usable(second) {
             return Some(if self.is_better(candidates, second, first) { second } else { first });
         }
@@ -42,19 +44,20 @@ impl P2c {
     }
 
     /// The best of as many as are to be compared, all different and usable, where so many are found.
+    #[inline(never)]
     fn best_of_draws(&self, candidates: &Candidates<'_>, turn: &Turn<'_>, bound: u32) -> Option<usize> {
-        let mut drawn = [u32::MAX; MOST_CHOICES];
+        let mut drawn = [usize::MAX; MOST_CHOICES];
         let (mut count, mut best) = (0, None);
-        for attempt in 0..TRIES + 2 * self.choices as u64 {
+        for attempt in 0..TRIES + 2 * u64::from(self.choices) {
             let index = rng::below((rng::draw(turn.draw, attempt) >> 32) as u32, bound);
-            if drawn[..count].contains(&index) || !candidates.is_usable(index as usize) {
+            let index = candidates.nth_present(index as usize);
+            if drawn[..count].contains(&index) || !candidates.is_usable(index) {
                 continue;
             }
             drawn[count] = index;
             count += 1;
-            let index = index as usize;
             best = best.filter(|&best| !self.is_better(candidates, index, best)).or(Some(index));
-            if count == self.choices.min(MOST_CHOICES) {
+            if count == MOST_CHOICES.min(self.choices as usize) {
                 break;
             }
         }
@@ -62,6 +65,7 @@ impl P2c {
     }
 
     /// Whether one's score is lower. Whoever was drawn first wins a tie, so that ties fall evenly.
+    #[inline(always)]
     fn is_better(&self, candidates: &Candidates<'_>, one: usize, other: usize) -> bool {
         let (mut score, signal) = self.score(candidates, one);
         let (mut bound, other_signal) = self.score(candidates, other);
@@ -72,23 +76,25 @@ impl P2c {
         score < bound
     }
 
-    #[inline]
+    #[inline(always)]
     fn score(&self, candidates: &Candidates<'_>, index: usize) -> (f32, Option<f32>) {
         let (factor, signal) = candidates.factors(self.load, index);
         (candidates.load(index) * factor, signal)
     }
 
     /// The best of the next few usable ones.
-    fn least_of_several(&self, candidates: &Candidates<'_>, first: usize) -> Option<usize> {
-        let several = candidates.len().min(SEVERAL.max(self.choices));
-        let around = (0..several).map(|step| (first + step) % candidates.len());
+    #[inline(never)]
+    fn least_of_several(&self, candidates: &Candidates<'_>, first: u32, bound: u32) -> Option<usize> {
+        let present = |index: u32| candidates.nth_present(index as usize);
+        let several = bound.min(SEVERAL.max(self.choices));
+        let around = (0..several).map(|step| present((first + step) % bound));
         let usable = around.filter(|&index| candidates.is_usable(index));
         let best = usable.reduce(
             |best, other| {
                 if self.is_less_loaded(candidates, other, best) { other } else { best }
             },
         );
-        best.or_else(|| candidates.first_usable(first))
+        best.or_else(|| candidates.first_usable(present(first)))
     }
 
     fn is_less_loaded(&self, candidates: &Candidates<'_>, one: usize, other: usize) -> bool {
@@ -105,7 +111,7 @@ impl P2c {
 }
 
 /// How many a request compares that had to wait.
-const SEVERAL: usize = 8;
+const SEVERAL: u32 = 8;
 const MOST_CHOICES: usize = 10;
 /// How many draws may fall on the unusable and on those that were drawn before.
 const TRIES: u64 = 20;

@@ -17,6 +17,7 @@ impl Random {
         Self { table: Alias::new(weights) }
     }
 
+    #[inline]
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
         let index = self.table.at(turn.draw)?;
         if candidates.is_usable(index) { Some(index) } else { self.pick_again(candidates, turn) }

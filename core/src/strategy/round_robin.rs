@@ -40,6 +40,7 @@ impl RoundRobin {
         self
     }
 
+    #[inline]
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
         let start = (turn.number as usize).wrapping_add(self.phase).checked_rem(self.cycle.len())?;
         let index = self.cycle[start] as usize;

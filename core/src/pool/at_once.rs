@@ -1,0 +1,52 @@
+//! The pick at once: one tier, and nothing but its strategy decides, and health. Most picks are that; the others are made [with care](super::pick).
+
+use super::{
+    ask::{Ask, Wants},
+    enter::{Entrant, enter},
+    tier::Tier,
+};
+use crate::{endpoint::InFlight, health::Scrutiny, pool::Pool, strategy::Candidates, time::Time};
+
+impl Pool {
+    /// Picks for one request. Takes no lock and allocates nothing.
+    #[inline]
+    pub(crate) fn pick(&self, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        match &*self.tiers {
+            [only] if self.is_plain(ask, now) => {
+                if self.health.unhealthy() == 0 {
+                    let index = self.choose(only, Scrutiny::Nothing, ask, now)?;
+                    return only.members(&self.members)[index].try_enter();
+                }
+                self.pick_healthy(only, ask, now).or_else(|| self.pick_with_care(&self.tiers, ask, now))
+            }
+            tiers => self.pick_with_care(tiers, ask, now),
+        }
+    }
+
+    /// The first attempt where nothing but the strategy and health decides, and the healthy take everything. What it cannot decide is left to care.
+    #[inline(never)]
+    fn pick_healthy(&self, tier: &Tier, ask: &Ask<'_>, now: Time) -> Option<InFlight> {
+        self.health.look_again(now);
+        if !tier.is_healthy_alone() || self.runs_callers_code() {
+            return None;
+        }
+        let index = self.choose(tier, Scrutiny::Healthy, ask, now)?;
+        let member = &tier.members(&self.members)[index];
+        enter(member, None, Entrant::new(ask, Scrutiny::Healthy), now)
+    }
+
+    /// The strategy's choice where nothing else decides: a copy of the strategies for each of the two callers.
+    #[inline(always)]
+    fn choose(&self, tier: &Tier, scrutiny: Scrutiny, ask: &Ask<'_>, now: Time) -> Option<usize> {
+        let candidates = Candidates::new(tier.members(&self.members), scrutiny, self.decay, now);
+        tier.strategy().pick_inline(&candidates.called(tier.roll(scrutiny)), &ask.turn(self.seed, 0))
+    }
+
+    /// Whether nothing but the strategy decides, and health.
+    #[inline]
+    fn is_plain(&self, ask: &Ask<'_>, now: Time) -> bool {
+        let Wants { shard, target, avoided, .. } = ask.wants;
+        let bound = shard.is_some() || target.is_some() || !avoided.is_nobody() || self.is_limited();
+        !self.capped && !self.bounded && !bound && !self.is_warming(now)
+    }
+}
