@@ -148,7 +148,8 @@ impl Discovery {
     fn check(&self, found: &[EndpointSpec]) -> Result<(), ConfigError> {
         let (spec, path) = (self.schedule.spec(), format!("pools.{}.endpoints", key(&self.pool)));
         if found.is_empty() && !spec.is_emptying() {
-            let fix = "an empty answer leaves the pool as it is; to let it empty the pool, use DiscoverySpec::may_empty";
+            let fix =
+                "an empty answer leaves the pool as it is; to let it empty the pool, allow that (may_empty)";
             return Err(ConfigError::new(path, "[]", fix));
         }
         if found.len() > spec.most_endpoints() as usize {
