@@ -38,6 +38,17 @@ function within(value, name, least, most) {
   return value
 }
 
+/** 64 bits without a sign: a whole number as long as doubles are exact, or a bigint. */
+function bits(value, name) {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+    throw new RangeError(`${name} must be a whole number from 0 to 2^53 - 1, or a bigint, not ${value}`)
+  }
+  if (typeof value !== 'bigint') throw wrongType(name, 'a number or a bigint', value)
+  if (value < 0n || value > LARGEST) throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`)
+  return value
+}
+
 function milliseconds(value, name) {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
   if (!(value >= 0)) throw new RangeError(`${name} must be milliseconds from 0 on, not ${value}`)
@@ -74,4 +85,6 @@ function kindOf(value) {
   return /^[aeiou]/.test(typeof value) ? `an ${typeof value}` : `a ${typeof value}`
 }
 
-module.exports = { abortSignal, amountsOf, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType }
+const LARGEST = 2n ** 64n - 1n
+
+module.exports = { abortSignal, amountsOf, bits, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType }
