@@ -25,7 +25,7 @@ impl Bounds {
     }
 }
 
-/// A share or a factor, in millionths: values compare exactly.
+/// A share or a factor, in millionths: values compare exactly. What these cannot say (NaN, less than 0, far too much) is the largest, which no setting allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ratio(pub(super) u32);
 
@@ -36,7 +36,7 @@ impl Ratio {
         reason = "`as` saturates; what lies outside a setting's bounds is refused with the configuration"
     )]
     pub(super) const fn new(value: f64) -> Self {
-        Self((value * MILLION + 0.5) as u32)
+        if value >= 0.0 { Self((value * MILLION + 0.5) as u32) } else { Self(u32::MAX) }
     }
 
     pub(super) const fn get(self) -> f64 {
@@ -59,7 +59,9 @@ pub(super) fn ratio(
     value: f64,
     range: RangeInclusive<f64>,
 ) -> Result<(), ConfigError> {
-    within(path, field, &value, &range, value.to_string())
+    // What a `Ratio` cannot say is shown as nothing, not as another number.
+    let shown = if value < Ratio(u32::MAX).get() { value.to_string() } else { String::new() };
+    within(path, field, &value, &range, shown)
 }
 
 pub(super) fn period(
