@@ -43,7 +43,7 @@ impl Backoff {
 
 /// The how manieth retry.
 fn place(retry: i64) -> PyResult<u32> {
-    u32::try_from(retry).map_err(|_| {
+    u32::try_from(retry).ok().filter(|retry| *retry > 0).ok_or_else(|| {
         PyValueError::new_err(format!("retry: give a number from 1 (the first) to {}, not {retry}", u32::MAX))
     })
 }

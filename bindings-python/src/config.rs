@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
-use tenantry::{Balancer as Core, Config, ConfigError, EndpointChange, EndpointSpec, Format, TenantSpec};
+use tenantry::{Balancer as Core, Config, ConfigError, EndpointChange, Format, TenantSpec};
 
 use crate::{balancer::Balancer, guard::guard, strategy::PyStrategy, time::ManualClock};
 
@@ -53,11 +53,10 @@ pub(crate) fn endpoint_changes(pool: &str, changes: &Bound<'_, PyAny>) -> PyResu
     EndpointChange::list_from_text(pool, &text, Format::Json).map_err(|error| raised(py, &error))
 }
 
-/// Endpoints that were found, each as the document has it.
-pub(crate) fn found_endpoints(endpoints: &Bound<'_, PyAny>) -> PyResult<Vec<EndpointSpec>> {
+/// A pool's endpoints that were found, each as the document has it, as JSON.
+pub(crate) fn found_text(pool: &str, endpoints: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = endpoints.py();
-    let text: String = python(py)?.call_method1(intern!(py, "found_to_json"), (endpoints,))?.extract()?;
-    EndpointSpec::list_from_text(&text, Format::Json).map_err(|error| raised(py, &error))
+    python(py)?.call_method1(intern!(py, "found_to_json"), (pool, endpoints))?.extract()
 }
 
 /// From a TOML, YAML or JSON file, told apart by its ending.

@@ -1,21 +1,30 @@
 //! Discoveries: endpoints that the application finds.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    ops::RangeInclusive,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use pyo3::{
-    exceptions::PyValueError,
+    exceptions::{PyTypeError, PyValueError},
     prelude::*,
     sync::PyOnceLock,
     types::{PyTuple, PyType},
 };
-use tenantry::{ConfigError, Discovery as Core, DiscoveryFailure, DiscoverySpec, DiscoveryStatus, Time};
+use tenantry::{
+    ConfigError, Discovery as Core, DiscoveryFailure, DiscoverySpec, DiscoveryStatus, Format, Time,
+};
 
 use crate::{balancer::Balancer, config, guard::guard, request::measured, waker};
 
 /// One source of one pool's endpoints, which does not keep its balancer alive.
 #[pyclass(frozen, module = "tenantry")]
 pub(crate) struct Discovery {
-    /// Until it is closed. The core runs under the lock, and no Python code does: whoever is woken by it is woken afterwards.
+    pool: String,
+    /// Until it is closed. The core runs under the lock, and as long as there is a GIL no Python code does: whoever is woken by it is woken
+    /// afterwards. Without one another thread may let go of the balancer, or of a strategy that is a function, in the midst of it; their end is here then, and
+    /// a `__del__` of theirs must not ask this discovery.
     core: Mutex<Option<Core>>,
 }
 
@@ -40,6 +49,9 @@ impl Settings {
             spec = spec.with_ceiling(measured("ceiling", seconds)?);
         }
         if let Some(share) = self.jitter {
+            if !SHARES.contains(&share) {
+                return Err(PyValueError::new_err(format!("jitter: give a share from 0 to 1, not {share}")));
+            }
             spec = spec.with_jitter(share);
         }
         if let Some(seconds) = self.first_retry {
@@ -49,8 +61,12 @@ impl Settings {
             spec = spec.with_longest_retry(measured("longest_retry", seconds)?);
         }
         if let Some(most) = self.most_endpoints {
-            spec = spec.with_most_endpoints(u32::try_from(most).map_err(|_| {
-                PyValueError::new_err(format!("most_endpoints: give a whole number of 1 or more, not {most}"))
+            let known = u32::try_from(most).ok().filter(|most| ANSWERS.contains(most));
+            spec = spec.with_most_endpoints(known.ok_or_else(|| {
+                let (least, largest) = ANSWERS.into_inner();
+                PyValueError::new_err(format!(
+                    "most_endpoints: give a whole number from {least} to {largest}, not {most}"
+                ))
             })?);
         }
         Ok(if self.may_empty { spec.may_empty() } else { spec })
@@ -67,7 +83,7 @@ impl Discovery {
         let spec = settings.spec()?;
         let core = guard(|| balancer.core.discovery(pool, source, spec))?;
         let core = core.map_err(|error| config::raised(py, &error))?;
-        Ok(Self { core: Mutex::new(Some(core)) })
+        Ok(Self { pool: pool.to_owned(), core: Mutex::new(Some(core)) })
     }
 
     /// Does something with the core's, unless it is closed.
@@ -77,19 +93,40 @@ impl Discovery {
             guard(|| core.as_mut().map(act))
         })
     }
+
+    /// An answer as the core takes it.
+    fn read(
+        &self,
+        endpoints: &Bound<'_, PyAny>,
+        ttl: &Bound<'_, PyAny>,
+    ) -> PyResult<(String, Option<Duration>)> {
+        let found = config::found_text(&self.pool, endpoints)?;
+        let ttl: Option<f64> = match ttl.extract() {
+            Ok(seconds) => seconds,
+            Err(_) => {
+                let kind = ttl.get_type().name()?;
+                return Err(PyTypeError::new_err(format!("ttl: give seconds or None, not {kind}")));
+            }
+        };
+        Ok((found, ttl.map(|seconds| measured("ttl", seconds)).transpose()?))
+    }
 }
 
 #[pymethods]
 impl Discovery {
     #[pyo3(signature = (endpoints, *, ttl))]
-    fn found(&self, endpoints: &Bound<'_, PyAny>, ttl: Option<f64>) -> PyResult<()> {
+    fn found(&self, endpoints: &Bound<'_, PyAny>, ttl: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = endpoints.py();
-        let ttl = ttl.map(|seconds| measured("ttl", seconds)).transpose()?;
-        let found = config::found_endpoints(endpoints).inspect_err(|error| {
+        // Nobody hears it: it is not even read.
+        if self.due_in()?.is_none() {
+            return Ok(());
+        }
+        let (found, ttl) = self.read(endpoints, ttl).inspect_err(|error| {
             // As the core does with what it cannot use.
             drop(self.failed(&error.value(py).to_string()));
         })?;
-        let told: Option<Result<(), ConfigError>> = self.with(|core| core.handle_found(&found, ttl))?;
+        let told: Option<Result<(), ConfigError>> =
+            self.with(|core| core.handle_text(&found, Format::Json, ttl))?;
         told.unwrap_or(Ok(())).map_err(|error| config::raised(py, &error))
     }
 
@@ -115,6 +152,19 @@ impl Discovery {
         let core = self.core.lock().unwrap_or_else(PoisonError::into_inner).take();
         let open = core.is_some();
         guard(|| drop(core)).map(|()| open)
+    }
+
+    fn __enter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __exit__(
+        &self,
+        _exc_type: &Bound<'_, PyAny>,
+        _exc: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.close().map(drop)
     }
 }
 
@@ -143,3 +193,7 @@ fn status<'py>(py: Python<'py>, status: &DiscoveryStatus) -> PyResult<Bound<'py,
     );
     CLASS.import(py, "tenantry._discovery", "DiscoveryStatus")?.call1(fields)
 }
+
+const SHARES: RangeInclusive<f64> = 0.0..=1.0;
+/// How many endpoints an answer may be allowed to have.
+const ANSWERS: RangeInclusive<u32> = 1..=1_000_000;

@@ -15,7 +15,7 @@ VECTORS = Path(__file__).parents[2] / "vectors" / "backoff.json"
 
 def test_waits_are_those_of_an_independent_model() -> None:
     rows = json.loads(VECTORS.read_text(encoding="utf-8"))["waits"]
-    assert len(rows) >= 54
+    assert len(rows) >= 66
     for row in rows:
         base, cap, seed, retry, request, bound, wait = map(int, row)
         backoff = tenantry.Backoff(base / 1e9, cap / 1e9, seed=seed)
@@ -37,6 +37,8 @@ def test_what_is_left_out_is_the_cores_default() -> None:
         (lambda: tenantry.Backoff(-1), ValueError, "base: give finite seconds of zero or more, not -1"),
         (lambda: tenantry.Backoff(0.1, float("inf")), ValueError, "cap: give finite seconds of zero or more, not inf"),
         (lambda: tenantry.Backoff(seed=-1), OverflowError, r"seed: give a whole number from 0 to 2\*\*64 - 1"),
+        (lambda: tenantry.Backoff().bound(0), ValueError, r"retry: give a number from 1 \(the first\) to 4294967295, not 0"),
+        (lambda: tenantry.Backoff().wait(0, 1), ValueError, r"retry: give a number from 1 \(the first\)"),
         (lambda: tenantry.Backoff().bound(-1), ValueError, r"retry: give a number from 1 \(the first\) to 4294967295, not -1"),
         (lambda: tenantry.Backoff().wait(1, -1), OverflowError, r"request: give a whole number from 0 to 2\*\*64 - 1"),
         (lambda: tenantry.Backoff().wait(1, "a"), TypeError, r"request: give a whole number from 0 to 2\*\*64 - 1, not str"),  # type: ignore[arg-type]

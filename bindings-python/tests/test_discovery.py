@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,11 @@ from support import ADDRESSES, Make, config
 import tenantry
 
 SECOND = 1_000_000_000
+
+
+def broken() -> Iterator[str]:
+    yield "http://10.0.0.3:80"
+    raise OSError("broken off")
 
 
 def addresses(lb: tenantry.Balancer) -> list[str]:
@@ -72,8 +78,10 @@ def test_failures_change_nothing_are_seen_and_back_off(make: Make) -> None:
     [
         ([], tenantry.ConfigError, "an empty answer leaves the pool as it is"),
         (["a", "b", "c"], tenantry.ConfigError, "find at most 2"),
-        ([{"adress": "a"}], tenantry.ConfigError, r"endpoints\[0\]\.adress"),
-        ([{"address": "a", "weight": float("nan")}], tenantry.ConfigError, r"endpoints\[0\]\.weight: nan cannot be used"),
+        ([{"adress": "a"}], tenantry.ConfigError, r"^pools\.api\.endpoints\[0\]\.adress"),
+        ([{"address": "a", "weight": float("nan")}], tenantry.ConfigError, r"^pools\.api\.endpoints\[0\]\.weight: nan cannot be used"),
+        (["a", "a"], tenantry.ConfigError, r"^pools\.api\.endpoints\[1\]\.address"),
+        (broken, OSError, "broken off"),
         ("http://10.0.0.3:80", TypeError, "endpoints: give a list of addresses or endpoints, not str"),
         (7, TypeError, "endpoints: give a list of addresses or endpoints, not int"),
     ],
@@ -82,7 +90,7 @@ def test_an_answer_that_cannot_be_used_is_an_error_and_a_failure(make: Make, ans
     lb = make()
     discovery = lb.discovery("api", "file", most_endpoints=2)
     with pytest.raises(error, match=told):
-        discovery.found(answer, ttl=60.0)
+        discovery.found(answer() if callable(answer) else answer, ttl=60.0)
     status = discovery.status()
     assert status is not None and status.failures == 1 and status.last_failure is not None
     assert addresses(lb) == list(ADDRESSES)
@@ -90,13 +98,43 @@ def test_an_answer_that_cannot_be_used_is_an_error_and_a_failure(make: Make, ans
     assert wait is not None and wait > 0.5, "nobody asks in a circle"
 
 
+@pytest.mark.parametrize(
+    ("ttl", "error", "told"),
+    [
+        (float("nan"), ValueError, "ttl: give finite seconds of zero or more, not NaN"),
+        (float("inf"), ValueError, "ttl: give finite seconds of zero or more, not inf"),
+        (-1, ValueError, "ttl: give finite seconds of zero or more, not -1"),
+        ("60", TypeError, "ttl: give seconds or None, not str"),
+    ],
+)
+def test_an_answer_with_a_time_that_is_none_is_an_error_and_a_failure(make: Make, ttl: Any, error: type[Exception], told: str) -> None:
+    discovery = make().discovery("api", "file")
+    with pytest.raises(error, match=told):
+        discovery.found(["http://10.0.0.3:80"], ttl=ttl)
+    status = discovery.status()
+    assert status is not None and status.failures == 1
+    assert status.last_failure is not None and status.last_failure.problem == told
+
+
+def test_of_a_problem_256_characters_are_kept(make: Make) -> None:
+    discovery = make().discovery("api", "file")
+    for tell in (discovery.failed, discovery.note):
+        tell("é" * 300)
+        status = discovery.status()
+        assert status is not None and status.last_failure is not None and status.last_failure.problem == "é" * 256
+        tell("")
+
+
 def test_settings_out_of_their_bounds_and_pools_that_are_none_are_errors(make: Make) -> None:
     lb = make()
     wrong: list[tuple[type[Exception], str, dict[str, Any]]] = [
         (tenantry.ConfigError, "discovery.ceiling", {"ceiling": 1.0}),
-        (tenantry.ConfigError, "discovery.jitter", {"jitter": 2.0}),
-        (tenantry.ConfigError, "discovery.most_endpoints", {"most_endpoints": 0}),
-        (ValueError, "most_endpoints: give a whole number of 1 or more, not -1", {"most_endpoints": -1}),
+        (ValueError, "jitter: give a share from 0 to 1, not 2", {"jitter": 2.0}),
+        (ValueError, "jitter: give a share from 0 to 1, not NaN", {"jitter": float("nan")}),
+        (ValueError, "jitter: give a share from 0 to 1, not -0.5", {"jitter": -0.5}),
+        (ValueError, "most_endpoints: give a whole number from 1 to 1000000, not 0", {"most_endpoints": 0}),
+        (ValueError, "most_endpoints: give a whole number from 1 to 1000000, not -1", {"most_endpoints": -1}),
+        (ValueError, "most_endpoints: give a whole number from 1 to 1000000, not 1000001", {"most_endpoints": 1_000_001}),
         (ValueError, "floor: give finite seconds of zero or more, not -1", {"floor": -1.0}),
     ]
     for error, told, settings in wrong:
@@ -104,8 +142,6 @@ def test_settings_out_of_their_bounds_and_pools_that_are_none_are_errors(make: M
             lb.discovery("api", "file", **settings)
     with pytest.raises(tenantry.ConfigError, match="pools.none"):
         lb.discovery("none", "file")
-    with pytest.raises(ValueError, match="ttl: give finite seconds of zero or more, not NaN"):
-        lb.discovery("api", "file").found([], ttl=float("nan"))
     lb.discovery("api", "file", may_empty=True).found([], ttl=None)
 
 
@@ -115,11 +151,20 @@ def test_one_that_is_closed_or_dropped_hears_nothing_and_does_not_keep_its_balan
     discovery.found(["http://10.0.0.3:80"], ttl=None)
     assert (discovery.close(), discovery.close()) == (True, False)
     discovery.found(["http://10.0.0.4:80"], ttl=None)
+    never_read: Any = 7
+    discovery.found(never_read, ttl=float("nan"))
+    discovery.found(broken(), ttl=None)
     discovery.failed("gone")
     assert (discovery.due_in(), discovery.status(), lb.discoveries()) == (None, None, ())
     assert addresses(lb) == [*ADDRESSES, "http://10.0.0.3:80"], "it stays"
     lb.reconfigure(config())
     assert addresses(lb) == list(ADDRESSES)
+    with lb.discovery("api", "file") as block:
+        assert block.due_in() == 0.0 and len(lb.discoveries()) == 1
+    assert (lb.discoveries(), block.close()) == ((), False)
+    with pytest.raises(KeyError), lb.discovery("api", "file"):
+        raise KeyError
+    assert lb.discoveries() == ()
     dropped = lb.discovery("api", "file")
     assert len(lb.discoveries()) == 1
     del dropped
@@ -128,6 +173,7 @@ def test_one_that_is_closed_or_dropped_hears_nothing_and_does_not_keep_its_balan
     orphan = tenantry.Balancer(config()).discovery("api", "file")
     gc.collect()
     orphan.found(["a"], ttl=None)
+    orphan.found(never_read, ttl=None)
     assert (orphan.due_in(), orphan.status()) == (None, None)
 
 
@@ -175,11 +221,18 @@ def test_a_waker_that_calls_back_finds_nothing_locked() -> None:
         discovery.found([ADDRESSES[0]], ttl=60.0)
         (await asyncio.wait_for(acquire, 30)).finish()
 
-    loop = Loop()
-    try:
-        loop.run_until_complete(run())
-    finally:
-        loop.close()
+    def run_loop() -> None:
+        loop = Loop()
+        try:
+            loop.run_until_complete(run())
+        finally:
+            loop.close()
+
+    # In a thread that may be left behind: a discovery that is locked would hold it for ever.
+    thread = threading.Thread(target=run_loop, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive(), "it waits for the discovery's lock"
     assert {status.endpoints for status in heard if status is not None} == {0, 1}
 
 

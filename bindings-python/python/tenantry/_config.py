@@ -71,11 +71,11 @@ def changes_to_json(pool: str, changes: object) -> str:
     return json.dumps(_plain(changes, f"{_join('pools', pool)}.endpoints", 0), ensure_ascii=False)
 
 
-def found_to_json(endpoints: object) -> str:
-    """Endpoints that were found as JSON text."""
+def found_to_json(pool: str, endpoints: object) -> str:
+    """Endpoints that were found as JSON text; paths are the document's."""
     if isinstance(endpoints, str | bytes | Mapping) or not isinstance(endpoints, Iterable):
         raise TypeError(f"endpoints: give a list of addresses or endpoints, not {type(endpoints).__name__}")
-    return json.dumps(_plain(list(endpoints), "endpoints", 0), ensure_ascii=False)
+    return json.dumps(_plain(list(endpoints), f"{_join('pools', pool)}.endpoints", 0), ensure_ascii=False)
 
 
 def read_file(path: str | PathLike[str]) -> tuple[str, str]:

@@ -185,9 +185,9 @@ class Balancer:
         no such pool, or a setting is out of its bounds.
 
         `floor`, `ceiling`: the shortest (5) and the longest (300) seconds between two questions, whatever the answers say. `jitter`: by what share of itself a wait is
-        lengthened at most (0.1). `first_retry`, `longest_retry`: seconds until a source that has failed is asked again (1), doubled with each failure more, up to so
+        lengthened at most, from 0 to 1 (0.1). `first_retry`, `longest_retry`: seconds until a source that has failed is asked again (1), doubled with each failure more, up to so
         many (30). `may_empty`: whether an empty answer takes the last endpoint away; else it counts as a failure. `most_endpoints`: the most that
-        an answer may have (10 000).
+        an answer may have, from 1 to 1 000 000 (10 000).
         """
 
     def discoveries(self) -> tuple[DiscoveryStatus, ...]:
@@ -257,7 +257,7 @@ class Balancer:
         """What is left of a tenant's rates and budgets, and then of its parents'; `None` where nobody has this id."""
 
     def own_limits_of(self, tenant: str | TenantHandle) -> tuple[LimitStatus, ...] | None:
-        """The same of the tenant's own, without its parents'; takes no lock."""
+        """The same of the tenant's own, without its parents'."""
 
     def take_events(self) -> list[dict[str, Any]]:
         """What has happened since this was last asked, the oldest first: `event` names the kind, and the other keys are those of the core's `Event`, such
@@ -509,14 +509,15 @@ class Discovery:
         """These are all endpoints of this source, written as in the configuration, for so many seconds. `ttl=None`: the source is asked again at once, and
         itself waits until something changes.
 
-        `ConfigError` when the answer is empty and may not be, too long, or cannot be configured so: the pool stays as it was, and it counts as a failure.
+        `ConfigError` when the answer is empty and may not be, too long, or cannot be configured so; `TypeError` or `ValueError` when it is none, or `ttl` is
+        not finite seconds. Whatever is raised, by `endpoints` itself, too: the pool stays as it was, and it counts as a failure already.
         """
 
     def failed(self, problem: str) -> None:
-        """There is no answer: everything stays as it is."""
+        """There is no answer: everything stays as it is. Of the problem 256 characters are kept."""
 
     def note(self, problem: str) -> None:
-        """The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure."""
+        """The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. Of the problem 256 characters are kept."""
 
     def due_in(self) -> float | None:
         """Seconds until it is time to ask; `None` when it is closed, or the balancer is gone."""
@@ -525,19 +526,25 @@ class Discovery:
         """How it is doing; `None` when it is closed, or the balancer is gone."""
 
     def close(self) -> bool:
-        """Ends it, as dropping it does; `False` says that it had been closed before."""
+        """Ends it, as dropping it does, and as the end of a `with` block; `False` says that it had been closed before."""
+
+    def __enter__(self) -> Discovery: ...
+    def __exit__(
+        self, _exc_type: type[BaseException] | None, _exc: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
 
 @final
 class Backoff:
     """Exponential back-off with full jitter: before the n-th retry, any time from nothing to `min(cap, base * 2**(n - 1))`, all equally likely, so that those who
     failed together do not come back together.
 
-    `base` and `cap` are seconds, by default 0.025 and 0.25. `seed`: what waits are drawn from, 0 if left out; instances should have different ones.
+    `base` and `cap` are seconds, by default 0.025 and 0.25. `seed`: what waits are drawn from, 0 if left out; instances should have different ones, such as
+    `secrets.randbits(64)`. No process id: in containers all have the same.
     """
 
     def __new__(cls, base: float | None = None, cap: float | None = None, *, seed: int | None = None) -> Backoff: ...
     def bound(self, retry: int) -> float:
-        """The longest wait in seconds before the `retry`-th retry, counted from 1."""
+        """The longest wait in seconds before the `retry`-th retry, counted from 1; `ValueError` for 0."""
 
     def wait(self, retry: int, request: int) -> float:
         """The wait in seconds before the `retry`-th retry of a request. `request` tells requests apart: the same two numbers give the same wait."""
