@@ -113,10 +113,10 @@ export type Strategy =
  * or, for a request that has waited, when its seat has come; it may ask the balancer again. Where it returns nothing, an index that there is not or a
  * candidate that is not usable, or throws (a `TENANTRY_STRATEGY` warning tells), `p2c` serves the request. In `reconfigure` it has to be given again.
  */
-export type OwnStrategy = (candidates: Candidate[], key: string | Uint8Array | undefined, pick: Pick) => number | null | undefined
+export type OwnStrategy = (candidates: Candidate[], key: string | Uint8Array | undefined, pick: PickContext) => number | null | undefined
 
 /** What distinguishes one pick from the next. */
-export interface Pick {
+export interface PickContext {
   /** Numbers the requests of the pool, roughly in order; wraps at 2^32. */
   turn: number
   /** 64 random bits, from the balancer's seed: a strategy that draws no others can be replayed. */
@@ -537,7 +537,7 @@ export class Balancer {
   /** What is left of a tenant's rates and budgets, and then of its parents'; `undefined` where nobody has this id. */
   limitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
 
-  /** The same of the tenant's own, without its parents'; takes no lock. */
+  /** The same of the tenant's own, without its parents'. */
   ownLimitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
 
   /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
@@ -708,15 +708,15 @@ export interface HttpCheck {
   path: string
   /** What the `host` header says, if it is not the address. */
   host: string | undefined
-  /** Further ones. */
+  /** Further ones, by name. */
   headers: Record<string, string>
   /** Text that must stand in the first 64 KiB of the body; `undefined`: it need not be read. */
   body: string | undefined
-  /** Whether this status is good. */
+  /** Whether this status is good; `false` for what is none. */
   accepts(status: number): boolean
 }
 
-/** When a discovery's source is asked again, and what its answers may do. */
+/** When a discovery's source is asked again, and what its answers may do. Another key is a TypeError; times are finite. */
 export interface DiscoverySettings {
   /** The shortest time between two questions, whatever the answers say. Default 5 s. */
   floorMs?: number | undefined
@@ -730,7 +730,7 @@ export interface DiscoverySettings {
   longestRetryMs?: number | undefined
   /** Whether an empty answer takes the last endpoint away. Default false: it counts as a failure, and changes nothing. */
   mayEmpty?: boolean | undefined
-  /** The most endpoints that an answer may have; a longer one counts as a failure. Default 10 000. */
+  /** The most endpoints that an answer may have; a longer one counts as a failure. From 1 to 1 000 000, default 10 000. */
   mostEndpoints?: number | undefined
 }
 
@@ -761,16 +761,16 @@ export class Discovery implements Disposable {
   private constructor()
 
   /**
-   * These are all endpoints of this source, written as in the configuration, for so long. `null`: the source is asked again at once, and itself waits until
-   * something changes.
-   * @throws {ConfigError} when the answer is empty and may not be, too long, or cannot be configured so: the pool stays as it was, and it counts as a failure
+   * These are all endpoints of this source, written as in the configuration, for so long, which is finite. `null`: the source is asked again at once, and itself waits until
+   * something changes. Whatever is thrown, by `endpoints` itself, too: the pool stays as it was, and it counts as a failure already.
+   * @throws {ConfigError} when the answer is empty and may not be, too long, or cannot be configured so
    */
   found(endpoints: Iterable<string | EndpointConfig>, ttlMs: number | null): void
 
-  /** There is no answer: everything stays as it is. */
+  /** There is no answer: everything stays as it is. Of the problem 256 characters are kept. */
   failed(problem: string): void
 
-  /** The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. */
+  /** The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. Of the problem 256 characters are kept. */
   note(problem: string): void
 
   /** How long until it is time to ask; `undefined` when it is closed, or the balancer is gone. */
@@ -791,10 +791,13 @@ export class Discovery implements Disposable {
  * who failed together do not come back together.
  */
 export class Backoff {
-  /** By default from 25 ms to 250 ms. `seed`: what waits are drawn from, 0 unless given; instances should have different ones. */
+  /**
+   * By default from 25 ms to 250 ms; both are finite. `seed`: what waits are drawn from, 0 unless given; instances should have different ones, such as
+   * `randomBytes(8).readBigUInt64LE()`. No process id: in containers all have the same. Another key is a TypeError.
+   */
   constructor(options?: { baseMs?: number | undefined; capMs?: number | undefined; seed?: number | bigint | undefined })
 
-  /** The longest wait before the `retry`-th retry, counted from 1. */
+  /** The longest wait before the `retry`-th retry, counted from 1; a RangeError for 0. */
   boundMs(retry: number): number
 
   /** The wait before the `retry`-th retry of a request. `request` tells requests apart: the same two numbers give the same wait. */

@@ -32,10 +32,12 @@ function count(value, name) {
 /** A whole number within bounds. */
 function within(value, name, least, most) {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
-  }
+  if (!isWithin(value, least, most)) throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
   return value
+}
+
+function isWithin(number, least, most) {
+  return Number.isInteger(number) && number >= least && number <= most
 }
 
 /** 64 bits without a sign: a whole number as long as doubles are exact, or a bigint. */
@@ -55,6 +57,17 @@ function milliseconds(value, name) {
   return value
 }
 
+/** The same where for ever makes no sense. */
+function finiteMilliseconds(value, name) {
+  if (milliseconds(value, name) === Infinity) throw new RangeError(`${name} must be finite milliseconds from 0 on, not ${value}`)
+  return value
+}
+
+/** Left out, it is the core's default. */
+function optionalMilliseconds(value, name) {
+  return value === undefined ? undefined : finiteMilliseconds(value, name)
+}
+
 /** What is declared or reported of dimensions, read once: names and amounts. */
 function amountsOf(amounts) {
   object(amounts, 'amounts')
@@ -65,6 +78,15 @@ function amountsOf(amounts) {
 
 function object(value, name) {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
+  return value
+}
+
+/** An object of settings: a misspelt one is not passed over. */
+function settings(value, name, known) {
+  if (value === undefined) return {}
+  for (const key of Object.keys(object(value, name))) {
+    if (!known.includes(key)) throw new TypeError(`${name}.${key} is unknown: give ${known.join(', ')}`)
+  }
   return value
 }
 
@@ -87,4 +109,7 @@ function kindOf(value) {
 
 const LARGEST = 2n ** 64n - 1n
 
-module.exports = { abortSignal, amountsOf, bits, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType }
+module.exports = {
+  abortSignal, amountsOf, bits, count, finiteMilliseconds, isWithin, milliseconds, object, optionalMilliseconds, optionalString, settings, string, wellFormed,
+  within, wrongType,
+}

@@ -1,6 +1,6 @@
 'use strict'
 
-const { bits, milliseconds, object, within } = require('./arguments.cjs')
+const { bits, optionalMilliseconds, settings, within } = require('./arguments.cjs')
 const { NativeBackoff } = require('./native.cjs')
 
 /** Exponential back-off with full jitter. */
@@ -8,10 +8,8 @@ class Backoff {
   #native
 
   constructor(options = undefined) {
-    const { baseMs, capMs, seed = 0 } = options === undefined ? {} : object(options, 'options')
-    const base = baseMs === undefined ? undefined : milliseconds(baseMs, 'baseMs')
-    const cap = capMs === undefined ? undefined : milliseconds(capMs, 'capMs')
-    this.#native = new NativeBackoff(base, cap, bits(seed, 'seed'))
+    const { baseMs, capMs, seed = 0 } = settings(options, 'options', OPTIONS)
+    this.#native = new NativeBackoff(optionalMilliseconds(baseMs, 'baseMs'), optionalMilliseconds(capMs, 'capMs'), bits(seed, 'seed'))
   }
 
   /** The longest wait before the `retry`-th retry, counted from 1. */
@@ -26,7 +24,9 @@ class Backoff {
 }
 
 function place(retry) {
-  return within(retry, 'retry', 0, 2 ** 32 - 1)
+  return within(retry, 'retry', 1, 2 ** 32 - 1)
 }
+
+const OPTIONS = ['baseMs', 'capMs', 'seed']
 
 module.exports = { Backoff }

@@ -116,7 +116,7 @@ class Balancer {
 
   /** Keeps a pool's endpoints as the application finds them. */
   discovery(pool, source, settings = undefined) {
-    return open(this.#core, wellFormed(pool, 'pool'), string(source, 'source'), settings === undefined ? {} : object(settings, 'settings'))
+    return open(this.#core, wellFormed(pool, 'pool'), wellFormed(source, 'source'), settings)
   }
 
   /** How this balancer's discoveries are doing, by pool. */

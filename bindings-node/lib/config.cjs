@@ -34,11 +34,11 @@ function toChangesText(pool, changes) {
   return toText(changes, 'changes', ['pools', pool, 'endpoints'])
 }
 
-/** Endpoints that were found. */
-function toFoundText(endpoints) {
+/** A pool's endpoints that were found; paths are the document's. */
+function toFoundText(pool, endpoints) {
   const usable = typeof endpoints === 'object' && endpoints !== null && Symbol.iterator in endpoints && !isMap(endpoints)
   if (!usable) throw wrongType('endpoints', 'an array of addresses or endpoints', endpoints)
-  return JSON.stringify(Array.from(endpoints), replacer(['endpoints']))
+  return JSON.stringify(Array.from(endpoints), replacer(['pools', pool, 'endpoints']))
 }
 
 function toText(value, name, root, functions) {

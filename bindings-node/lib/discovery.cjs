@@ -1,25 +1,28 @@
 'use strict'
 
-const { milliseconds, string, within, wrongType } = require('./arguments.cjs')
+const { finiteMilliseconds, optionalMilliseconds, settings, string, within, wrongType } = require('./arguments.cjs')
 const { ConfigError, toFoundText } = require('./config.cjs')
 const { toDiscoveryStatus } = require('./stats.cjs')
 
 /** One source of one pool's endpoints. */
 class Discovery {
   #native
+  #pool
   /** Weak: it does not keep its balancer alive. */
   #core
 
-  constructor(native, core, key) {
+  constructor(native, core, pool, key) {
     if (key !== KEY) throw new TypeError('only a Balancer makes a Discovery')
     this.#native = native
+    this.#pool = pool
     this.#core = new WeakRef(core)
   }
 
   /** These are all endpoints of this source, for so long; with `null` the source itself waits until something changes. */
   found(endpoints, ttlMs) {
-    const ttl = ttlMs === null ? undefined : milliseconds(ttlMs, 'ttlMs')
-    const refusal = this.#native.found(this.#text(endpoints), ttl)
+    // Nobody hears it: it is not even read.
+    if (this.dueInMs() === undefined) return
+    const refusal = this.#native.found(...this.#read(endpoints, ttlMs))
     if (refusal) throw new ConfigError(refusal)
     this.#core.deref()?.endpointsChanged()
   }
@@ -55,9 +58,11 @@ class Discovery {
     this.close()
   }
 
-  #text(endpoints) {
+  /** An answer as the native side takes it. */
+  #read(endpoints, ttlMs) {
     try {
-      return toFoundText(endpoints)
+      const text = toFoundText(this.#pool, endpoints)
+      return [text, ttlMs === null ? undefined : finiteMilliseconds(ttlMs, 'ttlMs')]
     } catch (error) {
       // As the core does with what it cannot use.
       this.#native.failed(String(error))
@@ -67,23 +72,29 @@ class Discovery {
 }
 
 /** A discovery of a pool's endpoints. */
-function open(core, pool, source, settings) {
-  const { floorMs, ceilingMs, jitter, firstRetryMs, longestRetryMs, mayEmpty = false, mostEndpoints } = settings
-  if (jitter !== undefined && typeof jitter !== 'number') throw wrongType('jitter', 'a number', jitter)
+function open(core, pool, source, chosen) {
+  const { floorMs, ceilingMs, jitter, firstRetryMs, longestRetryMs, mayEmpty = false, mostEndpoints } = settings(chosen, 'settings', SETTINGS)
   if (typeof mayEmpty !== 'boolean') throw wrongType('mayEmpty', 'a boolean', mayEmpty)
-  const time = (value, name) => (value === undefined ? undefined : milliseconds(value, name))
   const opened = core.native.discovery(pool, source, {
-    floorMs: time(floorMs, 'floorMs'),
-    ceilingMs: time(ceilingMs, 'ceilingMs'),
-    jitter,
-    firstRetryMs: time(firstRetryMs, 'firstRetryMs'),
-    longestRetryMs: time(longestRetryMs, 'longestRetryMs'),
+    floorMs: optionalMilliseconds(floorMs, 'floorMs'),
+    ceilingMs: optionalMilliseconds(ceilingMs, 'ceilingMs'),
+    jitter: jitter === undefined ? undefined : share(jitter, 'jitter'),
+    firstRetryMs: optionalMilliseconds(firstRetryMs, 'firstRetryMs'),
+    longestRetryMs: optionalMilliseconds(longestRetryMs, 'longestRetryMs'),
     mayEmpty,
-    mostEndpoints: mostEndpoints === undefined ? undefined : within(mostEndpoints, 'mostEndpoints', 0, 2 ** 32 - 1),
+    mostEndpoints: mostEndpoints === undefined ? undefined : within(mostEndpoints, 'mostEndpoints', 1, 1_000_000),
   })
   if ('fix' in opened) throw new ConfigError(opened)
-  return new Discovery(opened, core, KEY)
+  return new Discovery(opened, core, pool, KEY)
 }
+
+function share(value, name) {
+  if (typeof value !== 'number') throw wrongType(name, 'a number', value)
+  if (!(value >= 0 && value <= 1)) throw new RangeError(`${name} must be a share from 0 to 1, not ${value}`)
+  return value
+}
+
+const SETTINGS = ['floorMs', 'ceilingMs', 'jitter', 'firstRetryMs', 'longestRetryMs', 'mayEmpty', 'mostEndpoints']
 
 /** What lets the balancer, and nobody else, make one. */
 const KEY = Symbol('discovery')

@@ -1,6 +1,6 @@
 'use strict'
 
-const { abortSignal, object, string, within } = require('./arguments.cjs')
+const { abortSignal, isWithin, object, string, within, wrongType } = require('./arguments.cjs')
 const { checkFailures } = require('./native.cjs')
 
 /** The health checks of one balancer. */
@@ -64,7 +64,7 @@ class HealthCheck {
     const { http } = this.#facts
     if (http === undefined) return undefined
     const { method, path, host, headers, body } = http
-    return { method, path, host, headers, body, accepts: (status) => this.#accepts(status) }
+    return { method, path, host, headers: Object.fromEntries(headers), body, accepts: (status) => this.#accepts(status) }
   }
 
   /** The port to ask at, if it is not the address's. */
@@ -88,7 +88,8 @@ class HealthCheck {
   }
 
   #accepts(status) {
-    return this.#native.accepts(within(status, 'status', 0, 2 ** 16 - 1))
+    if (typeof status !== 'number') throw wrongType('status', 'a number', status)
+    return isWithin(status, 0, 2 ** 16 - 1) && this.#native.accepts(status)
   }
 
   /** It does not. */

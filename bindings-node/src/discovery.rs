@@ -2,7 +2,7 @@
 
 use napi::{Either, bindgen_prelude::BigInt};
 use napi_derive::napi;
-use tenantry::{Discovery, DiscoverySpec, DiscoveryStatus, EndpointSpec, Format};
+use tenantry::{Discovery, DiscoverySpec, DiscoveryStatus, Format};
 
 use crate::{config::Refusal, native::NativeBalancer, numbers::milliseconds};
 
@@ -94,12 +94,7 @@ impl NativeDiscovery {
     /// These are all, given as JSON, for so many milliseconds; why not, if they cannot be used.
     #[napi(catch_unwind)]
     pub fn found(&mut self, endpoints: String, ttl: Option<f64>) -> Option<Refusal> {
-        let discovery = self.discovery.as_mut()?;
-        let read = EndpointSpec::list_from_text(&endpoints, Format::Json).inspect_err(|error| {
-            // As the core does with what it cannot use.
-            discovery.handle_failure(&error.to_string());
-        });
-        let told = read.and_then(|found| discovery.handle_found(&found, ttl.map(milliseconds)));
+        let told = self.discovery.as_mut()?.handle_text(&endpoints, Format::Json, ttl.map(milliseconds));
         told.err().map(Refusal::from)
     }
 

@@ -1,6 +1,6 @@
 //! Health checks that the application does.
 
-use std::{collections::HashMap, rc::Rc};
+use std::rc::Rc;
 
 use napi_derive::napi;
 use tenantry::{CheckFailure, CheckKind, HealthCheck, HealthCheckSpec, HealthChecks, HttpCheck};
@@ -53,8 +53,8 @@ pub struct HttpFacts {
     pub path: String,
     /// What the `host` header says.
     pub host: Option<String>,
-    /// Further headers.
-    pub headers: HashMap<String, String>,
+    /// Further headers, by name: an object made here would not hold `__proto__`.
+    pub headers: Vec<(String, String)>,
     /// Text that must stand in the body.
     pub body: Option<String>,
 }
@@ -131,11 +131,14 @@ impl From<&HealthCheck> for HealthCheckFacts {
 
 impl From<&HttpCheck> for HttpFacts {
     fn from(check: &HttpCheck) -> Self {
+        let mut headers: Vec<(String, String)> =
+            check.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.sort();
         Self {
             method: check.method().to_owned(),
             path: check.path().to_owned(),
             host: check.host().map(str::to_owned),
-            headers: check.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            headers,
             body: check.body().map(str::to_owned),
         }
     }

@@ -13,7 +13,7 @@ const nanoseconds = (ms) => Math.round(ms * 1e6)
 const whole = (value) => (typeof value === 'string' ? BigInt(value) : value)
 
 test('waits are those of an independent model', () => {
-  assert.ok(waits.length >= 54)
+  assert.ok(waits.length >= 66)
   for (const [base, cap, seed, retry, request, bound, wait] of waits) {
     const backoff = new Backoff({ baseMs: base / 1e6, capMs: cap / 1e6, seed: whole(seed) })
     assert.deepEqual([nanoseconds(backoff.boundMs(retry)), nanoseconds(backoff.waitMs(retry, whole(request)))], [bound, wait])
@@ -32,7 +32,12 @@ test('what makes no sense is an error that names it', () => {
   assert.throws(() => new Backoff({ capMs: '1s' }), /^TypeError: capMs must be a number/)
   assert.throws(() => new Backoff({ seed: -1n }), /^RangeError: seed must be from 0 to 2\^64 - 1, not -1/)
   assert.throws(() => new Backoff({ seed: 2 ** 53 }), /^RangeError: seed must be a whole number from 0 to 2\^53 - 1, or a bigint/)
+  assert.throws(() => new Backoff({ capMs: Infinity }), /^RangeError: capMs must be finite milliseconds from 0 on, not Infinity/)
+  assert.throws(() => new Backoff({ baseMs: NaN }), /^RangeError: baseMs must be milliseconds from 0 on, not NaN/)
+  assert.throws(() => new Backoff({ base: 25 }), /^TypeError: options\.base is unknown: give baseMs, capMs, seed/)
   assert.throws(() => new Backoff(7), /^TypeError: options must be an object/)
+  assert.throws(() => new Backoff().boundMs(0), /^RangeError: retry must be a whole number from 1 to 4294967295, not 0/)
+  assert.throws(() => new Backoff().waitMs(0, 1), /^RangeError: retry must be a whole number from 1/)
   assert.throws(() => new Backoff().boundMs(1.5), /^RangeError: retry must be a whole number/)
   assert.throws(() => new Backoff().waitMs(1), /^TypeError: request must be a number or a bigint, not undefined/)
 })

@@ -5,11 +5,28 @@ import { runInNewContext } from 'node:vm'
 
 import { Balancer, ConfigError, Discovery, ManualClock } from 'tenantry'
 
+import balancerModule from '../lib/balancer.cjs'
+
 const ADDRESSES = ['http://10.0.0.1:80', 'http://10.0.0.2:80']
 const [THIRD, FOURTH] = ['http://10.0.0.3:80', 'http://10.0.0.4:80']
 
 const config = (pool = {}) => ({ seed: 7, pools: { api: { endpoints: ADDRESSES, ...pool } }, tenants: { acme: {} } })
 const addresses = (lb) => lb.poolStats('api').endpoints.map(({ address }) => address)
+
+function* broken() {
+  yield THIRD
+  throw new Error('broken off')
+}
+
+/** Collects what can be collected, until that has been seen, or for a while. */
+async function collectedUntil(seen) {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc')
+  for (let round = 0; round < 100 && !seen(); round++) {
+    collect()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
 
 function balancer(pool) {
   const clock = new ManualClock()
@@ -60,16 +77,22 @@ test('an answer that cannot be used is an error and a failure', () => {
   const wrong = [
     [[], /^ConfigError: .*an empty answer leaves the pool as it is/],
     [['a', 'b', 'c'], /^ConfigError: .*find at most 2/],
-    [[{ adress: 'a' }], /^ConfigError: endpoints\[0\]\.adress/],
-    [[{ address: 'a', weight: NaN }], /^ConfigError: endpoints\[0\]\.weight: NaN cannot be used/],
+    [[{ adress: 'a' }], /^ConfigError: pools\.api\.endpoints\[0\]\.adress/],
+    [[{ address: 'a', weight: NaN }], /^ConfigError: pools\.api\.endpoints\[0\]\.weight: NaN cannot be used/],
+    [['a', 'a'], /^ConfigError: pools\.api\.endpoints\[1\]\.address/],
     [THIRD, /^TypeError: endpoints must be an array of addresses or endpoints, not a string/],
     [new Map([['a', 1]]), /^TypeError: endpoints must be an array/],
     [undefined, /^TypeError: endpoints must be an array/],
+    [broken(), /^Error: broken off/],
+    [[THIRD], /^TypeError: ttlMs must be a number, not undefined/, undefined],
+    [[THIRD], /^TypeError: ttlMs must be a number, not a string/, '60'],
+    [[THIRD], /^RangeError: ttlMs must be milliseconds from 0 on, not NaN/, NaN],
+    [[THIRD], /^RangeError: ttlMs must be finite milliseconds from 0 on, not Infinity/, Infinity],
   ]
-  for (const [answer, told] of wrong) {
+  for (const [answer, told, ...ttl] of wrong) {
     const { lb } = balancer()
     const discovery = lb.discovery('api', 'file', { mostEndpoints: 2 })
-    assert.throws(() => discovery.found(answer, 60_000), told)
+    assert.throws(() => discovery.found(answer, ttl.length === 0 ? 60_000 : ttl[0]), told)
     assert.equal(discovery.status().failures, 1)
     assert.ok(discovery.dueInMs() >= 1_000, 'nobody asks in a circle')
     assert.deepEqual(addresses(lb), ADDRESSES)
@@ -80,17 +103,21 @@ test('settings out of their bounds, and pools that are none, are errors', () => 
   const { lb } = balancer()
   const wrong = [
     [{ ceilingMs: 1_000 }, /^ConfigError: discovery\.ceiling/],
-    [{ jitter: 2 }, /^ConfigError: discovery\.jitter/],
+    [{ jitter: 2 }, /^RangeError: jitter must be a share from 0 to 1, not 2/],
+    [{ jitter: NaN }, /^RangeError: jitter must be a share from 0 to 1, not NaN/],
+    [{ jitter: -0.5 }, /^RangeError: jitter must be a share from 0 to 1, not -0.5/],
     [{ jitter: '10%' }, /^TypeError: jitter must be a number/],
-    [{ mostEndpoints: 0 }, /^ConfigError: discovery\.most_endpoints/],
-    [{ mostEndpoints: -1 }, /^RangeError: mostEndpoints must be a whole number/],
+    [{ mostEndpoints: 0 }, /^RangeError: mostEndpoints must be a whole number from 1 to 1000000, not 0/],
+    [{ mostEndpoints: 1_000_001 }, /^RangeError: mostEndpoints must be a whole number from 1 to 1000000/],
     [{ floorMs: -1 }, /^RangeError: floorMs must be milliseconds from 0 on/],
+    [{ longestRetryMs: Infinity }, /^RangeError: longestRetryMs must be finite milliseconds from 0 on, not Infinity/],
+    [{ florMs: 1 }, /^TypeError: settings\.florMs is unknown: give floorMs, ceilingMs/],
     [{ mayEmpty: 1 }, /^TypeError: mayEmpty must be a boolean/],
     [7, /^TypeError: settings must be an object/],
   ]
   for (const [settings, told] of wrong) assert.throws(() => lb.discovery('api', 'file', settings), told)
   assert.throws(() => lb.discovery('none', 'file'), (error) => error instanceof ConfigError && error.path === 'pools.none')
-  assert.throws(() => lb.discovery('api', 'file').found([THIRD]), /^TypeError: ttlMs must be a number/)
+  assert.throws(() => lb.discovery('api', '\ud800'), /^RangeError: source must be well-formed/)
   assert.throws(() => new Discovery(), TypeError)
   lb.discovery('api', 'file', { mayEmpty: true }).found([], null)
 })
@@ -102,6 +129,8 @@ test('one that is closed hears nothing, and none keeps its balancer', async () =
   discovery[Symbol.dispose]()
   discovery.close()
   discovery.found([FOURTH], null)
+  discovery.found(7, 'never read')
+  discovery.found(broken(), NaN)
   discovery.failed('gone')
   assert.deepEqual([discovery.dueInMs(), discovery.status(), lb.discoveries()], [undefined, undefined, []])
   assert.deepEqual(addresses(lb), [...ADDRESSES, THIRD], 'it stays')
@@ -109,14 +138,40 @@ test('one that is closed hears nothing, and none keeps its balancer', async () =
   assert.deepEqual(addresses(lb), ADDRESSES)
 
   const orphan = new Balancer(config()).discovery('api', 'file')
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc')
-  for (let round = 0; round < 100 && orphan.dueInMs() !== undefined; round++) {
-    collect()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
+  await collectedUntil(() => orphan.dueInMs() === undefined)
   orphan.found(['a'], null)
+  orphan.found(7)
   assert.deepEqual([orphan.dueInMs(), orphan.status()], [undefined, undefined])
+})
+
+test('one that is collected ends', async () => {
+  const { lb } = balancer()
+  // In a function of its own, so that nothing here refers to it.
+  ;(() => lb.discovery('api', 'file').found([THIRD], null))()
+  assert.equal(lb.discoveries().length, 1)
+  await collectedUntil(() => lb.discoveries().length === 0)
+  assert.deepEqual(lb.discoveries(), [])
+  assert.deepEqual(addresses(lb), [...ADDRESSES, THIRD], 'what it has found stays')
+})
+
+test('addresses that are gone are forgotten', () => {
+  const { lb } = balancer({ endpoints: [] })
+  const discovery = lb.discovery('api', 'file')
+  for (let round = 0; round < 1_000; round++) {
+    discovery.found([`http://10.1.${round >> 8}.${round & 255}:80`], null)
+    lb.tryAcquire('acme').finish()
+  }
+  const { length } = balancerModule.coreOf(lb).addresses
+  assert.ok(length <= 1, `${length} addresses are kept`)
+})
+
+test('of a problem 256 characters are kept, and any text is one', () => {
+  const { lb } = balancer()
+  const discovery = lb.discovery('api', 'file')
+  discovery.failed('x'.repeat(300))
+  assert.equal(discovery.status().lastFailure.problem, 'x'.repeat(256))
+  discovery.note('half a \ud800')
+  assert.equal(discovery.status().lastFailure.problem, 'half a \ufffd')
 })
 
 test('leases name the right addresses while endpoints are found and go', () => {

@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { Backoff, Begun, checkHealth, Balancer, ConfigError, Discovery, EventCursor, Lease, ManualClock, Rejection, ServerLoad, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
+import { Backoff, Begun, checkHealth, Balancer, ConfigError, Discovery, EventCursor, Lease, ManualClock, Rejection, ServerLoad, TenantHandle, VERSION, type Config, type PickContext, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -167,6 +167,7 @@ const watched = new Balancer({ pools: { api: { endpoints: [], health: { probe: {
 const stopped: Promise<void> = checkHealth(watched, async ({ address, kind }, signal) => void (await fetch(`${address}/${kind}`, { signal })), { mostUnderWay: 9 })
 watched.healthChecks().nextCheck()?.failed('no', 'not_serving')
 watched.healthChecks().nextCheck()?.http?.accepts(204) satisfies boolean | undefined
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates, _, pick: PickContext) => pick.turn % candidates.length } } })
 const discovery: Discovery = balancer.discovery('api', 'dns api.internal', { floorMs: 1_000, mayEmpty: true })
 discovery.found(new Set(['http://10.0.0.3:80']), 30_000)
 discovery.found([{ address: 'http://10.0.0.3:80', weight: 2 }], null)
