@@ -263,7 +263,7 @@ fn what_applications_call_is_there_in_python_and_node() {
         let (snake, camel) = RENAMED
             .iter()
             .find(|(core, ..)| core == function)
-            .map_or((plain, camel(plain)), |(_, python, node)| (*python, (*node).to_owned()));
+            .map_or_else(|| (plain, camel(plain)), |(_, python, node)| (*python, (*node).to_owned()));
         if !there.iter().any(|place| python.has(place, snake)) {
             missing.push(format!("{function}: {snake} of {there:?} in Python"));
         }
