@@ -113,7 +113,17 @@ export type Strategy =
  * or, for a request that has waited, when its seat has come; it may ask the balancer again. Where it returns nothing, an index that there is not or a
  * candidate that is not usable, or throws (a `TENANTRY_STRATEGY` warning tells), `p2c` serves the request. In `reconfigure` it has to be given again.
  */
-export type OwnStrategy = (candidates: Candidate[], key: string | Uint8Array | undefined) => number | null | undefined
+export type OwnStrategy = (candidates: Candidate[], key: string | Uint8Array | undefined, pick: PickContext) => number | null | undefined
+
+/** What distinguishes one pick from the next. */
+export interface PickContext {
+  /** Numbers the requests of the pool, roughly in order; wraps at 2^32. */
+  turn: number
+  /** 64 random bits, from the balancer's seed: a strategy that draws no others can be replayed. */
+  draw: bigint
+  /** Whether the request has waited for its seat: the pool is saturated. */
+  waited: boolean
+}
 
 /** One endpoint of a pool, as it is at the moment. */
 export interface Candidate {
@@ -450,6 +460,16 @@ export class Balancer {
    */
   changeEndpoints(pool: string, changes: EndpointChanges): void
 
+  /**
+   * Keeps a pool's endpoints as the application finds them: in DNS, in a file, anywhere. `source` is what statuses and events call it. Endpoints that the
+   * configuration names stay beside those that are found. Several discoveries may share a pool.
+   * @throws {ConfigError} when there is no such pool, or a setting is out of its bounds
+   */
+  discovery(pool: string, source: string, settings?: DiscoverySettings): Discovery
+
+  /** How this balancer's discoveries are doing, by pool. */
+  discoveries(): DiscoveryStatus[]
+
   /** The health checks that pools want done (`health: { probe: … }`). Each is handed out once, whoever asks. `checkHealth` does them. */
   healthChecks(): HealthChecks
 
@@ -472,6 +492,18 @@ export class Balancer {
    * @throws {ConfigError} when there is no such pool or endpoint
    */
   clearHealthOverride(pool: string, address: string): void
+
+  /**
+   * Compares the endpoints of each pool with one another, where that is due: the milliseconds until it is due next; `undefined` where nothing is compared. Whoever
+   * finishes a request does it otherwise, some endpoints at a time, so nobody has to call this; a timer of one's own may, to keep it off requests.
+   */
+  compareEndpoints(): number | undefined
+
+  /**
+   * How many requests have been charged for good since a ledger was first asked for: leases that ended, and checks that passed. A ledger lacks at most those that
+   * were settled after it was asked for: read this before, and save again when it has grown by as many as a crash may cost. Exact to 2^53.
+   */
+  settlements(): number
 
   /** What tenants have used of their rates and budgets now, to be restored after a restart. Requests in flight are in it as they were declared. A `Buffer`. */
   ledger(): Uint8Array
@@ -504,6 +536,9 @@ export class Balancer {
 
   /** What is left of a tenant's rates and budgets, and then of its parents'; `undefined` where nobody has this id. */
   limitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
+
+  /** The same of the tenant's own, without its parents'. */
+  ownLimitsOf(tenant: string | TenantHandle): LimitStatus[] | undefined
 
   /** What has happened since this was last asked, the oldest first. At most 1024 events are kept for whoever asks next. */
   takeEvents(): BalancerEvent[]
@@ -555,6 +590,9 @@ export class Lease implements Disposable, AsyncDisposable {
 
   /** The pool that serves it: a fallback where the one asked for could not. `undefined` once it has ended or its pool is removed. */
   readonly pool: string | undefined
+
+  /** When the endpoint was picked, in nanoseconds on the balancer's clock: `Balancer.nowNs`. Made when asked for; `undefined` once the lease has ended. */
+  readonly acquiredAtNs: bigint | undefined
 
   /**
    * Says that the answer begins: the time to its first byte is learnt as the latency, and a success teaches no second one. The seat
@@ -644,11 +682,152 @@ export class HealthCheck {
   /** After so long a check without an answer has failed. */
   readonly timeoutMs: number
 
+  /** What to ask by HTTP, and which answers are good; `undefined` for other kinds. */
+  readonly http: HttpCheck | undefined
+
+  /** The port to ask at, if it is not the address's. */
+  readonly port: number | undefined
+
+  /** Whether `http` and `grpc` go over TLS: where the address begins with `https://`, never, or always. */
+  readonly scheme: 'as_address' | 'http' | 'https'
+
+  /** The name that TLS asks for, if it is not the host's. */
+  readonly serverName: string | undefined
+
   /** The endpoint serves. A second word is not heard. */
   passed(): void
 
   /** It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. Default `'other'`. */
   failed(evidence?: string, reason?: CheckFailure): void
+}
+
+/** What a health check by HTTP asks, and which answers are good. */
+export interface HttpCheck {
+  method: string
+  /** Perhaps with a query. */
+  path: string
+  /** What the `host` header says, if it is not the address. */
+  host: string | undefined
+  /** Further ones, by name. */
+  headers: Record<string, string>
+  /** Text that must stand in the first 64 KiB of the body; `undefined`: it need not be read. */
+  body: string | undefined
+  /** Whether this status is good; `false` for what is none. */
+  accepts(status: number): boolean
+}
+
+/** When a discovery's source is asked again, and what its answers may do. Another key is a TypeError; times are finite. */
+export interface DiscoverySettings {
+  /** The shortest time between two questions, whatever the answers say. Default 5 s. */
+  floorMs?: number | undefined
+  /** The longest, before jitter. Default 5 min. */
+  ceilingMs?: number | undefined
+  /** By what share of itself a wait is lengthened at most. From 0 to 1, default 0.1. */
+  jitter?: number | undefined
+  /** How long after a first failure to ask again; doubled with each failure more. Default 1 s. */
+  firstRetryMs?: number | undefined
+  /** The longest wait after a failure, before jitter. Default 30 s. */
+  longestRetryMs?: number | undefined
+  /** Whether an empty answer takes the last endpoint away. Default false: it counts as a failure, and changes nothing. */
+  mayEmpty?: boolean | undefined
+  /** The most endpoints that an answer may have; a longer one counts as a failure. From 1 to 1 000 000, default 10 000. */
+  mostEndpoints?: number | undefined
+}
+
+/** What is true now of one discovery. Moments are nanoseconds on the balancer's clock: `Balancer.nowNs`. */
+export interface DiscoveryStatus {
+  pool: string
+  /** What is asked. */
+  source: string
+  /** How many endpoints the last good answer had. */
+  endpoints: number
+  /** When it came; `undefined`: there was none yet. */
+  lastSuccessNs: bigint | undefined
+  /** The newest failure, of whole answers and of parts. It stays after a success: `failures` tells whether it is over. */
+  lastFailure: { atNs: bigint; problem: string } | undefined
+  /** Failures in a row; 0: the last answer was good. */
+  failures: number
+  /** When it is time to ask again. */
+  nextRefreshNs: bigint
+}
+
+/**
+ * One source of one pool's endpoints; what `Balancer.discovery` returns. It does not keep the balancer alive, and asks nobody itself: whoever has it asks when it says so,
+ * and hands in the answers. These become the pool's endpoints by what differs: those that stay keep their load, health and requests in flight, those that are gone
+ * get nothing new and end what they have. What it has found outlasts `reconfigure`. Once it is closed or collected, that stays until another discovery of the
+ * pool has an answer, or the next `reconfigure`; what it is told then is not heard.
+ */
+export class Discovery implements Disposable {
+  private constructor()
+
+  /**
+   * These are all endpoints of this source, written as in the configuration, for so long, which is finite. `null`: the source is asked again at once, and itself waits until
+   * something changes. Whatever is thrown, by `endpoints` itself, too: the pool stays as it was, and it counts as a failure already.
+   * @throws {ConfigError} when the answer is empty and may not be, too long, or cannot be configured so
+   */
+  found(endpoints: Iterable<string | EndpointConfig>, ttlMs: number | null): void
+
+  /** There is no answer: everything stays as it is. Of the problem 256 characters are kept. */
+  failed(problem: string): void
+
+  /** The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. Of the problem 256 characters are kept. */
+  note(problem: string): void
+
+  /** How long until it is time to ask; `undefined` when it is closed, or the balancer is gone. */
+  dueInMs(): number | undefined
+
+  /** How it is doing; `undefined` when it is closed, or the balancer is gone. */
+  status(): DiscoveryStatus | undefined
+
+  /** Ends it. A second call does nothing. */
+  close(): void
+
+  /** As `close`. */
+  [Symbol.dispose](): void
+}
+
+/**
+ * Exponential back-off with full jitter: before the n-th retry, any time from nothing to the smaller of `capMs` and `baseMs` · 2^(n-1), all equally likely, so that those
+ * who failed together do not come back together.
+ */
+export class Backoff {
+  /**
+   * By default from 25 ms to 250 ms; both are finite. `seed`: what waits are drawn from, 0 unless given; instances should have different ones, such as
+   * `randomBytes(8).readBigUInt64LE()`. No process id: in containers all have the same. Another key is a TypeError.
+   */
+  constructor(options?: { baseMs?: number | undefined; capMs?: number | undefined; seed?: number | bigint | undefined })
+
+  /** The longest wait before the `retry`-th retry, counted from 1; a RangeError for 0. */
+  boundMs(retry: number): number
+
+  /** The wait before the `retry`-th retry of a request. `request` tells requests apart: the same two numbers give the same wait. */
+  waitMs(retry: number, request: number | bigint): number
+}
+
+/** The other side of a probe: counts a server's requests, and knows what to answer. */
+export class ServerLoad {
+  /** `clock`: one that moves by hand, for tests. */
+  constructor(options?: { clock?: ManualClock | undefined })
+
+  /** A request has come. Say how it ends, in any case: it counts as in flight until then, or until it is collected. */
+  begin(): Begun
+
+  /** What to answer a probe: the requests in flight, and the median of how long those took of late that came in at about this load, if there were any. */
+  report(): { rif: number; latencyMs: number | undefined }
+}
+
+/** A request in flight at a server; what `ServerLoad.begin` returns. */
+export class Begun implements Disposable {
+  private constructor()
+
+  /** It has been answered in full. A second word is not heard. */
+  end(): void
+
+  /** It has broken off: it is no longer in flight, and tells no latency. */
+  abandon(): void
+
+  /** As `abandon`, unless it has ended. */
+  [Symbol.dispose](): void
 }
 
 /**
@@ -919,6 +1098,34 @@ export type BalancerEvent =
       to: 'disabled' | 'ejected' | 'healthy' | undefined
       /** `undefined`: until it is taken back. */
       forMs: number | undefined
+    }
+  | {
+      /** A discovery has changed a pool's endpoints. */
+      event: 'endpoints_discovered'
+      pool: string
+      /** What was asked. */
+      source: string
+      /** How many came. */
+      added: number
+      /** How many went. */
+      removed: number
+      /** How many the pool has now, its configured ones included. */
+      endpoints: number
+    }
+  | {
+      /** A discovery has failed, for the first time in a row: the pool stays as it is. */
+      event: 'discovery_failed'
+      pool: string
+      source: string
+      problem: string
+    }
+  | {
+      /** A discovery that had failed has a good answer again. */
+      event: 'discovery_recovered'
+      pool: string
+      source: string
+      /** How often in a row it had failed. */
+      failures: number
     }
   | {
       /** So many older events were dropped, because nobody took them. */

@@ -1,4 +1,23 @@
 import tenantry from './index.cjs'
 
-export const { Balancer, ConfigError, EventCursor, HealthCheck, HealthChecks, Lease, LedgerError, ManualClock, Probe, Probes, Rejection, TenantHandle, VERSION, checkHealth } = tenantry
+export const {
+  Backoff,
+  Balancer,
+  Begun,
+  ConfigError,
+  Discovery,
+  EventCursor,
+  HealthCheck,
+  HealthChecks,
+  Lease,
+  LedgerError,
+  ManualClock,
+  Probe,
+  Probes,
+  Rejection,
+  ServerLoad,
+  TenantHandle,
+  VERSION,
+  checkHealth,
+} = tenantry
 export default tenantry

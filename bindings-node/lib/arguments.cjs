@@ -32,9 +32,22 @@ function count(value, name) {
 /** A whole number within bounds. */
 function within(value, name, least, most) {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
+  if (!isWithin(value, least, most)) throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`)
+  return value
+}
+
+function isWithin(number, least, most) {
+  return Number.isInteger(number) && number >= least && number <= most
+}
+
+/** 64 bits without a sign: a whole number as long as doubles are exact, or a bigint. */
+function bits(value, name) {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) && value >= 0) return BigInt(value)
+    throw new RangeError(`${name} must be a whole number from 0 to 2^53 - 1, or a bigint, not ${value}`)
   }
+  if (typeof value !== 'bigint') throw wrongType(name, 'a number or a bigint', value)
+  if (value < 0n || value > LARGEST) throw new RangeError(`${name} must be from 0 to 2^64 - 1, not ${value}`)
   return value
 }
 
@@ -42,6 +55,17 @@ function milliseconds(value, name) {
   if (typeof value !== 'number') throw wrongType(name, 'a number', value)
   if (!(value >= 0)) throw new RangeError(`${name} must be milliseconds from 0 on, not ${value}`)
   return value
+}
+
+/** The same where for ever makes no sense. */
+function finiteMilliseconds(value, name) {
+  if (milliseconds(value, name) === Infinity) throw new RangeError(`${name} must be finite milliseconds from 0 on, not ${value}`)
+  return value
+}
+
+/** Left out, it is the core's default. */
+function optionalMilliseconds(value, name) {
+  return value === undefined ? undefined : finiteMilliseconds(value, name)
 }
 
 /** What is declared or reported of dimensions, read once: names and amounts. */
@@ -54,6 +78,15 @@ function amountsOf(amounts) {
 
 function object(value, name) {
   if (typeof value !== 'object' || value === null) throw wrongType(name, 'an object', value)
+  return value
+}
+
+/** An object of settings: a misspelt one is not passed over. */
+function settings(value, name, known) {
+  if (value === undefined) return {}
+  for (const key of Object.keys(object(value, name))) {
+    if (!known.includes(key)) throw new TypeError(`${name}.${key} is unknown: give ${known.join(', ')}`)
+  }
   return value
 }
 
@@ -74,4 +107,9 @@ function kindOf(value) {
   return /^[aeiou]/.test(typeof value) ? `an ${typeof value}` : `a ${typeof value}`
 }
 
-module.exports = { abortSignal, amountsOf, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType }
+const LARGEST = 2n ** 64n - 1n
+
+module.exports = {
+  abortSignal, amountsOf, bits, count, finiteMilliseconds, isWithin, milliseconds, object, optionalMilliseconds, optionalString, settings, string, wellFormed,
+  within, wrongType,
+}

@@ -2,17 +2,19 @@
 
 const { isUint8Array } = require('node:util/types')
 
-const { abortSignal, amountsOf, count, milliseconds, object, optionalString, string, wellFormed, within, wrongType } = require('./arguments.cjs')
+const { abortSignal, amountsOf, milliseconds, object, optionalString, string, wellFormed, within, wrongType } = require('./arguments.cjs')
 const { nativeClock } = require('./clock.cjs')
 const { readDocument, toChangesText, toDocument, toTenantText } = require('./config.cjs')
 const { Core } = require('./core.cjs')
+const { open } = require('./discovery.cjs')
 const { nativeCursor } = require('./events.cjs')
 const { LedgerError, load, save } = require('./ledger.cjs')
-const { PREFERRED, TOKEN, WAITING } = require('./mailbox.cjs')
+const { WAITING } = require('./mailbox.cjs')
 const { HealthChecks, KEY: CHECKS_KEY } = require('./health-checks.cjs')
 const { KEY, Probes } = require('./probes.cjs')
 const { thrown } = require('./rejection.cjs')
-const { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
+const { DEFAULT_PRIORITY, addressesOf, attemptOf, keyOf, sessionOf, unitsOf, urgencyOf, widthOf } = require('./request.cjs')
+const { toDiscoveryStatus, toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats } = require('./stats.cjs')
 const { idOf, tenantOf } = require('./tenant.cjs')
 
 /** A multi-tenant load balancer: decides whether a request may run now, and where. */
@@ -112,6 +114,16 @@ class Balancer {
     this.#core.changeEndpoints(wellFormed(pool, 'pool'), toChangesText(pool, changes))
   }
 
+  /** Keeps a pool's endpoints as the application finds them. */
+  discovery(pool, source, settings = undefined) {
+    return open(this.#core, wellFormed(pool, 'pool'), wellFormed(source, 'source'), settings)
+  }
+
+  /** How this balancer's discoveries are doing, by pool. */
+  discoveries() {
+    return this.#core.native.discoveries().map(toDiscoveryStatus)
+  }
+
   /** The health checks that pools want done. */
   healthChecks() {
     return new HealthChecks(this.#core.native, CHECKS_KEY)
@@ -140,6 +152,16 @@ class Balancer {
   /** Takes such a decision back. */
   clearHealthOverride(pool, address) {
     this.#core.overrideHealth(wellFormed(pool, 'pool'), wellFormed(address, 'address'), undefined, undefined)
+  }
+
+  /** Compares endpoints with one another where that is due: how long until the next time. */
+  compareEndpoints() {
+    return this.#core.compareEndpoints()
+  }
+
+  /** How many requests have been charged for good since a ledger was first asked for. */
+  settlements() {
+    return this.#core.native.settlements()
   }
 
   /** What tenants have used of their limits, as bytes. */
@@ -180,6 +202,11 @@ class Balancer {
   /** What is left of a tenant's limits; `undefined` where nobody has this id. */
   limitsOf(tenant) {
     return toLimits(this.#core.native.limitsOf(idOf(tenant)))
+  }
+
+  /** The same of the tenant's own, without its parents'. */
+  ownLimitsOf(tenant) {
+    return toLimits(this.#core.native.ownLimitsOf(idOf(tenant)))
   }
 
   /** What has happened since this was last asked. */
@@ -224,52 +251,8 @@ class FileDocument {
   }
 }
 
-function unitsOf(cost) {
-  return cost === undefined ? 1 : count(cost, 'cost')
-}
-
-function urgencyOf(priority) {
-  return priority === undefined ? DEFAULT_PRIORITY : within(priority, 'priority', 0, 7)
-}
-
-function widthOf(seats) {
-  return seats === undefined ? 1 : within(seats, 'seats', 1, 2 ** 32 - 1)
-}
-
-/** Which attempt it is, as the native side numbers them. */
-function attemptOf(attempt) {
-  const number = ATTEMPTS.indexOf(string(attempt, 'attempt'))
-  if (number < 0) throw new RangeError(`attempt must be 'first', 'retry' or 'hedge', not ${JSON.stringify(attempt)}`)
-  return number
-}
-
-/** The token of an earlier lease, or an address that the caller trusts. */
-function sessionOf(affinity, prefer) {
-  if (affinity === undefined && prefer === undefined) return undefined
-  if (prefer === undefined) return { kind: TOKEN, text: string(affinity, 'affinity') }
-  if (affinity === undefined) return { kind: PREFERRED, text: string(prefer, 'prefer') }
-  throw new RangeError('affinity: give it or prefer, not both')
-}
-
-/** Text, or a copy of bytes: other threads may write to shared memory while it is read. */
-function keyOf(key) {
-  if (key === undefined || typeof key === 'string') return key
-  if (!isUint8Array(key)) throw wrongType('key', 'a string or a Uint8Array', key)
-  return Buffer.from(key)
-}
-
-/** A list of addresses as JSON, read once; `undefined` for an empty one. */
-function addressesOf(avoid) {
-  if (!Array.isArray(avoid)) throw wrongType('avoid', 'an array of addresses', avoid)
-  const addresses = Array.from(avoid, (address, place) => wellFormed(address, `avoid[${place}]`))
-  return addresses.length === 0 ? undefined : JSON.stringify(addresses)
-}
-
 /** What `check` returns for a request that passes; there is one, because it has no state. */
 const PASSED = Object.freeze({ ok: true })
-const ATTEMPTS = ['first', 'retry', 'hedge']
 const OVERRIDES = ['disabled', 'ejected', 'healthy']
-/** RFC 9218's. */
-const DEFAULT_PRIORITY = 3
 
 module.exports = { Balancer, coreOf }

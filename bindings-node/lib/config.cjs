@@ -34,6 +34,13 @@ function toChangesText(pool, changes) {
   return toText(changes, 'changes', ['pools', pool, 'endpoints'])
 }
 
+/** A pool's endpoints that were found; paths are the document's. */
+function toFoundText(pool, endpoints) {
+  const usable = typeof endpoints === 'object' && endpoints !== null && Symbol.iterator in endpoints && !isMap(endpoints)
+  if (!usable) throw wrongType('endpoints', 'an array of addresses or endpoints', endpoints)
+  return JSON.stringify(Array.from(endpoints), replacer(['pools', pool, 'endpoints']))
+}
+
 function toText(value, name, root, functions) {
   // A `Map` has no keys that are names, and what is in it would be left out in silence.
   const usable = typeof value === 'object' && value !== null && !Array.isArray(value) && !isMap(value)
@@ -96,4 +103,4 @@ function fixOf(value) {
 /** What stands in the document where a strategy is a function. */
 const STANDS_IN = 'p2c'
 
-module.exports = { ConfigError, readDocument, toChangesText, toDocument, toTenantText }
+module.exports = { ConfigError, readDocument, toChangesText, toDocument, toFoundText, toTenantText }

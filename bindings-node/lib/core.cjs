@@ -167,6 +167,10 @@ class Core {
     return this.native.affinityToken(slot, generation) ?? undefined
   }
 
+  acquiredAt(slot, generation) {
+    return this.native.acquiredAt(slot, generation) ?? undefined
+  }
+
   poolOf(slot, generation) {
     return this.native.poolOf(slot, generation) ?? undefined
   }
@@ -211,9 +215,20 @@ class Core {
   changeEndpoints(pool, text) {
     const refusal = this.native.changeEndpoints(pool, text)
     if (refusal) throw new ConfigError(refusal)
-    // As above: addresses come and go.
+    this.endpointsChanged()
+  }
+
+  /** As above: addresses come and go. */
+  endpointsChanged() {
+    this.native.forgetAddresses()
     this.addresses.length = 0
     this.waiters.drainSoon()
+  }
+
+  compareEndpoints() {
+    const wait = this.native.compareEndpoints() ?? undefined
+    this.waiters.drainSoon()
+    return wait
   }
 
   removeTenant(id) {
@@ -254,7 +269,7 @@ function bell(core) {
 /** What the native side calls to ask a strategy that is a function; as above, because functions may refer to their balancer. */
 function chooser(strategies) {
   const weak = new WeakRef(strategies)
-  return (number, candidates, key) => weak.deref()?.choose(number, candidates, key) ?? -1
+  return (number, candidates, key, pick) => weak.deref()?.choose(number, candidates, key, pick) ?? -1
 }
 
 /** A document as the native side takes it. */

@@ -1,6 +1,6 @@
 'use strict'
 
-const { abortSignal, object, string, within } = require('./arguments.cjs')
+const { abortSignal, isWithin, object, string, within, wrongType } = require('./arguments.cjs')
 const { checkFailures } = require('./native.cjs')
 
 /** The health checks of one balancer. */
@@ -59,9 +59,37 @@ class HealthCheck {
     return this.#facts.timeout
   }
 
+  /** What to ask by HTTP, and which answers are good; `undefined` for other kinds. */
+  get http() {
+    const { http } = this.#facts
+    if (http === undefined) return undefined
+    const { method, path, host, headers, body } = http
+    return { method, path, host, headers: Object.fromEntries(headers), body, accepts: (status) => this.#accepts(status) }
+  }
+
+  /** The port to ask at, if it is not the address's. */
+  get port() {
+    return this.#facts.port
+  }
+
+  /** Whether `http` and `grpc` go over TLS. */
+  get scheme() {
+    return this.#facts.scheme
+  }
+
+  /** The name that TLS asks for, if it is not the host's. */
+  get serverName() {
+    return this.#facts.serverName
+  }
+
   /** The endpoint serves. A second word is not heard. */
   passed() {
     this.#native.passed()
+  }
+
+  #accepts(status) {
+    if (typeof status !== 'number') throw wrongType('status', 'a number', status)
+    return isWithin(status, 0, 2 ** 16 - 1) && this.#native.accepts(status)
   }
 
   /** It does not. */

@@ -32,6 +32,11 @@ class Lease {
     return this.#core?.poolOf(this.#slot, this.#generation)
   }
 
+  /** When the endpoint was picked, in nanoseconds on the balancer's clock; `undefined` once it has ended. */
+  get acquiredAtNs() {
+    return this.#core?.acquiredAt(this.#slot, this.#generation)
+  }
+
   /** Says that the answer begins: the time to its first byte is the latency to learn from, whatever the stream takes. */
   firstByte() {
     this.#core?.firstByte(this.#slot, this.#generation)

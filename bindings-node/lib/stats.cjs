@@ -77,6 +77,11 @@ function milliseconds({ secs, nanos }) {
   return secs * 1e3 + nanos / 1e6
 }
 
+/** The native side leaves out what is not there. */
+function toDiscoveryStatus({ pool, source, endpoints, lastSuccessNs, lastFailure, failures, nextRefreshNs }) {
+  return { pool, source, endpoints, lastSuccessNs, lastFailure, failures, nextRefreshNs }
+}
+
 function toEvents(text) {
   return JSON.parse(text).map((event) => Object.fromEntries(Object.entries(event).map(toField)))
 }
@@ -85,4 +90,4 @@ function toField([name, value]) {
   return [name.replace(/_[a-z]/g, ([, letter]) => letter.toUpperCase()), value ?? undefined]
 }
 
-module.exports = { toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats }
+module.exports = { toDiscoveryStatus, toEvents, toLimits, toPoolStats, toStats, toTenantPage, toTenantStats }

@@ -30,10 +30,10 @@ class Strategies {
   }
 
   /** The index that a function answers, or NOBODY. It never throws: the request is served all the same. */
-  choose(number, candidates, key) {
+  choose(number, candidates, key, pick) {
     try {
       const choose = this.#functions.get(number)
-      const answer = choose?.(candidates, key ?? undefined)
+      const answer = choose?.(candidates, key ?? undefined, pick)
       return answer === undefined || answer === null ? NOBODY : indexOf(answer)
     } catch (error) {
       process.emitWarning('A strategy has thrown; p2c serves the request.', { code: 'TENANTRY_STRATEGY', detail: shown(error) })

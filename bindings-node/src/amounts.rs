@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::{
     names::Names,
+    numbers::whole,
     raw::{Fault, Mailbox},
 };
 
@@ -35,16 +36,6 @@ impl Amounts {
         }
         act(room.get(..count).unwrap_or_default())
     }
-}
-
-/// JavaScript's number as a whole one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and `lib/` has checked"
-)]
-pub(crate) const fn whole(number: f64) -> u64 {
-    number as u64
 }
 
 /// As many as there can be dimensions.

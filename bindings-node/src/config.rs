@@ -71,9 +71,6 @@ impl NativeBalancer {
     pub fn change_endpoints(&self, pool: String, changes: String) -> Option<Refusal> {
         let made = EndpointChange::list_from_text(&pool, &changes, Format::Json);
         let made = made.and_then(|changes| self.state.balancer.change_endpoints(&pool, &changes));
-        if made.is_ok() {
-            self.state.addresses.borrow_mut().clear();
-        }
         made.err().map(Refusal::from)
     }
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use napi_derive::napi;
-use tenantry::{CheckFailure, HealthCheck, HealthChecks};
+use tenantry::{CheckFailure, CheckKind, HealthCheck, HealthCheckSpec, HealthChecks, HttpCheck};
 
 use crate::native::NativeBalancer;
 
@@ -13,6 +13,8 @@ use crate::native::NativeBalancer;
 pub struct NativeHealthCheck {
     check: Option<HealthCheck>,
     checks: Rc<HealthChecks>,
+    /// Also once it is over: which answers are good may be asked still.
+    http: Option<HttpCheck>,
 }
 
 /// What a check says of itself.
@@ -30,6 +32,31 @@ pub struct HealthCheckFacts {
     pub subject: Option<String>,
     /// Milliseconds.
     pub timeout: f64,
+    /// What to ask by HTTP.
+    pub http: Option<HttpFacts>,
+    /// Another port than the address's.
+    pub port: Option<u16>,
+    /// Whether it goes over TLS.
+    pub scheme: String,
+    /// The name for TLS.
+    pub server_name: Option<String>,
+}
+
+/// What a check by HTTP asks.
+#[napi(object)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HttpFacts {
+    /// The method.
+    pub method: String,
+    /// The path.
+    pub path: String,
+    /// What the `host` header says.
+    pub host: Option<String>,
+    /// Further headers, by name: an object made here would not hold `__proto__`.
+    pub headers: Vec<(String, String)>,
+    /// Text that must stand in the body.
+    pub body: Option<String>,
 }
 
 #[napi]
@@ -38,7 +65,11 @@ impl NativeBalancer {
     #[napi(catch_unwind)]
     pub fn next_check(&self) -> Option<NativeHealthCheck> {
         let checks = &self.state.checks;
-        checks.next_check().map(|check| NativeHealthCheck { check: Some(check), checks: Rc::clone(checks) })
+        checks.next_check().map(|check| NativeHealthCheck {
+            http: http(check.spec()).cloned(),
+            check: Some(check),
+            checks: Rc::clone(checks),
+        })
     }
 
     /// The milliseconds until one is due.
@@ -53,16 +84,13 @@ impl NativeHealthCheck {
     /// Whom to ask, and what; none once it is over.
     #[napi(catch_unwind)]
     pub fn facts(&self) -> Option<HealthCheckFacts> {
-        self.check.as_ref().map(|check| {
-            let kind = check.spec().kind();
-            HealthCheckFacts {
-                pool: check.pool().to_owned(),
-                address: check.address().to_owned(),
-                kind: kind.name().to_owned(),
-                subject: kind.subject().map(str::to_owned),
-                timeout: check.spec().timeout().as_secs_f64() * 1e3,
-            }
-        })
+        self.check.as_ref().map(HealthCheckFacts::from)
+    }
+
+    /// Whether an answer to HTTP with this status is good.
+    #[napi(catch_unwind)]
+    pub fn accepts(&self, status: u16) -> bool {
+        self.http.as_ref().is_some_and(|http| http.accepts(status))
     }
 
     /// The endpoint serves.
@@ -81,6 +109,45 @@ impl NativeHealthCheck {
             self.checks.handle_failed(check, known, &evidence);
         }
         true
+    }
+}
+
+impl From<&HealthCheck> for HealthCheckFacts {
+    fn from(check: &HealthCheck) -> Self {
+        let (spec, kind) = (check.spec(), check.spec().kind());
+        Self {
+            pool: check.pool().to_owned(),
+            address: check.address().to_owned(),
+            kind: kind.name().to_owned(),
+            subject: kind.subject().map(str::to_owned),
+            timeout: spec.timeout().as_secs_f64() * 1e3,
+            http: http(spec).map(HttpFacts::from),
+            port: spec.port().map(u16::from),
+            scheme: spec.scheme().name().to_owned(),
+            server_name: spec.server_name().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&HttpCheck> for HttpFacts {
+    fn from(check: &HttpCheck) -> Self {
+        let mut headers: Vec<(String, String)> =
+            check.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.sort();
+        Self {
+            method: check.method().to_owned(),
+            path: check.path().to_owned(),
+            host: check.host().map(str::to_owned),
+            headers,
+            body: check.body().map(str::to_owned),
+        }
+    }
+}
+
+fn http(spec: &HealthCheckSpec) -> Option<&HttpCheck> {
+    match spec.kind() {
+        CheckKind::Http(http) => Some(http),
+        _ => None,
     }
 }
 

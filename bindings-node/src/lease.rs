@@ -1,6 +1,6 @@
 //! What is rarely asked of a lease.
 
-use napi::Either;
+use napi::{Either, bindgen_prelude::BigInt};
 use napi_derive::napi;
 use tenantry::{Lease, LoadReport};
 
@@ -18,6 +18,13 @@ impl NativeBalancer {
     #[napi(catch_unwind)]
     pub fn pool_of(&self, slot: u32, generation: u32) -> Option<String> {
         self.state.with_lease(Ticket { slot, generation }, |lease| Lease::pool(lease))?
+    }
+
+    /// When the endpoint was picked, in nanoseconds on the balancer's clock.
+    #[napi(catch_unwind)]
+    pub fn acquired_at(&self, slot: u32, generation: u32) -> Option<BigInt> {
+        let at = self.state.with_lease(Ticket { slot, generation }, |lease| lease.acquired_at());
+        at.map(|at| at.as_nanos().into())
     }
 
     /// Learns what the endpoint says of its load: what is wrong with it, if it cannot be read.

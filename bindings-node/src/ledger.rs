@@ -31,6 +31,12 @@ impl NativeBalancer {
         self.state.balancer.ledger().to_bytes().into()
     }
 
+    /// How many requests have been charged for good since a ledger was first asked for. Exact to 2⁵³.
+    #[napi(catch_unwind)]
+    pub fn settlements(&self) -> f64 {
+        self.state.balancer.settlements() as f64
+    }
+
     /// Puts back what bytes say; why not, if they are not a whole ledger.
     #[napi(catch_unwind)]
     pub fn restore(&self, bytes: Buffer) -> Either<Restored, String> {

@@ -5,19 +5,23 @@
 //! macro's method costs 400 ns a call and a plain function 20. No panic crosses the border: every entry catches them.
 
 mod amounts;
+pub mod backoff;
 pub mod clock;
 pub mod config;
+pub mod discovery;
 pub mod events;
 pub mod health_checks;
 mod lease;
 pub mod ledger;
 mod names;
 pub mod native;
+mod numbers;
 mod operations;
 pub mod probes;
 mod raw;
 mod rejections;
 mod request;
+pub mod server_load;
 mod state;
 pub mod strategy;
 mod tenant;

@@ -164,6 +164,21 @@ impl NativeBalancer {
         json(serde_json::to_string(&self.state.balancer.limits_of(&tenant)))
     }
 
+    /// What is left of a tenant's own limits, as JSON: `null` where nobody has this id.
+    ///
+    /// # Errors
+    /// Never, as far as is known.
+    #[napi(catch_unwind)]
+    pub fn own_limits_of(&self, tenant: String) -> Result<String> {
+        json(serde_json::to_string(&self.state.balancer.own_limits_of(&tenant)))
+    }
+
+    /// Compares endpoints where that is due: the milliseconds until the next time.
+    #[napi(catch_unwind)]
+    pub fn compare_endpoints(&self) -> Option<f64> {
+        self.state.balancer.compare_endpoints().map(|wait| wait.as_secs_f64() * 1e3)
+    }
+
     /// What is true now of one pool, as JSON: `null` where there is none of this name.
     ///
     /// # Errors
@@ -198,6 +213,12 @@ impl NativeBalancer {
     #[napi(catch_unwind)]
     pub fn number(&self, name: String) -> u32 {
         self.state.names.borrow_mut().number(&name)
+    }
+
+    /// Numbers addresses anew.
+    #[napi(catch_unwind)]
+    pub fn forget_addresses(&self) {
+        self.state.addresses.borrow_mut().clear();
     }
 
     /// Numbers names anew.

@@ -7,7 +7,8 @@ use std::{ffi::CStr, time::Duration};
 use tenantry::{FailureCause, Outcome};
 
 use crate::{
-    amounts::{Amounts, whole},
+    amounts::Amounts,
+    numbers::{milliseconds, whole},
     raw::{Buffer, Call, Fault, Mailbox, Operation},
     request::{limited, with_request},
     state::State,
@@ -36,7 +37,7 @@ impl Operation for Acquire {
     const NAME: &'static CStr = c"acquire";
 
     fn run(state: &State, call: &Call) -> Result<i32, Fault> {
-        let timeout = milliseconds(state.mailbox.float(Mailbox::TIME));
+        let timeout = given(state.mailbox.float(Mailbox::TIME));
         with_request(state, call, |request, form| {
             let request = match timeout {
                 Some(timeout) => request.timeout(timeout),
@@ -105,10 +106,10 @@ impl Operation for FinishMeasured {
         if !cost.is_nan() {
             outcome = outcome.with_cost(whole(cost));
         }
-        if let Some(latency) = milliseconds(state.mailbox.float(Mailbox::TIME)) {
+        if let Some(latency) = given(state.mailbox.float(Mailbox::TIME)) {
             outcome = outcome.with_latency(latency);
         }
-        if let Some(wait) = milliseconds(state.mailbox.float(Mailbox::RETRY_AFTER)) {
+        if let Some(wait) = given(state.mailbox.float(Mailbox::RETRY_AFTER)) {
             outcome = outcome.with_retry_after(wait);
         }
         finish(state, outcome)
@@ -202,7 +203,7 @@ fn finish(state: &State, outcome: Outcome) -> Result<i32, Fault> {
     Ok(1)
 }
 
-/// To the nearest nanosecond; none for NaN.
-fn milliseconds(number: f64) -> Option<Duration> {
-    if number.is_nan() { None } else { Some(Duration::from_nanos(whole((number * 1e6).round()))) }
+/// None for NaN.
+fn given(number: f64) -> Option<Duration> {
+    (!number.is_nan()).then(|| milliseconds(number))
 }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use tenantry::{Attempt, Request};
 
 use crate::{
-    amounts::{Amounts, whole},
+    amounts::Amounts,
+    numbers::whole,
     raw::{Buffer, Call, Fault, Mailbox},
     state::State,
     strategy::KeyForm,

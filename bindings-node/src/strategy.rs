@@ -9,7 +9,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 use napi::{
     Env, Result,
-    bindgen_prelude::{Either, FnArgs, Function, FunctionRef, Uint8Array},
+    bindgen_prelude::{BigInt, Either, FnArgs, Function, FunctionRef, Uint8Array},
 };
 use napi_derive::napi;
 use tenantry::{Candidates, Strategy, StrategySpec};
@@ -33,8 +33,21 @@ pub struct Candidate {
     pub usable: bool,
 }
 
-/// The number of a strategy, the candidates, and the request's key.
-pub(crate) type Question = FnArgs<(u32, Vec<Candidate>, Option<Key>)>;
+/// What distinguishes one pick from the next.
+#[napi(object)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Pick {
+    /// Numbers the pool's requests, roughly in order.
+    pub turn: u32,
+    /// 64 random bits, from the balancer's seed.
+    pub draw: BigInt,
+    /// Whether the request has waited for its seat.
+    pub waited: bool,
+}
+
+/// The number of a strategy, the candidates, the request's key, and which pick it is.
+pub(crate) type Question = FnArgs<(u32, Vec<Candidate>, Option<Key>, Pick)>;
 
 /// A request's key as JavaScript has it.
 type Key = Either<String, Uint8Array>;
@@ -95,7 +108,9 @@ impl Picker {
             usable: one.is_usable(),
         });
         let key = candidates.key().map(|key| form.shown(key));
-        self.choose.borrow_back(&self.env)?.call((number, shown.collect(), key).into())
+        let pick =
+            Pick { turn: candidates.turn(), draw: candidates.draw().into(), waited: candidates.has_waited() };
+        self.choose.borrow_back(&self.env)?.call((number, shown.collect(), key, pick).into())
     }
 }
 

@@ -1,11 +1,13 @@
 //! What an answer tells of its endpoint's own limits.
 
-use std::time::Duration;
-
 use napi_derive::napi;
 use tenantry::{UpstreamLimit as Limit, UpstreamReport as Report};
 
-use crate::{native::NativeBalancer, tickets::Ticket};
+use crate::{
+    native::NativeBalancer,
+    numbers::{milliseconds, whole},
+    tickets::Ticket,
+};
 
 /// What is left of one limit; `lib/` has checked the figures.
 #[napi(object)]
@@ -66,18 +68,4 @@ impl From<UpstreamLimit> for Limit {
             (None, None) => limit,
         }
     }
-}
-
-/// To the nearest nanosecond.
-fn milliseconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64((number * 1e6).round() / 1e9).unwrap_or(Duration::MAX)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates, and `lib/` has checked"
-)]
-const fn whole(number: f64) -> u64 {
-    number as u64
 }

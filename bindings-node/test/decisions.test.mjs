@@ -57,6 +57,17 @@ test('a lease names an endpoint, holds a seat, and gives it back once', () => {
   assert.match(inspect(lease), /10\.0\.0\.\d:80.*finished: true/)
 })
 
+test('a lease says when it was acquired', () => {
+  const clock = new ManualClock()
+  const lb = new Balancer({ pools: { api: { endpoints: ['a'] } }, tenants: { acme: {} } }, { clock })
+  clock.advance(1_500)
+  const lease = lb.tryAcquire('acme')
+  clock.advance(1_000)
+  assert.deepEqual([lease.acquiredAtNs, lb.nowNs()], [1_500n, 2_500n])
+  lease.finish()
+  assert.equal(lease.acquiredAtNs, undefined)
+})
+
 test('only the first finish is settled, at every level', () => {
   const budget = { cost: 1_000_000, per: '30d' }
   const pools = { api: { endpoints: ['http://10.0.0.1:80'], capacity: 4 } }
@@ -278,7 +289,7 @@ test('both module kinds share one module, of the version that the package says',
   const packageJson = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   assert.equal(VERSION, packageJson.version)
   assert.equal(tenantry.Balancer, Balancer)
-  assert.deepEqual(Object.keys(tenantry).sort(), ['Balancer', 'ConfigError', 'EventCursor', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'TenantHandle', 'VERSION', 'checkHealth'])
+  assert.deepEqual(Object.keys(tenantry).sort(), ['Backoff', 'Balancer', 'Begun', 'ConfigError', 'Discovery', 'EventCursor', 'HealthCheck', 'HealthChecks', 'Lease', 'LedgerError', 'ManualClock', 'Probe', 'Probes', 'Rejection', 'ServerLoad', 'TenantHandle', 'VERSION', 'checkHealth'])
 })
 
 test('one tenant, one pool, and pages of all tenants', () => {

@@ -43,6 +43,25 @@ test('what is due is asked, and what fails is left out', () => {
   assert.deepEqual(states(lb), ['healthy', 'healthy'])
 })
 
+test('a check says all that its pool wants asked', () => {
+  const clock = new ManualClock()
+  const probe = { http: '/healthz?deep=1', method: 'POST', host: 'api.internal', headers: { 'x-check': '1', ['__proto__']: 'kept' }, status: [204, '300-302'], body: 'fine', port: 8081, scheme: 'https', server_name: 'api' }
+  const lb = new Balancer({ pools: { api: { endpoints: ADDRESSES, health: { probe } } } }, { clock })
+  clock.advance(6_000_000_000)
+  const check = lb.healthChecks().nextCheck()
+  assert.deepEqual([check.port, check.scheme, check.serverName], [8081, 'https', 'api'])
+  const { accepts, ...http } = check.http
+  assert.deepEqual(Object.entries(http.headers), [['__proto__', 'kept'], ['x-check', '1']], 'by name')
+  assert.deepEqual({ ...http, headers: undefined }, { method: 'POST', path: '/healthz?deep=1', host: 'api.internal', headers: undefined, body: 'fine' })
+  check.passed()
+  assert.deepEqual([-1, 200, 204, 204.5, 300, 302, 303, 65_740, 70_000, NaN].filter(accepts), [204, 300, 302], 'also when it is over')
+  assert.throws(() => accepts('200'), /^TypeError: status must be a number/)
+  const other = balancer({}, clock)
+  clock.advance(6_000_000_000)
+  const custom = other.healthChecks().nextCheck()
+  assert.deepEqual([custom.http, custom.port, custom.scheme, custom.serverName], [undefined, undefined, 'as_address', undefined])
+})
+
 test('what makes no sense is an error, and leaves the check open', () => {
   const clock = new ManualClock()
   const lb = balancer({ fall: 1 }, clock)

@@ -24,6 +24,22 @@ function health(lb, place) {
   return [health, overridden]
 }
 
+test('endpoints are compared when that is asked for, and due', () => {
+  const rules = { consecutive_failures: 1_000, success_rate: 'off', failure_percentage: 30, latency: 'off' }
+  const { clock, lb } = balancer({ health: { outlier: rules } })
+  for (let i = 0; i < 120; i++) {
+    const lease = lb.tryAcquire('acme')
+    lease.finish(lease.address === 'a' ? 'failure' : 'success')
+  }
+  clock.advance(10_000_000_000)
+  assert.equal(lb.compareEndpoints(), 10_000)
+  assert.equal(health(lb, 0)[0], 'ejected')
+  assert.deepEqual(lb.takeEvents().map(({ reason }) => reason), ['failure_percentage'])
+  clock.advance(2_500_000_000)
+  assert.equal(lb.compareEndpoints(), 7_500)
+  assert.equal(balancer({ health: { outlier: { ...rules, failure_percentage: 'off' } } }).lb.compareEndpoints(), undefined)
+})
+
 test('an operator’s word counts for its time or until it is taken back', () => {
   const { clock, lb } = balancer()
   lb.overrideHealth('api', 'a', 'disabled', { durationMs: 1500 })

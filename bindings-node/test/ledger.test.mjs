@@ -42,6 +42,17 @@ function inFolder(act) {
   }
 }
 
+test('settlements are counted from the first ledger on', () => {
+  const lb = spent(400)
+  assert.equal(lb.settlements(), 0)
+  lb.ledger()
+  const lease = lb.tryAcquire('acme')
+  lb.check('acme')
+  assert.equal(lb.settlements(), 1, 'in flight is not settled')
+  lease.finish()
+  assert.equal(lb.settlements(), 2)
+})
+
 test('bytes bring back what was used, and only once', () => {
   const before = spent(400, { tenants: { gone: { budget: { cost: 10, per: 'month' } } } })
   before.check('gone')

@@ -34,6 +34,32 @@ async function warningsOf(act) {
   return warnings
 }
 
+test('a function sees what distinguishes one pick from the next', async () => {
+  const picks = () => {
+    const seen = []
+    const drawn = (candidates, _key, pick) => {
+      seen.push(pick)
+      return Number(pick.draw % BigInt(candidates.length))
+    }
+    const lb = new Balancer(config(drawn))
+    const addresses = Array.from({ length: 5 }, () => served(lb))
+    assert.deepEqual(addresses, seen.map(({ draw }) => ADDRESSES[Number(draw % 3n)]))
+    return seen
+  }
+  const first = picks()
+  assert.deepEqual(first.map(({ turn }) => turn - first[0].turn), [0, 1, 2, 3, 4])
+  assert.ok(first.every(({ draw, waited }) => draw >= 0n && draw < 2n ** 64n && waited === false))
+  assert.equal(new Set(first.map(({ draw }) => draw)).size, 5)
+  assert.deepEqual(picks(), first, 'the seed replays')
+
+  const waited = []
+  const lb = new Balancer(config((_candidates, _key, pick) => waited.push(pick.waited) - waited.length, { capacity: 1 }))
+  const [one, other] = [lb.tryAcquire('acme'), lb.acquire('acme')]
+  one.finish()
+  ;(await other).finish()
+  assert.deepEqual(waited, [false, true])
+})
+
 test('a function picks, and sees the candidates and the key', () => {
   const seen = []
   const lb = new Balancer(config((candidates, key) => (seen.push({ candidates, key }), 2)), { clock: new ManualClock() })

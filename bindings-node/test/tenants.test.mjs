@@ -26,6 +26,17 @@ test('a tenant is added, changed and removed while leases are out', () => {
   assert.equal(lb.poolStats('api').inFlight, 0)
 })
 
+test('a tenant\'s own limits are told apart from its parents\'', () => {
+  const tenants = { org: { rate: '9/s' }, team: { parent: 'org', rate: ['2/s', { cost: 5, per: '1m' }] } }
+  const lb = new Balancer({ pools: { api: { endpoints: ['a'] } }, tenants }, { clock: new ManualClock() })
+  lb.check('team', { cost: 3 })
+  const [own, every] = [lb.ownLimitsOf('team'), lb.limitsOf(lb.handle('team'))]
+  assert.deepEqual(own.map(({ parent, unit, used }) => [parent, unit, used]), [[undefined, 'requests', 1], [undefined, 'cost', 3]])
+  assert.deepEqual([every.slice(0, 2), every.map(({ parent }) => parent)], [own, [undefined, undefined, 'org']])
+  assert.deepEqual([lb.ownLimitsOf('nobody'), lb.ownLimitsOf(lb.handle('org'))], [undefined, lb.limitsOf('org')])
+  assert.throws(() => lb.ownLimitsOf(7), /^TypeError: tenant must be a string or a TenantHandle/)
+})
+
 test('a bad term is named with its place in the document, and changes nothing', () => {
   const { lb } = balancer({ acme: { rate: '5/s' }, org: {}, team: { parent: 'org' } })
   const cases = [

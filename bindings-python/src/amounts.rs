@@ -75,7 +75,7 @@ pub(crate) fn amount(amount: &Bound<'_, PyAny>) -> PyResult<u64> {
 
 /// A whole number that fits, or an error that names it.
 #[cold]
-fn whole(what: &str, number: &Bound<'_, PyAny>) -> PyResult<u64> {
+pub(crate) fn whole(what: &str, number: &Bound<'_, PyAny>) -> PyResult<u64> {
     let py = number.py();
     number.extract().map_err(|error: PyErr| {
         let give = format!("{what}: give a whole number from 0 to 2**64 - 1");

@@ -1,12 +1,16 @@
 //! The balancer, as Python holds it.
 
-use pyo3::{prelude::*, types::PyBytes};
-use tenantry::{Balancer as Core, Config};
+use pyo3::{
+    prelude::*,
+    types::{PyBytes, PyTuple},
+};
+use tenantry::Balancer as Core;
 
 use crate::{
     acquire::Acquire,
     amounts::{self, Amounts},
     blocking, config,
+    discovery::{self, Discovery, Settings},
     events::{self, EventCursor},
     guard::guard,
     health_checks::HealthChecks,
@@ -33,21 +37,6 @@ macro_rules! wish {
     ($($field:ident),+) => {
         Wish { $($field),+ }
     };
-}
-
-impl Balancer {
-    fn build(py: Python<'_>, config: Config, clock: Option<&ManualClock>) -> PyResult<Self> {
-        let ticking = clock.is_none();
-        let core = guard(|| match clock {
-            Some(clock) => Core::with_clock(config, clock.core.clone()),
-            None => Core::new(config),
-        })?;
-        core.map(|core| Self { core, ticking }).map_err(|error| config::raised(py, &error))
-    }
-
-    fn update(&self, py: Python<'_>, config: Config) -> PyResult<()> {
-        guard(|| self.core.reconfigure(config))?.map_err(|error| config::raised(py, &error))
-    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "Python's keyword arguments")]
@@ -183,6 +172,29 @@ impl Balancer {
         guard(|| self.core.probes()).map(Probes::new)
     }
 
+    #[pyo3(signature = (pool, source, *, floor=None, ceiling=None, jitter=None, first_retry=None, longest_retry=None, may_empty=false, most_endpoints=None))]
+    fn discovery(
+        &self,
+        py: Python<'_>,
+        pool: &str,
+        source: &str,
+        floor: Option<f64>,
+        ceiling: Option<f64>,
+        jitter: Option<f64>,
+        first_retry: Option<f64>,
+        longest_retry: Option<f64>,
+        may_empty: bool,
+        most_endpoints: Option<i64>,
+    ) -> PyResult<Discovery> {
+        let settings =
+            Settings { floor, ceiling, jitter, first_retry, longest_retry, may_empty, most_endpoints };
+        Discovery::open(py, self, (pool, source), &settings)
+    }
+
+    fn discoveries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        discovery::statuses(py, &guard(|| self.core.discoveries())?)
+    }
+
     fn remove_tenant(&self, py: Python<'_>, tenant: Tenant<'_>) -> PyResult<bool> {
         guard(|| self.core.remove_tenant(tenant.id()))?.map_err(|error| config::raised(py, &error))
     }
@@ -204,6 +216,15 @@ impl Balancer {
 
     fn clear_health_override(&self, py: Python<'_>, pool: &str, address: &str) -> PyResult<()> {
         guard(|| self.core.clear_health_override(pool, address))?.map_err(|error| config::raised(py, &error))
+    }
+
+    fn compare_endpoints(&self) -> PyResult<Option<f64>> {
+        guard(|| self.core.compare_endpoints()).map(|wait| wait.map(|wait| wait.as_secs_f64()))
+    }
+
+    #[getter]
+    fn settlements(&self) -> u64 {
+        self.core.settlements()
     }
 
     fn ledger<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -238,6 +259,11 @@ impl Balancer {
 
     fn limits_of<'py>(&self, py: Python<'py>, tenant: Tenant<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let found = guard(|| self.core.limits_of(tenant.id()))?;
+        found.map(|limits| stats::limits(py, &limits)).transpose()
+    }
+
+    fn own_limits_of<'py>(&self, py: Python<'py>, tenant: Tenant<'_>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let found = guard(|| self.core.own_limits_of(tenant.id()))?;
         found.map(|limits| stats::limits(py, &limits)).transpose()
     }
 

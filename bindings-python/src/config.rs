@@ -3,9 +3,26 @@
 use std::collections::BTreeMap;
 
 use pyo3::{intern, prelude::*, sync::PyOnceLock, types::PyType};
-use tenantry::{Config, ConfigError, EndpointChange, Format, TenantSpec};
+use tenantry::{Balancer as Core, Config, ConfigError, EndpointChange, Format, TenantSpec};
 
-use crate::strategy::PyStrategy;
+use crate::{balancer::Balancer, guard::guard, strategy::PyStrategy, time::ManualClock};
+
+impl Balancer {
+    /// The balancer of a configuration.
+    pub(crate) fn build(py: Python<'_>, config: Config, clock: Option<&ManualClock>) -> PyResult<Self> {
+        let ticking = clock.is_none();
+        let core = guard(|| match clock {
+            Some(clock) => Core::with_clock(config, clock.core.clone()),
+            None => Core::new(config),
+        })?;
+        core.map(|core| Self { core, ticking }).map_err(|error| raised(py, &error))
+    }
+
+    /// Puts another configuration in force.
+    pub(crate) fn update(&self, py: Python<'_>, config: Config) -> PyResult<()> {
+        guard(|| self.core.reconfigure(config))?.map_err(|error| raised(py, &error))
+    }
+}
 
 /// From a mapping with the document's keys. It goes through JSON text, so that every language reads the same document.
 pub(crate) fn from_mapping(config: &Bound<'_, PyAny>) -> PyResult<Config> {
@@ -34,6 +51,12 @@ pub(crate) fn endpoint_changes(pool: &str, changes: &Bound<'_, PyAny>) -> PyResu
     let text: String =
         python(py)?.call_method1(intern!(py, "changes_to_json"), (pool, changes))?.extract()?;
     EndpointChange::list_from_text(pool, &text, Format::Json).map_err(|error| raised(py, &error))
+}
+
+/// A pool's endpoints that were found, each as the document has it, as JSON.
+pub(crate) fn found_text(pool: &str, endpoints: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = endpoints.py();
+    python(py)?.call_method1(intern!(py, "found_to_json"), (pool, endpoints))?.extract()
 }
 
 /// From a TOML, YAML or JSON file, told apart by its ending.

@@ -1,9 +1,15 @@
 //! Health checks that the application does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use pyo3::{exceptions::PyValueError, prelude::*};
-use tenantry::{CheckFailure, HealthCheck as CoreCheck, HealthChecks as Core};
+use tenantry::{
+    CheckFailure, CheckKind, HealthCheck as CoreCheck, HealthCheckSpec, HealthChecks as Core,
+    HttpCheck as CoreHttp,
+};
 
 use crate::guard::guard;
 
@@ -26,8 +32,15 @@ pub(crate) struct HealthCheck {
     subject: Option<String>,
     #[pyo3(get)]
     timeout: f64,
+    spec: HealthCheckSpec,
     core: Mutex<Option<CoreCheck>>,
     checks: Arc<Core>,
+}
+
+/// What a check by HTTP asks, and which answers are good.
+#[pyclass(frozen, module = "tenantry")]
+pub(crate) struct HttpCheck {
+    core: CoreHttp,
 }
 
 impl HealthChecks {
@@ -43,6 +56,7 @@ impl HealthChecks {
             kind: kind.name(),
             subject: kind.subject().map(str::to_owned),
             timeout: spec.timeout().as_secs_f64(),
+            spec: spec.clone(),
             core: Mutex::new(Some(check)),
             checks: Arc::clone(&self.core),
         }
@@ -69,6 +83,29 @@ impl HealthCheck {
 
 #[pymethods]
 impl HealthCheck {
+    #[getter]
+    fn port(&self) -> Option<u16> {
+        self.spec.port().map(u16::from)
+    }
+
+    #[getter]
+    fn scheme(&self) -> &'static str {
+        self.spec.scheme().name()
+    }
+
+    #[getter]
+    fn server_name(&self) -> Option<&str> {
+        self.spec.server_name()
+    }
+
+    #[getter]
+    fn http(&self) -> Option<HttpCheck> {
+        match self.spec.kind() {
+            CheckKind::Http(http) => Some(HttpCheck { core: http.clone() }),
+            _ => None,
+        }
+    }
+
     fn passed(&self) -> PyResult<bool> {
         let Some(check) = self.take() else { return Ok(false) };
         guard(|| self.checks.handle_passed(check))?;
@@ -88,5 +125,41 @@ impl HealthCheck {
 
     fn __repr__(&self) -> String {
         format!("<HealthCheck {} of {} in {}>", self.kind, self.address, self.pool)
+    }
+}
+
+#[pymethods]
+impl HttpCheck {
+    #[getter]
+    fn method(&self) -> &str {
+        self.core.method()
+    }
+
+    #[getter]
+    fn path(&self) -> &str {
+        self.core.path()
+    }
+
+    #[getter]
+    fn host(&self) -> Option<&str> {
+        self.core.host()
+    }
+
+    #[getter]
+    fn headers(&self) -> BTreeMap<&str, &str> {
+        self.core.headers().collect()
+    }
+
+    #[getter]
+    fn body(&self) -> Option<&str> {
+        self.core.body()
+    }
+
+    fn accepts(&self, status: i64) -> bool {
+        u16::try_from(status).is_ok_and(|status| self.core.accepts(status))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<HttpCheck {} {}>", self.core.method(), self.core.path())
     }
 }

@@ -238,6 +238,11 @@ impl Lease {
     }
 
     #[getter]
+    fn acquired_at(&self) -> Option<u64> {
+        self.ask(|core| Some(core.acquired_at().as_nanos()))
+    }
+
+    #[getter]
     fn finished(&self) -> bool {
         self.is_finished()
     }

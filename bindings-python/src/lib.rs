@@ -8,9 +8,11 @@
 mod acquire;
 mod address;
 mod amounts;
+mod backoff;
 mod balancer;
 mod blocking;
 mod config;
+mod discovery;
 mod done;
 mod events;
 mod guard;
@@ -22,6 +24,7 @@ mod overhead;
 mod probes;
 mod rejection;
 mod request;
+mod server_load;
 mod stats;
 mod strategy;
 mod tenant;
@@ -34,14 +37,17 @@ mod _native {
     #[pymodule_export]
     use crate::{
         acquire::Acquire,
+        backoff::Backoff,
         balancer::Balancer,
+        discovery::Discovery,
         events::EventCursor,
         guard::_panic,
-        health_checks::{HealthCheck, HealthChecks},
+        health_checks::{HealthCheck, HealthChecks, HttpCheck},
         lease::Lease,
         ledger::_is_ledger,
         overhead::_bench_rust,
         probes::{Probe, Probes},
+        server_load::{Begun, ServerLoad},
         strategy::Candidate,
         tenant::TenantHandle,
         time::ManualClock,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use pyo3::{prelude::*, types::PyBytes};
+use pyo3::{
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyBytes, PyType},
+};
 use tenantry::{Candidates, Strategy, StrategySpec};
 
 /// The function. It is called on the thread that asks, with no lock of the core held.
@@ -46,6 +50,9 @@ impl PyStrategy {
                 usable: one.is_usable(),
             })
             .collect();
+        static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+        let pick = (shown, candidates.turn(), candidates.draw(), candidates.has_waited());
+        let shown = CLASS.import(py, "tenantry._strategy", "Candidates")?.call1(pick)?;
         let key = candidates.key().map(|key| PyBytes::new(py, key));
         let answer: Option<i64> = self.function.call1(py, (shown, key))?.extract(py)?;
         // What is below zero is an index that there is not.

@@ -1,6 +1,7 @@
 //! From a `Waker` to an `asyncio.Future`, without a runtime.
 
 use std::{
+    cell::RefCell,
     sync::Arc,
     task::Wake,
     thread::{self, ThreadId},
@@ -43,10 +44,8 @@ impl LoopWaker {
         }
         Ok(())
     }
-}
 
-impl Wake for LoopWaker {
-    fn wake(self: Arc<Self>) {
+    fn wake_now(&self) {
         // `None`: the interpreter is going down, and nobody waits any more.
         // An error: the loop is closed; its tasks, and with them the request, end when they are collected.
         Python::try_attach(|py| {
@@ -58,4 +57,35 @@ impl Wake for LoopWaker {
             }
         });
     }
+}
+
+impl Wake for LoopWaker {
+    fn wake(self: Arc<Self>) {
+        // An error: the thread is ending, and holds nobody back any more.
+        let held = HELD.try_with(|held| match &mut *held.borrow_mut() {
+            Some(line) => {
+                line.push(Arc::clone(&self));
+                true
+            }
+            None => false,
+        });
+        if !held.unwrap_or(false) {
+            self.wake_now();
+        }
+    }
+}
+
+thread_local! {
+    /// Those whom this thread is to wake later.
+    static HELD: RefCell<Option<Vec<Arc<LoopWaker>>>> = const { RefCell::new(None) };
+}
+
+/// Does something of which the core may wake loops, and wakes them when it is over: `act` itself runs no Python code, and may hold a lock.
+pub(crate) fn held<R>(act: impl FnOnce() -> R) -> R {
+    HELD.set(Some(vec![]));
+    let result = act();
+    for waker in HELD.take().into_iter().flatten() {
+        waker.wake_now();
+    }
+    result
 }

@@ -46,6 +46,22 @@ def test_an_operators_word_counts_for_its_time_or_until_it_is_taken_back() -> No
     ]
 
 
+def test_endpoints_are_compared_when_that_is_asked_for_and_due() -> None:
+    rules = {"consecutive_failures": 1_000, "success_rate": "off", "failure_percentage": 30, "latency": "off"}
+    lb, clock = balancer(health={"outlier": rules})
+    for _ in range(120):
+        lease = lb.try_acquire("acme")
+        lease.finish("failure" if lease.address == "a" else "success")
+    clock.advance(10_000_000_000)
+    assert lb.compare_endpoints() == 10.0
+    assert health(lb, 0)[0] == "ejected"
+    assert [event["reason"] for event in lb.take_events()] == ["failure_percentage"]
+    clock.advance(2_500_000_000)
+    assert lb.compare_endpoints() == 7.5
+    off = {**rules, "failure_percentage": "off"}
+    assert balancer(health={"outlier": off})[0].compare_endpoints() is None
+
+
 @pytest.mark.parametrize(
     ("health", "duration", "error"),
     [("down", None, ValueError), ("", None, ValueError), ("healthy", -1.0, ValueError), ("healthy", math.nan, ValueError), ("healthy", "1s", TypeError), (None, None, TypeError)],

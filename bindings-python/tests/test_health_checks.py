@@ -58,6 +58,32 @@ def test_a_check_that_is_dropped_teaches_nothing_and_comes_again(make: Make) -> 
     assert states(lb) == ["healthy", "healthy"]
 
 
+def test_a_check_says_all_that_its_pool_wants_asked(make: Make) -> None:
+    clock = tenantry.ManualClock()
+    probe: dict[str, Any] = {"http": "/healthz?deep=1", "method": "POST", "host": "api.internal", "headers": {"x-check": "1", "__proto__": "kept"}}
+    document = config()
+    document["pools"]["api"]["health"] = {
+        "probe": {**probe, "status": [204, "300-302"], "body": "fine", "port": 8081, "scheme": "https", "server_name": "api"}
+    }
+    lb = make(document, clock)
+    clock.advance(6 * SECOND)
+    check = lb.health_checks().next_check()
+    assert check is not None and check.http is not None
+    assert (check.port, check.scheme, check.server_name) == (8081, "https", "api")
+    http = check.http
+    assert (http.method, http.path, http.host, list(http.headers.items()), http.body) == (
+        "POST", "/healthz?deep=1", "api.internal", [("__proto__", "kept"), ("x-check", "1")], "fine",
+    )
+    assert [status for status in (-1, 200, 204, 300, 302, 303, 70_000) if http.accepts(status)] == [204, 300, 302]
+    assert repr(http) == "<HttpCheck POST /healthz?deep=1>"
+    assert check.passed() and check.http is not None, "it can still be read"
+    lb = make(checked(), clock)
+    clock.advance(6 * SECOND)
+    check = lb.health_checks().next_check()
+    assert check is not None
+    assert (check.http, check.port, check.scheme, check.server_name) == (None, None, "as_address", None)
+
+
 def test_what_makes_no_sense_is_an_error_and_leaves_the_check_open(make: Make) -> None:
     clock = tenantry.ManualClock()
     lb = make(checked(), clock)

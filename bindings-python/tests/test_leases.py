@@ -40,6 +40,17 @@ def test_one_endpoint_is_one_string(make: Make) -> None:
     assert first.address is third.address
 
 
+def test_a_lease_says_when_it_was_acquired(make: Make) -> None:
+    clock = tenantry.ManualClock()
+    lb = make(None, clock)
+    clock.advance(1_500)
+    lease = lb.try_acquire("acme")
+    clock.advance(1_000)
+    assert lease.acquired_at == 1_500 and lb.now == 2_500
+    lease.finish()
+    assert lease.acquired_at is None
+
+
 def test_keys_are_text_or_bytes(make: Make) -> None:
     lb = make()
     for key in ("", "user-7", b"", b"\xff\x00"):

@@ -33,6 +33,17 @@ def spent(cost: int, **tenants: Any) -> tenantry.Balancer:
     return lb
 
 
+def test_settlements_are_counted_from_the_first_ledger_on() -> None:
+    lb = spent(400)
+    assert lb.settlements == 0
+    lb.ledger()
+    lease = lb.try_acquire("acme")
+    lb.check("acme")
+    assert lb.settlements == 1, "in flight is not settled"
+    lease.finish()
+    assert lb.settlements == 2
+
+
 def test_bytes_bring_back_what_was_used_and_only_once() -> None:
     before = spent(400, gone={"budget": {"cost": 10, "per": "month"}})
     before.check("gone")

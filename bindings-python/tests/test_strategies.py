@@ -33,6 +33,44 @@ def test_a_function_picks_and_sees_the_candidates() -> None:
     at_rest(lb)
 
 
+def test_a_function_sees_what_distinguishes_one_pick_from_the_next() -> None:
+    def picks() -> list[tuple[int, int, bool]]:
+        seen: list[tuple[int, int, bool]] = []
+
+        def drawn(candidates: tenantry.Candidates, key: bytes | None) -> int:
+            assert isinstance(candidates, list) and candidates[0] is candidates[:1][0]
+            seen.append((candidates.turn, candidates.draw, candidates.waited))
+            return candidates.draw % len(candidates)
+
+        lb = tenantry.Balancer(with_strategy(drawn))
+        served = [lb.try_acquire("acme").address for _ in range(5)]
+        assert served == [ADDRESSES[draw % 2] for _, draw, _ in seen]
+        return seen
+
+    first = picks()
+    assert [turn for turn, _, _ in first] == list(range(first[0][0], first[0][0] + 5))
+    assert len({draw for _, draw, _ in first}) == 5 and all(0 <= draw < 2**64 for _, draw, _ in first)
+    assert not any(waited for _, _, waited in first)
+    assert picks() == first, "the seed replays"
+
+
+async def test_a_function_is_told_who_has_waited() -> None:
+    seen: list[bool] = []
+
+    def first(candidates: tenantry.Candidates, key: bytes | None) -> int:
+        seen.append(candidates.waited)
+        return 0
+
+    document = config(capacity=1)
+    document["pools"]["api"]["strategy"] = first
+    lb = tenantry.Balancer(document)
+    one, other = lb.try_acquire("acme"), lb.acquire("acme")
+    one.finish()
+    (await other).finish()
+    assert seen == [False, True]
+    at_rest(lb)
+
+
 def test_an_exception_is_reported_and_the_request_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: reported.append(unraisable.exc_value))

@@ -45,6 +45,20 @@ def test_a_tenants_parent_and_pools_are_those_in_force() -> None:
     assert (caught.value.path, "beneath it" in caught.value.fix) == ("tenants.org", True)
 
 
+def test_a_tenants_own_limits_are_told_apart_from_its_parents(make: Make) -> None:
+    document = config()
+    document["tenants"] = {"org": {"rate": "9/s"}, "team": {"parent": "org", "rate": ["2/s", {"cost": 5, "per": "1m"}]}}
+    lb = make(document, tenantry.ManualClock())
+    lb.check("team", cost=3)
+    own, every = lb.own_limits_of("team"), lb.limits_of(lb.handle("team"))
+    assert own is not None and every is not None
+    assert [(limit.parent, limit.unit, limit.used) for limit in own] == [(None, "requests", 1), (None, "cost", 3)]
+    assert every[:2] == own and [limit.parent for limit in every] == [None, None, "org"]
+    assert lb.own_limits_of("nobody") is None and lb.own_limits_of(lb.handle("org")) == lb.limits_of("org")
+    with pytest.raises(TypeError):
+        lb.own_limits_of(7)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("tenant", "spec", "path"),
     [

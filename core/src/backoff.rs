@@ -50,8 +50,10 @@ impl Backoff {
     /// The longest wait before the `retry`-th retry, counted from 1.
     #[must_use]
     pub fn bound(&self, retry: u32) -> Duration {
-        let factor = 1_u32.checked_shl(retry.saturating_sub(1));
-        factor.and_then(|factor| self.base.checked_mul(factor)).unwrap_or(self.cap).min(self.cap)
+        // The largest factor takes one nanosecond beyond the longest duration.
+        let factor = 1_u128 << retry.saturating_sub(1).min(127);
+        let bound = self.base.as_nanos().saturating_mul(factor);
+        if bound < self.cap.as_nanos() { nanoseconds(bound) } else { self.cap }
     }
 
     /// The wait before the `retry`-th retry of a request. `request` tells requests apart: the same two numbers give the same wait.
@@ -62,7 +64,7 @@ impl Backoff {
         // bound · draw / 2⁶⁴, without leaving 128 bits for the longest durations.
         let whole =
             (bound >> 64) * u128::from(draw) + (((bound & u128::from(u64::MAX)) * u128::from(draw)) >> 64);
-        Duration::from_nanos(u64::try_from(whole).unwrap_or(u64::MAX))
+        nanoseconds(whole)
     }
 }
 
@@ -71,6 +73,14 @@ impl Default for Backoff {
         Self::new(Duration::from_millis(25), Duration::from_millis(250))
     }
 }
+
+/// At most the longest duration.
+fn nanoseconds(number: u128) -> Duration {
+    u64::try_from(number / SECOND)
+        .map_or(Duration::MAX, |seconds| Duration::new(seconds, (number % SECOND) as u32))
+}
+
+const SECOND: u128 = 1_000_000_000;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
@@ -114,6 +124,9 @@ mod tests {
     #[test]
     fn the_longest_durations_do_not_overflow() {
         let backoff = Backoff::new(Duration::MAX, Duration::MAX);
-        assert!(backoff.wait(u32::MAX, 3) <= Duration::MAX);
+        assert_eq!(backoff.bound(u32::MAX), Duration::MAX);
+        assert!(backoff.wait(u32::MAX, 3) > Duration::MAX / 1_000, "nor are they cut off");
+        assert_eq!(Backoff::new(Duration::from_nanos(1), Duration::MAX).bound(95), Duration::MAX);
+        assert_eq!(Backoff::new(Duration::ZERO, Duration::MAX).bound(u32::MAX), Duration::ZERO);
     }
 }

@@ -224,7 +224,14 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
+/// What was seen, as it is kept: it may come from outside, and be of any length.
+pub(crate) fn evidence(seen: &str) -> String {
+    seen.chars().take(LONGEST_EVIDENCE).collect()
+}
+
 const MOST: usize = 1_024;
+/// In characters.
+const LONGEST_EVIDENCE: usize = 256;
 
 #[cfg(all(test, not(loom)))]
 mod tests {

@@ -410,9 +410,15 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         r#""off", or a table { factor"#,
     ),
     (
+        "[pools.api]\nendpoints = []\nstrategy = { kind = 'prequal', remove_per_request = -0.1 }",
+        "pools.api.strategy.remove_per_request",
+        "-0.1",
+        "from 0 to less than probes_per_request, 3",
+    ),
+    (
         "[pools.api]\nendpoints = []\nhealth = { outlier = { success_rate = { factor = -1.0 } } }",
         "pools.api.health.outlier.success_rate.factor",
-        "0",
+        "-1",
         "from",
     ),
     (

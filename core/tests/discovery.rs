@@ -70,6 +70,60 @@ fn neither_failures_nor_empty_answers_change_a_pool() {
     assert_eq!(status.next_refresh().since(balancer.now()), Duration::from_secs(2), "the second in a row");
 }
 
+#[cfg(feature = "config")]
+#[test]
+fn a_list_in_text_is_an_answer_and_one_that_cannot_be_read_is_a_failure() {
+    use tenantry::Format::Json;
+
+    let (balancer, _clock) = balancer(&[]);
+    let mut discovery = discovery(&balancer);
+    discovery.handle_text(r#"["a", { "address": "b", "weight": 2 }]"#, Json, MINUTE).expect("a good answer");
+    let wrong = [
+        (r#"[{ "adress": "c" }]"#, "pools.api.endpoints[0].adress"),
+        (r#"{ "endpoints": ["c", 7] }"#, "pools.api.endpoints[1]"),
+        (r#"["c", "c"]"#, "pools.api.endpoints[1].address"),
+        ("[]", "pools.api.endpoints"),
+        ("[", "."),
+    ];
+    for (failures, (text, path)) in (1..).zip(wrong) {
+        let error = discovery.handle_text(text, Json, MINUTE).expect_err("it cannot be used");
+        assert_eq!(error.path(), path, "{text}");
+        assert_eq!(discovery.status().map(|status| status.failures()), Some(failures));
+    }
+    assert_eq!(addresses(&balancer), ["a", "b"]);
+}
+
+#[test]
+fn of_what_went_wrong_a_part_is_kept() {
+    let (balancer, _clock) = balancer(&[]);
+    let mut discovery = discovery(&balancer);
+    let kept = |discovery: &Discovery| {
+        let status = discovery.status().expect("the balancer is there");
+        status.last_failure().expect("one").problem().to_owned()
+    };
+    discovery.note(&"é".repeat(300));
+    assert_eq!(kept(&discovery), "é".repeat(256));
+    discovery.handle_failure(&"x".repeat(300));
+    assert_eq!(kept(&discovery), "x".repeat(256));
+    let told = balancer.take_events();
+    assert!(
+        matches!(&told[..], [Event::DiscoveryFailed { problem, .. }] if problem.len() == 256),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_share_that_is_none_is_refused() {
+    let (balancer, _clock) = balancer(&[]);
+    let endless = [f64::NAN, f64::NEG_INFINITY, f64::INFINITY].map(|share| (share, ""));
+    for (share, shown) in [(-0.5, "-0.5"), (1.5, "1.5"), (1e10, "10000000000")].into_iter().chain(endless) {
+        let spec = DiscoverySpec::new().with_jitter(share);
+        let error = balancer.discovery("api", "test", spec).expect_err("no share");
+        assert_eq!(error.path(), "discovery.jitter", "{share}");
+        assert_eq!(error.value(), shown, "no other number is shown");
+    }
+}
+
 #[test]
 fn an_empty_answer_empties_a_pool_that_was_told_so() {
     let (balancer, _clock) = balancer(&[]);

@@ -1,6 +1,6 @@
 // Never run: `tsc` holds that what users write has the types that it should, and that mistakes are errors.
 
-import { checkHealth, Balancer, ConfigError, EventCursor, Lease, ManualClock, Rejection, TenantHandle, VERSION, type Config, type Stats } from 'tenantry'
+import { Backoff, Begun, checkHealth, Balancer, ConfigError, Discovery, EventCursor, Lease, ManualClock, Rejection, ServerLoad, TenantHandle, VERSION, type Config, type PickContext, type Stats } from 'tenantry'
 
 const config: Config = {
   unknown_tenants: { template: 'free', max: 100 },
@@ -26,6 +26,7 @@ if (answer.ok) {
   const lease: Lease = answer
   const address: string = lease.address
   lease.report('output_units', 300)
+  lease.acquiredAtNs satisfies bigint | undefined
   lease.reportLoad('TEXT cpu_utilization:0.7')
   const token: string | undefined = lease.affinityToken
   const pool: string | undefined = lease.pool
@@ -165,6 +166,30 @@ balancer.acquire('acme').address
 const watched = new Balancer({ pools: { api: { endpoints: [], health: { probe: { http: '/healthz', status: [200, '300-399'], every: '2s' } } } } })
 const stopped: Promise<void> = checkHealth(watched, async ({ address, kind }, signal) => void (await fetch(`${address}/${kind}`, { signal })), { mostUnderWay: 9 })
 watched.healthChecks().nextCheck()?.failed('no', 'not_serving')
+watched.healthChecks().nextCheck()?.http?.accepts(204) satisfies boolean | undefined
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates, _, pick: PickContext) => pick.turn % candidates.length } } })
+const discovery: Discovery = balancer.discovery('api', 'dns api.internal', { floorMs: 1_000, mayEmpty: true })
+discovery.found(new Set(['http://10.0.0.3:80']), 30_000)
+discovery.found([{ address: 'http://10.0.0.3:80', weight: 2 }], null)
+discovery.status()?.lastFailure?.atNs satisfies bigint | undefined
+balancer.discoveries()[0]?.failures satisfies number | undefined
+// @ts-expect-error for how long it holds must be said
+discovery.found([])
+// @ts-expect-error the setting is misspelt
+balancer.discovery('api', 'file', { floor: 5 })
+balancer.ownLimitsOf(acme)?.[0]?.used satisfies number | undefined
+balancer.compareEndpoints() satisfies number | undefined
+balancer.settlements() satisfies number
+new Backoff({ baseMs: 100, seed: 7n }).waitMs(1, 42) + new Backoff().boundMs(3) satisfies number
+// @ts-expect-error requests are told apart
+new Backoff().waitMs(1)
+const load = new ServerLoad({ clock })
+const begun: Begun = load.begin()
+begun.end()
+load.report().latencyMs satisfies number | undefined
+// @ts-expect-error only a ServerLoad makes one
+new Begun()
+balancer.reconfigure({ pools: { api: { endpoints: [], strategy: (candidates, _key, { draw }) => Number(draw % BigInt(candidates.length)) } } })
 // @ts-expect-error a check is of some kind
 new Balancer({ pools: { api: { endpoints: [], health: { probe: { every: '5s' } } } } })
 // @ts-expect-error no such reason

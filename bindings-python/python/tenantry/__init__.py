@@ -12,9 +12,28 @@ so that no tenant can slow, starve or see another.
 """
 
 from tenantry._config import ConfigError
+from tenantry._discovery import DiscoveryFailure, DiscoveryStatus
 from tenantry._health import check_health
 from tenantry._ledger import LedgerError, Restored
-from tenantry._native import Acquire, Balancer, Candidate, EventCursor, HealthCheck, HealthChecks, Lease, ManualClock, Probe, Probes, TenantHandle, __version__
+from tenantry._native import (
+    Acquire,
+    Backoff,
+    Balancer,
+    Begun,
+    Candidate,
+    Discovery,
+    EventCursor,
+    HealthCheck,
+    HealthChecks,
+    HttpCheck,
+    Lease,
+    ManualClock,
+    Probe,
+    Probes,
+    ServerLoad,
+    TenantHandle,
+    __version__,
+)
 from tenantry._rejection import (
     BudgetExhausted,
     CostTooHigh,
@@ -34,21 +53,30 @@ from tenantry._rejection import (
     UpstreamLimited,
     WouldTimeOut,
 )
+from tenantry._server_load import ProbeReport
 from tenantry._stats import AttemptStats, EndpointStats, LimitStatus, PoolStats, Stats, TenantPage, TenantStats
+from tenantry._strategy import Candidates
 
 __all__ = [
     "Acquire",
     "AttemptStats",
+    "Backoff",
     "Balancer",
-    "ConfigError",
+    "Begun",
     "BudgetExhausted",
     "Candidate",
+    "Candidates",
+    "ConfigError",
     "CostTooHigh",
+    "Discovery",
+    "DiscoveryFailure",
+    "DiscoveryStatus",
     "EndpointStats",
     "EventCursor",
     "HealthCheck",
     "HealthChecks",
     "HedgeBudgetExhausted",
+    "HttpCheck",
     "Lease",
     "LedgerError",
     "LimitStatus",
@@ -57,6 +85,7 @@ __all__ = [
     "PoolForbidden",
     "PoolStats",
     "Probe",
+    "ProbeReport",
     "Probes",
     "QueueFull",
     "RateLimited",
@@ -64,6 +93,7 @@ __all__ = [
     "Restored",
     "RetryBudgetExhausted",
     "Saturated",
+    "ServerLoad",
     "Stats",
     "TenantHandle",
     "TenantPage",

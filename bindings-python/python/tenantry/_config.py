@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import isfinite
 from os import PathLike, fspath
 from pathlib import Path
@@ -69,6 +69,13 @@ def changes_to_json(pool: str, changes: object) -> str:
     if not isinstance(changes, Mapping):
         raise TypeError(f"changes: give what to do as a mapping, not {type(changes).__name__}")
     return json.dumps(_plain(changes, f"{_join('pools', pool)}.endpoints", 0), ensure_ascii=False)
+
+
+def found_to_json(pool: str, endpoints: object) -> str:
+    """Endpoints that were found as JSON text; paths are the document's."""
+    if isinstance(endpoints, str | bytes | Mapping) or not isinstance(endpoints, Iterable):
+        raise TypeError(f"endpoints: give a list of addresses or endpoints, not {type(endpoints).__name__}")
+    return json.dumps(_plain(list(endpoints), f"{_join('pools', pool)}.endpoints", 0), ensure_ascii=False)
 
 
 def read_file(path: str | PathLike[str]) -> tuple[str, str]:

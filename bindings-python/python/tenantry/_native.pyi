@@ -1,13 +1,36 @@
 import asyncio
-from collections.abc import Awaitable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Generator, Iterable, Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
 
+from tenantry._discovery import DiscoveryStatus
 from tenantry._ledger import Restored
+from tenantry._server_load import ProbeReport
 from tenantry._stats import LimitStatus, PoolStats, Stats, TenantPage, TenantStats
 
-__all__ = ["Acquire", "Balancer", "Candidate", "EventCursor", "HealthCheck", "HealthChecks", "Lease", "ManualClock", "Probe", "Probes", "TenantHandle", "__version__", "_bench_rust", "_is_ledger", "_panic"]
+__all__ = [
+    "Acquire",
+    "Backoff",
+    "Balancer",
+    "Begun",
+    "Candidate",
+    "Discovery",
+    "EventCursor",
+    "HealthCheck",
+    "HealthChecks",
+    "HttpCheck",
+    "Lease",
+    "ManualClock",
+    "Probe",
+    "Probes",
+    "ServerLoad",
+    "TenantHandle",
+    "__version__",
+    "_bench_rust",
+    "_is_ledger",
+    "_panic",
+]
 
 __version__: str
 
@@ -143,6 +166,33 @@ class Balancer:
         that get nothing new; `"resume"`, a list of those that do again.
         """
 
+    def discovery(
+        self,
+        pool: str,
+        source: str,
+        *,
+        floor: float | None = None,
+        ceiling: float | None = None,
+        jitter: float | None = None,
+        first_retry: float | None = None,
+        longest_retry: float | None = None,
+        may_empty: bool = False,
+        most_endpoints: int | None = None,
+    ) -> Discovery:
+        """Keeps a pool's endpoints as the application finds them: in DNS, in a file, anywhere. `source` is what statuses and events call it.
+
+        Endpoints that the configuration names stay beside those that are found. Several discoveries may share a pool. `ConfigError` when there is
+        no such pool, or a setting is out of its bounds.
+
+        `floor`, `ceiling`: the shortest (5) and the longest (300) seconds between two questions, whatever the answers say. `jitter`: by what share of itself a wait is
+        lengthened at most, from 0 to 1 (0.1). `first_retry`, `longest_retry`: seconds until a source that has failed is asked again (1), doubled with each failure more, up to so
+        many (30). `may_empty`: whether an empty answer takes the last endpoint away; else it counts as a failure. `most_endpoints`: the most that
+        an answer may have, from 1 to 1 000 000 (10 000).
+        """
+
+    def discoveries(self) -> tuple[DiscoveryStatus, ...]:
+        """How this balancer's discoveries are doing, by pool."""
+
     def health_checks(self) -> HealthChecks:
         """The health checks that pools want done (`health = { probe = … }`). Each is handed out once, whoever asks. `tenantry.check_health` does them in asyncio's loop."""
 
@@ -161,6 +211,18 @@ class Balancer:
 
     def clear_health_override(self, pool: str, address: str) -> None:
         """Takes such a decision back. No error where there was none."""
+
+    def compare_endpoints(self) -> float | None:
+        """Compares the endpoints of each pool with one another, where that is due, and says in how many seconds it is due next; `None` where nothing is
+        compared. Whoever finishes a request does it otherwise, some endpoints at a time, so nobody has to call this; a task of one's own may, to
+        keep it off requests.
+        """
+
+    @property
+    def settlements(self) -> int:
+        """How many requests have been charged for good since a ledger was first asked for: leases that ended, and checks that passed. A ledger lacks at most
+        those that were settled after it was asked for: read this before, and save again when it has grown by as many as a crash may cost.
+        """
 
     def ledger(self) -> bytes:
         """What tenants have used of their rates and budgets now, to be restored after a restart. Requests in flight are in it as they were declared."""
@@ -193,6 +255,9 @@ class Balancer:
 
     def limits_of(self, tenant: str | TenantHandle) -> tuple[LimitStatus, ...] | None:
         """What is left of a tenant's rates and budgets, and then of its parents'; `None` where nobody has this id."""
+
+    def own_limits_of(self, tenant: str | TenantHandle) -> tuple[LimitStatus, ...] | None:
+        """The same of the tenant's own, without its parents'."""
 
     def take_events(self) -> list[dict[str, Any]]:
         """What has happened since this was last asked, the oldest first: `event` names the kind, and the other keys are those of the core's `Event`, such
@@ -233,6 +298,10 @@ class Lease:
     @property
     def pool(self) -> str | None:
         """The pool that serves it: a fallback where the one asked for could not. `None` once it has ended or its pool is removed."""
+
+    @property
+    def acquired_at(self) -> int | None:
+        """When the endpoint was picked, in nanoseconds on the balancer's clock: `Balancer.now`. `None` once it has ended."""
 
     @property
     def finished(self) -> bool:
@@ -301,7 +370,7 @@ class Lease:
 class Candidate:
     """One endpoint of a pool, as a strategy of one's own sees it.
 
-    `strategy` of a pool may be a function `(candidates: list[Candidate], key: bytes | None) -> int | None`: the index of the one that serves the
+    `strategy` of a pool may be a function `(candidates: Candidates, key: bytes | None) -> int | None`: the index of the one that serves the
     request. It runs inside `try_acquire` and `acquire`, with no lock held, and may ask the balancer again. Where it returns `None`, an
     index that there is not or a candidate that is not usable, or raises (`sys.unraisablehook` is told), `p2c` serves the request.
     """
@@ -380,11 +449,133 @@ class HealthCheck:
     def timeout(self) -> float:
         """Seconds after which a check without an answer has failed."""
 
+    @property
+    def http(self) -> HttpCheck | None:
+        """What to ask by HTTP, and which answers are good; `None` for other kinds."""
+
+    @property
+    def port(self) -> int | None:
+        """The port to ask at, if it is not the address's."""
+
+    @property
+    def scheme(self) -> Literal["as_address", "http", "https"]:
+        """Whether `http` and `grpc` go over TLS: where the address begins with `https://`, never, or always."""
+
+    @property
+    def server_name(self) -> str | None:
+        """The name that TLS asks for, if it is not the host's."""
+
     def passed(self) -> bool:
         """The endpoint serves. `False` says that something had been said before."""
 
     def failed(self, evidence: str = "", *, reason: Literal["timeout", "connect", "tls", "broken", "status", "body", "not_serving", "other"] = "other") -> bool:
         """It does not. The evidence, of which 256 characters are kept, and the reason go into the event, if one follows. `False` says that something had been said before."""
+
+@final
+class HttpCheck:
+    """What a health check by HTTP asks, and which answers are good; what `HealthCheck.http` returns."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str:
+        """Perhaps with a query."""
+
+    @property
+    def host(self) -> str | None:
+        """What the `host` header says, if it is not the address."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Further ones."""
+
+    @property
+    def body(self) -> str | None:
+        """Text that must stand in the first 64 KiB of the body; `None`: it need not be read."""
+
+    def accepts(self, status: int) -> bool:
+        """Whether this status is good."""
+
+@final
+class Discovery:
+    """One source of one pool's endpoints; what `Balancer.discovery` returns. It does not keep the balancer alive, and asks nobody itself.
+
+    Whoever has it asks when it says so, and hands in the answers. These become the pool's endpoints by what differs: those that stay keep their load, health and
+    requests in flight, those that are gone get nothing new and end what they have. What it has found outlasts `Balancer.reconfigure`. Once it is closed or dropped, that
+    stays until another discovery of the pool has an answer, or the next `reconfigure`; what it is told then is not heard.
+    """
+
+    def found(self, endpoints: Iterable[str | Mapping[str, Any]], *, ttl: float | None) -> None:
+        """These are all endpoints of this source, written as in the configuration, for so many seconds. `ttl=None`: the source is asked again at once, and
+        itself waits until something changes.
+
+        `ConfigError` when the answer is empty and may not be, too long, or cannot be configured so; `TypeError` or `ValueError` when it is none, or `ttl` is
+        not finite seconds. Whatever is raised, by `endpoints` itself, too: the pool stays as it was, and it counts as a failure already.
+        """
+
+    def failed(self, problem: str) -> None:
+        """There is no answer: everything stays as it is. Of the problem 256 characters are kept."""
+
+    def note(self, problem: str) -> None:
+        """The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. Of the problem 256 characters are kept."""
+
+    def due_in(self) -> float | None:
+        """Seconds until it is time to ask; `None` when it is closed, or the balancer is gone."""
+
+    def status(self) -> DiscoveryStatus | None:
+        """How it is doing; `None` when it is closed, or the balancer is gone."""
+
+    def close(self) -> bool:
+        """Ends it, as dropping it does, and as the end of a `with` block; `False` says that it had been closed before."""
+
+    def __enter__(self) -> Discovery: ...
+    def __exit__(
+        self, _exc_type: type[BaseException] | None, _exc: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
+
+@final
+class Backoff:
+    """Exponential back-off with full jitter: before the n-th retry, any time from nothing to `min(cap, base * 2**(n - 1))`, all equally likely, so that those who
+    failed together do not come back together.
+
+    `base` and `cap` are seconds, by default 0.025 and 0.25. `seed`: what waits are drawn from, 0 if left out; instances should have different ones, such as
+    `secrets.randbits(64)`. No process id: in containers all have the same.
+    """
+
+    def __new__(cls, base: float | None = None, cap: float | None = None, *, seed: int | None = None) -> Backoff: ...
+    def bound(self, retry: int) -> float:
+        """The longest wait in seconds before the `retry`-th retry, counted from 1; `ValueError` for 0."""
+
+    def wait(self, retry: int, request: int) -> float:
+        """The wait in seconds before the `retry`-th retry of a request. `request` tells requests apart: the same two numbers give the same wait."""
+
+@final
+class ServerLoad:
+    """The other side of a probe: counts a server's requests, and knows what to answer. `clock`: a `ManualClock` for tests."""
+
+    def __new__(cls, clock: ManualClock | None = None) -> ServerLoad: ...
+    def begin(self) -> Begun:
+        """A request has come: `with load.begin():` around its handling, or `end` and `abandon` by hand."""
+
+    def report(self) -> ProbeReport:
+        """What to answer a probe."""
+
+@final
+class Begun:
+    """A request in flight at a server; what `ServerLoad.begin` returns. As a context manager it ends when its block does, and is abandoned when an exception leaves
+    the block; one that is dropped is abandoned.
+    """
+
+    def end(self) -> bool:
+        """It has been answered in full. `False` says that it was over before."""
+
+    def abandon(self) -> bool:
+        """It has broken off: it is no longer in flight, and tells no latency. `False` says that it was over before."""
+
+    def __enter__(self) -> Begun: ...
+    def __exit__(
+        self, exc_type: type[BaseException] | None, _exc: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None: ...
 
 @final
 class Probes:

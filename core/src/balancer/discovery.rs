@@ -7,10 +7,12 @@ use std::{
 };
 
 use super::{Balancer, state::State};
+#[cfg(feature = "config")]
+use crate::config::Format;
 use crate::{
     config::{ConfigError, DiscoverySpec, EndpointSpec, key, quoted},
     discovery::{DiscoveryStatus, Schedule, SourceId},
-    event::Event,
+    event::{Event, evidence},
     time::Time,
 };
 
@@ -117,24 +119,40 @@ impl Discovery {
         Ok(())
     }
 
-    /// There is no answer: everything stays as it is.
+    /// The same of a list in text, as [`EndpointSpec::list_from_text`] reads it.
+    ///
+    /// # Errors
+    /// The same, and when it cannot be read; that counts as a failure, too.
+    #[cfg(feature = "config")]
+    pub fn handle_text(
+        &mut self,
+        text: &str,
+        format: Format,
+        ttl: Option<Duration>,
+    ) -> Result<(), ConfigError> {
+        let found = EndpointSpec::list_of_pool(&self.pool, text, format)
+            .inspect_err(|error| self.handle_failure(&error.to_string()))?;
+        self.handle_found(&found, ttl)
+    }
+
+    /// There is no answer: everything stays as it is. Of the problem 256 characters are kept.
     pub fn handle_failure(&mut self, problem: &str) {
         let Some(state) = self.state.upgrade() else { return };
-        let now = state.clock.now();
+        let (problem, now) = (evidence(problem), state.clock.now());
         self.schedule.handle_failure(now);
-        let source = self.renew_status(&state, |status| status.note(problem.to_owned(), now));
+        let source = self.renew_status(&state, |status| status.note(problem.clone(), now));
         // Of a row the first: a source that is gone for a week must not drown other events.
         if self.schedule.failures() == 1 {
-            let (pool, problem) = (self.pool.to_string(), problem.to_owned());
+            let pool = self.pool.to_string();
             state.events.add(Event::DiscoveryFailed { pool, source, problem });
         }
     }
 
-    /// The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure.
+    /// The answer was good but for a part, for which the last good one stood in: seen in the status, and no failure. Of the problem 256 characters are kept.
     pub fn note(&mut self, problem: &str) {
         let Some(state) = self.state.upgrade() else { return };
         let now = state.clock.now();
-        self.renew_status(&state, |status| status.note(problem.to_owned(), now));
+        self.renew_status(&state, |status| status.note(evidence(problem), now));
     }
 
     /// How it is doing; `None` when the balancer is gone.
@@ -148,7 +166,8 @@ impl Discovery {
     fn check(&self, found: &[EndpointSpec]) -> Result<(), ConfigError> {
         let (spec, path) = (self.schedule.spec(), format!("pools.{}.endpoints", key(&self.pool)));
         if found.is_empty() && !spec.is_emptying() {
-            let fix = "an empty answer leaves the pool as it is; to let it empty the pool, use DiscoverySpec::may_empty";
+            let fix =
+                "an empty answer leaves the pool as it is; to let it empty the pool, allow that (may_empty)";
             return Err(ConfigError::new(path, "[]", fix));
         }
         if found.len() > spec.most_endpoints() as usize {

@@ -35,13 +35,14 @@ impl Balancer {
     }
 
     /// What is left of a tenant's rates and then of its parents', the nearest first; `None` where nobody has this id, as when
-    /// newcomers share the overflow tenant. Costs the same with a million tenants; takes a lock only where parents have limits.
+    /// newcomers share the overflow tenant. Costs the same with a million tenants. Rates in buckets are read
+    /// without a lock; budgets, dimensions, sliding windows and what is in shadow mode take the lock of whose they are, parents with limits another for their names.
     #[must_use]
     pub fn limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
         self.state().limits_of(id)
     }
 
-    /// What is left of a tenant's own rates, without its parents'; takes no lock.
+    /// What is left of a tenant's own rates, without its parents'. It takes at most the tenant's own lock, for what is no rate in a bucket.
     #[must_use]
     pub fn own_limits_of(&self, id: &str) -> Option<Vec<LimitStatus>> {
         self.state().own_limits_of(id)

@@ -25,22 +25,31 @@ impl Bounds {
     }
 }
 
-/// A share or a factor, in millionths: values compare exactly.
+/// A share or a factor, in millionths: values compare exactly. What is no number is the largest, which no setting allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ratio(pub(super) u32);
+pub(super) struct Ratio(pub(super) i64);
 
 impl Ratio {
     #[expect(
         clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         reason = "`as` saturates; what lies outside a setting's bounds is refused with the configuration"
     )]
     pub(super) const fn new(value: f64) -> Self {
-        Self((value * MILLION + 0.5) as u32)
+        if value.is_nan() {
+            return Self(i64::MAX);
+        }
+        let half = if value < 0.0 { -0.5 } else { 0.5 };
+        Self((value * MILLION + half) as i64)
     }
 
     pub(super) const fn get(self) -> f64 {
         self.0 as f64 / MILLION
+    }
+
+    /// Of one within a setting's bounds, which are all from 0 to 1 000 or less.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the bounds hold it")]
+    pub(super) const fn millionths(self) -> u32 {
+        self.0 as u32
     }
 }
 
@@ -59,7 +68,9 @@ pub(super) fn ratio(
     value: f64,
     range: RangeInclusive<f64>,
 ) -> Result<(), ConfigError> {
-    within(path, field, &value, &range, value.to_string())
+    // What a `Ratio` cannot say is shown as nothing, not as another number.
+    let shown = if value.abs() < Ratio(i64::MAX).get() { value.to_string() } else { String::new() };
+    within(path, field, &value, &range, shown)
 }
 
 pub(super) fn period(

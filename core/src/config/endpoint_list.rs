@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     ConfigError, EndpointSpec, Format,
     endpoint::validate_list,
+    error::key,
     format::{parse, read},
     short::{Short, Table},
 };
@@ -35,15 +36,26 @@ impl EndpointSpec {
     /// # Errors
     /// The first thing that is wrong with its shape, or with a value.
     pub fn list_from_text(text: &str, format: Format) -> Result<Vec<Self>, ConfigError> {
-        let tree = parse(text, format, ".")?;
-        let endpoints = if let Value::Array(_) = tree {
-            read::<Vec<Short<Self>>>(&tree, &["endpoints"])?
-        } else {
-            read::<Table<ListTable>>(&tree, &[])?.0.endpoints
-        };
-        let endpoints: Vec<Self> = endpoints.into_iter().map(|Short(endpoint)| endpoint).collect();
-        // As in a pool: each address once, each value within its bounds.
-        validate_list(&endpoints, "endpoints")?;
-        Ok(endpoints)
+        list(text, format, &[])
     }
+
+    /// The same of one pool's: paths are the document's.
+    pub(crate) fn list_of_pool(pool: &str, text: &str, format: Format) -> Result<Vec<Self>, ConfigError> {
+        list(text, format, &["pools", &key(pool)])
+    }
+}
+
+/// A list that stands beneath `above`.
+fn list(text: &str, format: Format, above: &[&str]) -> Result<Vec<EndpointSpec>, ConfigError> {
+    let tree = parse(text, format, ".")?;
+    let root = [above, &["endpoints"]].concat();
+    let endpoints = if let Value::Array(_) = tree {
+        read::<Vec<Short<EndpointSpec>>>(&tree, &root)?
+    } else {
+        read::<Table<ListTable>>(&tree, above)?.0.endpoints
+    };
+    let endpoints: Vec<EndpointSpec> = endpoints.into_iter().map(|Short(endpoint)| endpoint).collect();
+    // As in a pool: each address once, each value within its bounds.
+    validate_list(&endpoints, &root.join("."))?;
+    Ok(endpoints)
 }

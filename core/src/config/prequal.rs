@@ -111,7 +111,7 @@ impl PrequalSpec {
 
     /// In millionths.
     pub(crate) const fn probes_per_request(&self) -> u32 {
-        self.probes_per_request.0
+        self.probes_per_request.millionths()
     }
 
     pub(crate) const fn pool(&self) -> u32 {
@@ -129,8 +129,8 @@ impl PrequalSpec {
     /// In millionths.
     pub(crate) const fn remove_per_request(&self) -> u32 {
         match self.remove_per_request {
-            Some(ratio) => ratio.0,
-            None if self.probes_per_request.0 < 3_000_000 => self.probes_per_request.0 / 3,
+            Some(ratio) => ratio.millionths(),
+            None if self.probes_per_request() < 3_000_000 => self.probes_per_request() / 3,
             None => 1_000_000,
         }
     }
@@ -147,8 +147,9 @@ impl PrequalSpec {
         period(path, "max_age", self.max_age, Duration::from_millis(1)..=Duration::from_secs(60))?;
         ratio(path, "quantile", self.quantile.get(), 0.0..=1.0)?;
         match self.remove_per_request {
-            Some(removed) if removed.0 >= self.probes_per_request.0 => {
-                let fix = format!("give less than probes_per_request, {}", self.probes_per_request.get());
+            Some(removed) if !(0..self.probes_per_request.0).contains(&removed.0) => {
+                let fix =
+                    format!("give from 0 to less than probes_per_request, {}", self.probes_per_request.get());
                 Err(ConfigError::new(format!("{path}.remove_per_request"), removed.get(), fix))
             }
             _ => Ok(()),

@@ -80,7 +80,7 @@ impl StrategySpec {
 
     /// The factor of bounded load, in millionths.
     pub(crate) fn bounded_millionths(&self) -> Option<u32> {
-        self.bounded().map(|Ratio(millionths)| millionths)
+        self.bounded().map(Ratio::millionths)
     }
 
     const fn bounded(&self) -> Option<Ratio> {

@@ -13,7 +13,7 @@ use crate::{
     time::Time,
 };
 
-/// Counts a server's requests, and answers probes. For servers in Rust; `tenantry-tower` has a layer around it.
+/// Counts a server's requests, and knows what to answer to probes. `tenantry-tower` has a layer around it.
 ///
 /// ```
 /// use std::time::Duration;

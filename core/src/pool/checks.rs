@@ -7,7 +7,7 @@ use crate::{
     condition::CheckFailure,
     config::{HealthCheckSpec, InitialHealth},
     endpoint::{Endpoint, Member},
-    event::Event,
+    event::{self, Event},
     health::{CheckRules, CheckSchedule, DueCheck, Standing, Turned},
     pool::Pool,
     sync::Ordering,
@@ -85,8 +85,8 @@ impl Pool {
         self.health.tell(match verdict {
             CheckVerdict::Passed => Event::EndpointPassing { pool, endpoint, successes: turned.checks },
             CheckVerdict::Failed(reason, evidence) => {
-                let evidence = evidence.chars().take(LONGEST_EVIDENCE).collect();
-                Event::EndpointFailing { pool, endpoint, reason, evidence, failures: turned.checks }
+                let (evidence, failures) = (event::evidence(evidence), turned.checks);
+                Event::EndpointFailing { pool, endpoint, reason, evidence, failures }
             }
         });
     }
@@ -158,5 +158,3 @@ fn rules(spec: &HealthCheckSpec) -> CheckRules {
         fall: spec.fall(),
     }
 }
-
-const LONGEST_EVIDENCE: usize = 256;

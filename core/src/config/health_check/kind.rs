@@ -45,6 +45,18 @@ pub enum InitialHealth {
     Unhealthy,
 }
 
+impl CheckScheme {
+    /// Its name, as the document writes it: `as_address`, `http` or `https`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AsAddress => "as_address",
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 impl CheckKind {
     /// Its name, as the document writes it: `http`, `tcp`, `tls`, `grpc` or `custom`.
     #[must_use]

@@ -230,7 +230,7 @@ impl HealthCheckSpec {
     }
 
     pub(crate) const fn jitter_millionths(&self) -> u32 {
-        self.jitter.0
+        self.jitter.millionths()
     }
 
     /// When a check without an answer has failed.

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::Entries;
 use crate::config::{
-    CheckKind, CheckScheme, CooldownScope, CooldownSpec, HealthCheckSpec, HttpCheck, InitialHealth,
-    OutlierSpec, PoolSpec,
+    CheckKind, CooldownScope, CooldownSpec, HealthCheckSpec, HttpCheck, InitialHealth, OutlierSpec, PoolSpec,
 };
 
 pub(super) fn health(spec: &PoolSpec) -> Entries {
@@ -23,11 +22,6 @@ fn check(spec: &HealthCheckSpec) -> Entries {
         CheckKind::Grpc(service) => Entries::new().with("grpc", &**service),
         CheckKind::Custom(name) => Entries::new().with("custom", &**name),
     };
-    let scheme = match spec.scheme() {
-        CheckScheme::AsAddress => "as_address",
-        CheckScheme::Http => "http",
-        CheckScheme::Https => "https",
-    };
     let initial = match spec.initial() {
         InitialHealth::Healthy => "healthy",
         InitialHealth::OneSuccess => "one_success",
@@ -35,7 +29,7 @@ fn check(spec: &HealthCheckSpec) -> Entries {
     };
     entries
         .with_some("port", spec.port().map(u16::from))
-        .with("scheme", scheme)
+        .with("scheme", spec.scheme().name())
         .with_some("server_name", spec.server_name())
         .with_time("every", spec.every())
         .with_time("every_in_doubt", spec.every_in_doubt())
