@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{connection::Driver, upload::Watch};
 
-/// Sends the rest of what the system would not take yet, in a task of its own. No more requests go over its connection.
+/// Sends the rest of what the system would not take yet, in a task of its own, within [`LONGEST_SILENCE`]. No more requests go over its connection.
 pub(super) fn send(driver: Driver) {
     // Without a runtime there is nobody to do it.
     if let Ok(runtime) = Handle::try_current() {
@@ -18,7 +18,7 @@ pub(super) fn send(driver: Driver) {
     }
 }
 
-/// Sends the rest of the request, and reads the answer, in a task of its own, until the answer is read or wanted no longer, which dropping what comes back says, and after that as long as something moves.
+/// Sends the rest of the request, and reads the answer, in a task of its own, until the answer is read or wanted no longer, which dropping what comes back says, and after that as long as something of the request comes; what hyper has taken by then has [`LONGEST_SILENCE`].
 pub(super) fn send_beside_answer(mut driver: Driver, watch: Watch) -> Answered {
     let (answered, read) = oneshot::channel();
     tokio::spawn(async move {
