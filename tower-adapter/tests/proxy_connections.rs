@@ -41,6 +41,16 @@ impl Endpoint {
         tokio::spawn(proxy.clone().oneshot(to(&self.0.local_addr().unwrap().to_string(), request)))
     }
 
+    /// Answers a request that comes over a new connection.
+    async fn serve_one(&self, proxy: &ReverseProxy<TestBody>) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let call = self.ask(proxy, empty());
+        let (mut read, mut write) = self.accept().await;
+        head(&mut read).await;
+        write.write_all(SHORT).await.unwrap();
+        assert_eq!(text(call.await.unwrap().unwrap()).await, "ok");
+        (read, write)
+    }
+
     async fn accept(&self) -> (OwnedReadHalf, OwnedWriteHalf) {
         self.0.accept().await.unwrap().0.into_split()
     }
@@ -71,20 +81,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn one_that_is_closed_meanwhile_is_not_used_again_and_gives_its_socket_back() {
     let (endpoint, proxy) = (Endpoint::new().await, ReverseProxy::new());
-    let call = endpoint.ask(&proxy, empty());
-    let (mut read, mut write) = endpoint.accept().await;
-    head(&mut read).await;
-    write.write_all(SHORT).await.unwrap();
-    assert_eq!(text(call.await.unwrap().unwrap()).await, "ok");
+    let (mut read, mut write) = endpoint.serve_one(&proxy).await;
     write.shutdown().await.unwrap();
     // Nobody asks for anything.
     closed(&mut read).await;
 
-    let call = endpoint.ask(&proxy, empty());
-    let (mut read, mut write) = endpoint.accept().await;
-    head(&mut read).await;
-    write.write_all(SHORT).await.unwrap();
-    assert_eq!(text(call.await.unwrap().unwrap()).await, "ok");
+    endpoint.serve_one(&proxy).await;
 }
 
 #[tokio::test]
@@ -168,18 +170,10 @@ async fn none_is_kept_that_its_endpoint_ends_or_says_too_much_over() {
 #[tokio::test]
 async fn what_comes_unasked_is_nobodys_answer() {
     let (endpoint, proxy) = (Endpoint::new().await, ReverseProxy::new());
-    let call = endpoint.ask(&proxy, empty());
-    let (mut read, mut write) = endpoint.accept().await;
-    head(&mut read).await;
-    write.write_all(SHORT).await.unwrap();
-    text(call.await.unwrap().unwrap()).await;
+    let (mut read, mut write) = endpoint.serve_one(&proxy).await;
     write.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil").await.unwrap();
     closed(&mut read).await;
-    let call = endpoint.ask(&proxy, empty());
-    let (mut read, mut write) = endpoint.accept().await;
-    head(&mut read).await;
-    write.write_all(SHORT).await.unwrap();
-    assert_eq!(text(call.await.unwrap().unwrap()).await, "ok");
+    endpoint.serve_one(&proxy).await;
 }
 
 #[tokio::test]

@@ -17,9 +17,9 @@ use super::{
     Error, ResponseBody,
     failure::Failure,
     headers,
-    http1::Call,
     upgrade::{self, Upgrade},
     upload::{Standing, Watch},
+    wire::Call,
 };
 use crate::balance::PickedEndpoint;
 

@@ -1,5 +1,4 @@
 use std::{
-    pin::Pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -20,10 +19,8 @@ use super::{
     response_body::ResponseBody,
     targets::{Target, Targets},
     upload::Upload,
+    wire::Call,
 };
-
-/// What a request becomes once it is sent.
-pub(super) type Call = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>> + Send>>;
 
 /// Endpoints and the connections to them, one request at a time over each.
 pub(super) struct Http1<B> {

@@ -9,8 +9,8 @@ use hyper_util::{
 use tower::BoxError;
 
 use super::{
-    connect_to::ConnectTo, connector::Connector, http1::Call, kept::LONGEST_IDLE,
-    response_body::ResponseBody, upload::Upload,
+    connect_to::ConnectTo, connector::Connector, kept::LONGEST_IDLE, response_body::ResponseBody,
+    upload::Upload, wire::Call,
 };
 
 /// Endpoints to which requests share a connection.

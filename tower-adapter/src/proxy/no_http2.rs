@@ -4,7 +4,7 @@ use std::{convert::Infallible, marker::PhantomData};
 
 use http::{Request, uri::Authority};
 
-use super::{http1::Call, upload::Upload};
+use super::{upload::Upload, wire::Call};
 
 /// Nobody has one.
 pub(super) struct Http2<B> {

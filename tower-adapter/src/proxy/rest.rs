@@ -33,13 +33,11 @@ pub(super) fn send_beside_answer(mut driver: Driver, watch: Watch) -> Answered {
             }
         }
     });
-    Answered { _to: answered }
+    answered
 }
 
 /// Dropped when nobody waits for more of an answer.
-pub(super) struct Answered {
-    _to: Sender<()>,
-}
+pub(super) type Answered = Sender<()>;
 
-/// How long nothing may move.
+/// How long nothing of a request may come, and how long what hyper has taken of it may take.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
-use http::{Request, Version};
+use http::{Request, Response, Version};
 use http_body::Body;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tower::BoxError;
@@ -8,16 +8,22 @@ use tower::BoxError;
 use super::{
     Error, address,
     connector::{self, Connector},
-    http1::{Call, Http1},
+    failure::Failure,
+    http1::Http1,
     http2::Http2,
+    response_body::ResponseBody,
     targets::Target,
     upload::Upload,
 };
 
+/// What a request becomes once it is sent.
+pub(super) type Call = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Failure>> + Send>>;
+
 /// How some endpoints are spoken to, and the connections to them, which clones share.
 pub(super) struct Wire<B> {
+    /// It knows the endpoints, whichever HTTP they hear.
     http1: Arc<Http1<B>>,
-    /// In its stead.
+    /// In its stead, where they hear that.
     http2: Option<Arc<Http2<B>>>,
     is_secure: bool,
 }
