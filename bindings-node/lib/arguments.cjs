@@ -81,13 +81,17 @@ function object(value, name) {
   return value
 }
 
-/** An object of settings: a misspelt one is not passed over. */
+/** An object of settings: a misspelt one is not passed over, nor one that it inherits, for those are read, too. */
 function settings(value, name, known) {
-  if (value === undefined) return {}
-  for (const key of Object.keys(object(value, name))) {
+  for (const key in object(value, name)) {
     if (!known.includes(key)) throw new TypeError(`${name}.${key} is unknown: give ${known.join(', ')}`)
   }
   return value
+}
+
+/** The same, where they may be left out. */
+function optionalSettings(value, name, known) {
+  return value === undefined ? {} : settings(value, name, known)
 }
 
 function abortSignal(signal) {
@@ -110,6 +114,6 @@ function kindOf(value) {
 const LARGEST = 2n ** 64n - 1n
 
 module.exports = {
-  abortSignal, amountsOf, bits, count, finiteMilliseconds, isWithin, milliseconds, object, optionalMilliseconds, optionalString, settings, string, wellFormed,
-  within, wrongType,
+  abortSignal, amountsOf, bits, count, finiteMilliseconds, isWithin, milliseconds, optionalMilliseconds, optionalSettings, optionalString, settings,
+  string, wellFormed, within, wrongType,
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-const { bits, optionalMilliseconds, settings, within } = require('./arguments.cjs')
+const { bits, optionalMilliseconds, optionalSettings, within } = require('./arguments.cjs')
 const { NativeBackoff } = require('./native.cjs')
 
 /** Exponential back-off with full jitter. */
@@ -8,7 +8,7 @@ class Backoff {
   #native
 
   constructor(options = undefined) {
-    const { baseMs, capMs, seed = 0 } = settings(options, 'options', OPTIONS)
+    const { baseMs, capMs, seed = 0 } = optionalSettings(options, 'options', OPTIONS)
     this.#native = new NativeBackoff(optionalMilliseconds(baseMs, 'baseMs'), optionalMilliseconds(capMs, 'capMs'), bits(seed, 'seed'))
   }
 

@@ -2,7 +2,7 @@
 
 const { isUint8Array } = require('node:util/types')
 
-const { abortSignal, amountsOf, milliseconds, object, optionalString, string, wellFormed, within, wrongType } = require('./arguments.cjs')
+const { abortSignal, amountsOf, milliseconds, optionalSettings, optionalString, settings, string, wellFormed, within, wrongType } = require('./arguments.cjs')
 const { nativeClock } = require('./clock.cjs')
 const { readDocument, toChangesText, toDocument, toTenantText } = require('./config.cjs')
 const { Core } = require('./core.cjs')
@@ -23,7 +23,7 @@ class Balancer {
 
   constructor(config, options = undefined) {
     const document = config instanceof FileDocument ? config : toDocument(config)
-    const { clock, detectLeaks } = options === undefined ? {} : object(options, 'options')
+    const { clock, detectLeaks } = optionalSettings(options, 'options', OPTIONS)
     if (detectLeaks !== undefined && typeof detectLeaks !== 'boolean') {
       throw wrongType('options.detectLeaks', 'a boolean', detectLeaks)
     }
@@ -43,7 +43,7 @@ class Balancer {
     if (options === undefined) {
       result = core.tryAcquire(whose, undefined, undefined, 1, DEFAULT_PRIORITY, 1, 0, undefined, undefined, undefined)
     } else {
-      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid } = object(options, 'options')
+      const { pool, key, cost, priority, seats, attempt, amounts, affinity, prefer, avoid } = settings(options, 'options', REQUEST)
       optionalString(pool, 'pool')
       const together = keyOf(key)
       const which = attempt === undefined ? 0 : attemptOf(attempt)
@@ -57,7 +57,7 @@ class Balancer {
   /** Waits for a seat when there is none. The promise rejects with the Rejection, or with the signal's reason. */
   acquire(tenant, options = undefined) {
     try {
-      return this.#acquire(tenantOf(tenant), options === undefined ? {} : object(options, 'options'))
+      return this.#acquire(tenantOf(tenant), optionalSettings(options, 'options', ACQUIRE))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -86,7 +86,7 @@ class Balancer {
     if (options === undefined) {
       result = core.check(whose, undefined, 1, undefined)
     } else {
-      const { pool, cost, amounts } = object(options, 'options')
+      const { pool, cost, amounts } = settings(options, 'options', CHECK)
       const told = amounts === undefined ? undefined : amountsOf(amounts)
       result = core.check(whose, optionalString(pool, 'pool'), unitsOf(cost), told)
     }
@@ -131,7 +131,7 @@ class Balancer {
 
   /** The probes that pools with the strategy `prequal` want carried. */
   probes(options = undefined) {
-    const { signal } = options === undefined ? {} : object(options, 'options')
+    const { signal } = optionalSettings(options, 'options', PROBES)
     return new Probes(this.#core.prober, signal, KEY)
   }
 
@@ -141,7 +141,8 @@ class Balancer {
   }
 
   /** Decides on an endpoint, whatever its own health is. */
-  overrideHealth(pool, address, health, { durationMs } = {}) {
+  overrideHealth(pool, address, health, options = undefined) {
+    const { durationMs } = optionalSettings(options, 'options', OVERRIDING)
     if (!OVERRIDES.includes(string(health, 'health'))) {
       throw new RangeError(`health must be 'disabled', 'ejected' or 'healthy', not ${JSON.stringify(health)}`)
     }
@@ -254,5 +255,13 @@ class FileDocument {
 /** What `check` returns for a request that passes; there is one, because it has no state. */
 const PASSED = Object.freeze({ ok: true })
 const OVERRIDES = ['disabled', 'ejected', 'healthy']
+
+// The keys of options.
+const OPTIONS = ['clock', 'detectLeaks']
+const REQUEST = ['pool', 'key', 'cost', 'priority', 'seats', 'attempt', 'amounts', 'affinity', 'prefer', 'avoid']
+const ACQUIRE = [...REQUEST, 'timeoutMs', 'signal']
+const CHECK = ['pool', 'cost', 'amounts']
+const PROBES = ['signal']
+const OVERRIDING = ['durationMs']
 
 module.exports = { Balancer, coreOf }

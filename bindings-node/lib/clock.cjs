@@ -1,14 +1,14 @@
 'use strict'
 
 const { NativeClock } = require('./native.cjs')
-const { bits, milliseconds, object, wrongType } = require('./arguments.cjs')
+const { bits, milliseconds, optionalSettings, wrongType } = require('./arguments.cjs')
 
 /** A clock that moves only when told to: for tests. It starts at 0, at a date. */
 class ManualClock {
   #native
 
   constructor(options = undefined) {
-    const { unixMs } = options === undefined ? {} : object(options, 'options')
+    const { unixMs } = optionalSettings(options, 'options', OPTIONS)
     this.#native = new NativeClock(unixMs === undefined ? 0 : date(unixMs))
   }
 
@@ -39,6 +39,7 @@ function date(unixMs) {
   throw new RangeError(`options.unixMs must be before the year 2554, not ${unixMs}`)
 }
 
+const OPTIONS = ['unixMs']
 /** In 64 bits of nanoseconds. */
 const LATEST = 18_446_744_073_709
 

@@ -1,7 +1,7 @@
 'use strict'
 
 const { open } = require('./native.cjs')
-const { amountsOf, count, milliseconds, object } = require('./arguments.cjs')
+const { amountsOf, count, milliseconds, settings } = require('./arguments.cjs')
 const { ConfigError } = require('./config.cjs')
 const { CANCELLED, KEY, Lease } = require('./lease.cjs')
 const {
@@ -118,7 +118,7 @@ class Core {
 
   /** Ends a lease with what was measured. */
   finishMeasured(lease, slot, generation, kind, measured) {
-    const { cost, latencyMs, retryAfterMs, amounts } = object(measured, 'measured')
+    const { cost, latencyMs, retryAfterMs, amounts } = measured
     const units = cost === undefined ? NaN : count(cost, 'cost')
     const latency = latencyMs === undefined ? NaN : milliseconds(latencyMs, 'latencyMs')
     const wait = retryAfterMs === undefined ? NaN : milliseconds(retryAfterMs, 'retryAfterMs')
@@ -150,7 +150,7 @@ class Core {
 
   /** What the answer tells of its endpoint's limits. */
   reportUpstream(slot, generation, report) {
-    const { requests, cost, retryAfterMs } = object(report, 'report')
+    const { requests, cost, retryAfterMs } = settings(report, 'report', REPORT)
     const wait = retryAfterMs === undefined ? undefined : milliseconds(retryAfterMs, 'retryAfterMs')
     const told = { requests: limit(requests, 'requests'), cost: limit(cost, 'cost'), retryAfterMs: wait }
     this.native.reportUpstream(slot, generation, told)
@@ -279,7 +279,7 @@ function native({ text, format }, strategies) {
 
 function limit(told, name) {
   if (told === undefined) return undefined
-  const { left, limit, resetMs, resetAtMs } = object(told, name)
+  const { left, limit, resetMs, resetAtMs } = settings(told, name, LIMIT)
   return {
     left: count(left, `${name}.left`),
     limit: limit === undefined ? undefined : count(limit, `${name}.limit`),
@@ -292,5 +292,8 @@ function usable(opened) {
   if ('fix' in opened) throw new ConfigError(opened)
   return opened
 }
+
+const REPORT = ['requests', 'cost', 'retryAfterMs']
+const LIMIT = ['left', 'limit', 'resetMs', 'resetAtMs']
 
 module.exports = { Core }

@@ -1,6 +1,6 @@
 'use strict'
 
-const { finiteMilliseconds, optionalMilliseconds, settings, string, within, wrongType } = require('./arguments.cjs')
+const { finiteMilliseconds, optionalMilliseconds, optionalSettings, string, within, wrongType } = require('./arguments.cjs')
 const { ConfigError, toFoundText } = require('./config.cjs')
 const { toDiscoveryStatus } = require('./stats.cjs')
 
@@ -73,7 +73,7 @@ class Discovery {
 
 /** A discovery of a pool's endpoints. */
 function open(core, pool, source, chosen) {
-  const { floorMs, ceilingMs, jitter, firstRetryMs, longestRetryMs, mayEmpty = false, mostEndpoints } = settings(chosen, 'settings', SETTINGS)
+  const { floorMs, ceilingMs, jitter, firstRetryMs, longestRetryMs, mayEmpty = false, mostEndpoints } = optionalSettings(chosen, 'settings', SETTINGS)
   if (typeof mayEmpty !== 'boolean') throw wrongType('mayEmpty', 'a boolean', mayEmpty)
   const opened = core.native.discovery(pool, source, {
     floorMs: optionalMilliseconds(floorMs, 'floorMs'),

@@ -1,6 +1,6 @@
 'use strict'
 
-const { abortSignal, isWithin, object, string, within, wrongType } = require('./arguments.cjs')
+const { abortSignal, isWithin, optionalSettings, string, within, wrongType } = require('./arguments.cjs')
 const { checkFailures } = require('./native.cjs')
 
 /** The health checks of one balancer. */
@@ -102,7 +102,7 @@ class HealthCheck {
 
 /** Does a balancer's health checks until the signal says stop. */
 async function checkHealth(balancer, check, options = undefined) {
-  const { signal, mostUnderWay = 256 } = options === undefined ? {} : object(options, 'options')
+  const { signal, mostUnderWay = 256 } = optionalSettings(options, 'options', OPTIONS)
   if (signal !== undefined) abortSignal(signal)
   if (typeof check !== 'function') throw new TypeError('check must be a function')
   within(mostUnderWay, 'mostUnderWay', 1, 2 ** 31 - 1)
@@ -154,6 +154,7 @@ async function ask(due, check, stop) {
   }
 }
 
+const OPTIONS = ['signal', 'mostUnderWay']
 /** Milliseconds: how soon checks are seen that an update of the configuration brings. */
 const LONGEST = 1_000
 

@@ -1,6 +1,6 @@
 'use strict'
 
-const { count, string, wrongType } = require('./arguments.cjs')
+const { count, settings, string, wrongType } = require('./arguments.cjs')
 
 /** A seat and the picked endpoint, until it is finished or disposed of. */
 class Lease {
@@ -61,7 +61,7 @@ class Lease {
 
   /** Ends it with what happened; what is measured beside it is optional. A second call does nothing. */
   finish(outcome = 'success', measured = undefined) {
-    const cause = measured?.cause
+    const cause = measured === undefined ? undefined : settings(measured, 'measured', MEASURED).cause
     const kind = cause === undefined ? kindOf(outcome) : kindOfCause(outcome, cause)
     const core = this.#core
     if (core === undefined) return
@@ -110,6 +110,7 @@ function kindOfCause(outcome, cause) {
   return kind === FAILURE && place > 0 ? FIRST_CAUSE + place - 1 : kind
 }
 
+const MEASURED = ['cost', 'latencyMs', 'retryAfterMs', 'amounts', 'cause']
 const CAUSES = ['application', 'gateway', 'connection', 'timeout']
 const FAILURE = 1
 const CANCELLED = 3

@@ -1,6 +1,6 @@
 'use strict'
 
-const { object } = require('./arguments.cjs')
+const { optionalSettings } = require('./arguments.cjs')
 const { nativeClock } = require('./clock.cjs')
 const { NativeServerLoad } = require('./native.cjs')
 
@@ -9,7 +9,7 @@ class ServerLoad {
   #native
 
   constructor(options = undefined) {
-    const { clock } = options === undefined ? {} : object(options, 'options')
+    const { clock } = optionalSettings(options, 'options', OPTIONS)
     this.#native = new NativeServerLoad(clock === undefined ? undefined : nativeClock(clock))
   }
 
@@ -49,6 +49,8 @@ class Begun {
     this.abandon()
   }
 }
+
+const OPTIONS = ['clock']
 
 /** What lets a ServerLoad, and nobody else, make one. */
 const KEY = Symbol('server load')

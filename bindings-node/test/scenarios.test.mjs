@@ -124,7 +124,7 @@ function wakesDelivered() {
 }
 
 function options({ timeout_ns: timeout, tenant: _, ...others }) {
-  return { ...others, timeoutMs: timeout === undefined ? undefined : timeout / 1e6 }
+  return timeout === undefined ? others : { ...others, timeoutMs: timeout / 1e6 }
 }
 
 function measured({ cost, amounts, latency_ns: latency, retry_after_ns: wait }) {
