@@ -1,3 +1,6 @@
+// Of objects that a caller gives (options, settings, what was measured, reports) every key is looked at: one that is not listed here is a TypeError, and
+// one whose value is `undefined` counts as left out.
+
 /** How a request ended. `cancelled` frees what was held and teaches nothing. */
 export type Outcome = 'success' | 'failure' | 'overload' | 'cancelled'
 
@@ -485,7 +488,7 @@ export class Balancer {
    * ejected. What is in flight ends in peace.
    * @throws {ConfigError} when there is no such pool or endpoint
    */
-  overrideHealth(pool: string, address: string, health: 'disabled' | 'ejected' | 'healthy', options?: { durationMs?: number }): void
+  overrideHealth(pool: string, address: string, health: 'disabled' | 'ejected' | 'healthy', options?: { durationMs?: number | undefined }): void
 
   /**
    * Takes such a decision back. No error where there was none.
@@ -716,7 +719,7 @@ export interface HttpCheck {
   accepts(status: number): boolean
 }
 
-/** When a discovery's source is asked again, and what its answers may do. Another key is a TypeError; times are finite. */
+/** When a discovery's source is asked again, and what its answers may do. Times are finite. */
 export interface DiscoverySettings {
   /** The shortest time between two questions, whatever the answers say. Default 5 s. */
   floorMs?: number | undefined
@@ -793,7 +796,7 @@ export class Discovery implements Disposable {
 export class Backoff {
   /**
    * By default from 25 ms to 250 ms; both are finite. `seed`: what waits are drawn from, 0 unless given; instances should have different ones, such as
-   * `randomBytes(8).readBigUInt64LE()`. No process id: in containers all have the same. Another key is a TypeError.
+   * `randomBytes(8).readBigUInt64LE()`. No process id: in containers all have the same.
    */
   constructor(options?: { baseMs?: number | undefined; capMs?: number | undefined; seed?: number | bigint | undefined })
 
@@ -1196,20 +1199,20 @@ export interface UpstreamLimit {
   /** So much. */
   left: number
   /** Of so much: for statistics. */
-  limit?: number
+  limit?: number | undefined
   /** It begins anew after so long. Without it and `resetAtMs` what is said counts for one second. */
-  resetMs?: number
+  resetMs?: number | undefined
   /** It begins anew at this time, as `Date.now()` counts. */
-  resetAtMs?: number
+  resetAtMs?: number | undefined
 }
 
 /** What an answer tells of its endpoint's own limits. */
 export interface UpstreamReport {
-  requests?: UpstreamLimit
+  requests?: UpstreamLimit | undefined
   /** In the unit of `cost`. */
-  cost?: UpstreamLimit
+  cost?: UpstreamLimit | undefined
   /** How long the endpoint wants to be left alone; a later, shorter word does not shorten it. */
-  retryAfterMs?: number
+  retryAfterMs?: number | undefined
 }
 
 /** This package's version. */

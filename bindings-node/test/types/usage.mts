@@ -159,6 +159,7 @@ balancer.tryAcquire('acme', { pol: 'api' })
 balancer.tryAcquire('acme', { attempt: 'hedge' })
 // @ts-expect-error no such attempt
 balancer.tryAcquire('acme', { attempt: 'second' })
+balancer.overrideHealth('api', 'http://10.0.0.1:80', 'disabled', { durationMs: undefined })
 // @ts-expect-error only acquire waits
 balancer.tryAcquire('acme', { timeoutMs: 5 })
 // @ts-expect-error a promise is no lease
