@@ -56,10 +56,10 @@ test: servers rust loom python node sdk
 	@$(call say,all of it passed)
 	$(MAKE) --no-print-directory servers
 
-# The real-server tests want Debian's nginx, haproxy, curl, nghttp2-client (h2load) and chromium. Without them they are left out, and that is said; under CI that is a failure.
+# The real-server tests want Debian's nginx, haproxy, curl, nghttp2-client (h2load), chromium and prometheus. Without them they are left out, and that is said; under CI that is a failure.
 servers:
 	@missing=""
-	for program in nginx haproxy curl h2load chromium; do PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; done
+	for program in nginx haproxy curl h2load chromium prometheus; do PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v $$program >/dev/null || missing="$$missing $$program"; done
 	if [ -n "$$missing" ]; then
 		printf '\n\033[1;33mLEFT OUT: the tests against real servers, because this machine lacks:%s\033[0m\n' "$$missing"
 		if [ "$${CI:-}" = true ]; then echo "CI=true: leaving out is a failure"; exit 1; fi

@@ -36,6 +36,7 @@ mod rereading;
 pub mod route;
 pub mod routes;
 pub mod serve;
+mod stack;
 mod switch;
 pub mod table;
 pub mod tls;

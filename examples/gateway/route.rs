@@ -28,8 +28,8 @@ use tenantry_tower::{
     tenant::TenantId,
 };
 use tower::{
-    Layer, Service, ServiceBuilder, ServiceExt, service_fn,
-    util::{BoxCloneSyncService, Either, Oneshot, option_layer},
+    Layer, Service, ServiceBuilder, service_fn,
+    util::{Either, option_layer},
 };
 
 use crate::{
@@ -43,6 +43,7 @@ use crate::{
     otel::{self, ServerSpans},
     refusals::Refusals,
     routes::RouteTable,
+    stack,
 };
 
 /// The body of a gateway's answers.
@@ -55,7 +56,7 @@ type LaneBody = RejectionBody<RetryBody<LeaseBody<ResponseBody>>>;
 /// What stands before a route's stack, as far as it is wanted.
 type Lane = Note<Optional<Meter, Optional<RequestsLayer, Optional<RateLimitLayer, Stack<Inbound>>>>>;
 type Optional<L, S> = Either<<L as Layer<S>>::Service, S>;
-type Stack<B> = BoxCloneSyncService<Request<B>, Response<LaneBody>, Infallible>;
+type Stack<B> = stack::Stack<Request<B>, Response<LaneBody>>;
 
 /// Who it is, which route it takes, and then the route's own stack of layers; all share the connections to the endpoints. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub struct Router {
 }
 
 /// An answer on its way.
-pub(crate) type Answering = Oneshot<Front, Request<InboundBody>>;
+pub(crate) type Answering = <Front as Service<Request<InboundBody>>>::Future;
 
 /// What every request passes.
 type Front = Logged<ServerSpans<Either<Watched, Plain>>>;
@@ -133,15 +134,16 @@ impl Router {
     }
 
     /// The answer to one request.
-    pub(crate) fn answer(self, request: Request<InboundBody>) -> Answering {
-        self.front.oneshot(request)
+    pub(crate) fn answer(&self, request: Request<InboundBody>) -> Answering {
+        // Always ready, as its layers are, or what they stand around.
+        self.front.clone().call(request)
     }
 }
 
 impl Service<Request<Inbound>> for Lanes {
     type Response = Response<LaneBody>;
     type Error = Infallible;
-    type Future = Oneshot<Lane, Request<Inbound>>;
+    type Future = <Lane as Service<Request<Inbound>>>::Future;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -150,10 +152,10 @@ impl Service<Request<Inbound>> for Lanes {
     fn call(&mut self, request: Request<Inbound>) -> Self::Future {
         let tenant = request.extensions().get::<TenantId>();
         if tenant.is_some_and(|tenant| self.0.reserved.contains(tenant)) {
-            return self.0.refusing.clone().oneshot(request);
+            return self.0.refusing.clone().call(request);
         }
         let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
-        self.0.lanes[route.index()].clone().oneshot(request)
+        self.0.lanes[route.index()].clone().call(request)
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     env, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -17,6 +18,7 @@ use gateway_parts::{
     admin::{self, Served},
     config::Document,
     listener::Listener,
+    process::{Running, found, free_address},
     reload::Reloader,
     upstream,
 };
@@ -26,7 +28,8 @@ use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    task,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -158,6 +161,96 @@ async fn what_the_files_beside_it_name_a_running_gateway_tells() {
     }
 }
 
+/// Debian's Prometheus scrapes a gateway, evaluates its rules, and answers what the dashboard asks.
+#[tokio::test]
+async fn prometheus_reads_what_is_told_and_understands_both_files() {
+    let (Ok(prometheus), Ok(promtool)) = (found("prometheus"), found("promtool")) else {
+        eprintln!("LEFT OUT: prometheus is not installed");
+        return;
+    };
+    let gateway = format!("{ADMIN}guard = {{}}\nalert = {{ objective = {{ percent = 99.9 }} }}");
+    let world = World::start("observability-prometheus", &gateway).await;
+    assert_eq!(ask(world.gateway, "GET /", "x-tenant: acme\r\n", "").await.0, 200);
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("observability");
+    let (rules, pages) = (files.join("tenantry.rules.yml"), world.admin.address().unwrap());
+    let checked = Command::new(promtool).args(["check", "rules"]).arg(&rules).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    let config = json!({
+        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+        "rule_files": [rules],
+        "scrape_configs": [{ "job_name": "gateway", "static_configs": [{ "targets": [pages.to_string()] }] }],
+    });
+    // JSON is YAML.
+    fs::write(world.folder.join("prometheus.yml"), config.to_string()).unwrap();
+    let address = free_address().unwrap();
+    let mut command = Command::new(prometheus);
+    command.arg(format!("--config.file={}", world.folder.join("prometheus.yml").display()));
+    command.arg(format!("--storage.tsdb.path={}", world.folder.join("tsdb").display()));
+    command.arg(format!("--web.listen-address={address}"));
+    let folder = world.folder.clone();
+    let starting = task::spawn_blocking(move || Running::start(&mut command, address, &folder));
+    let _running = starting.await.unwrap().unwrap();
+
+    let queried = async |expression: &str| -> Value {
+        asked(address, &format!("/api/v1/query?query={}", form_urlencoded(expression))).await
+    };
+    let served = "tenantry_requests_total{outcome=\"success\", pool=\"api\", tenant=\"acme\"} == 1";
+    let scraped = async {
+        while queried(served).await["data"]["result"].as_array().is_none_or(Vec::is_empty) {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, scraped).await.unwrap();
+    let dashboard = fs::read_to_string(files.join("grafana-dashboard.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
+    let expressions: Vec<_> = targets.map(|target| target["expr"].as_str().unwrap()).collect();
+    assert!(expressions.len() > 20);
+    for expression in expressions {
+        // What Grafana puts there.
+        let expression = expression.replace("$__rate_interval", "1m").replace("$pool", ".*");
+        let answer = queried(&expression.replace("$tenant", ".*")).await;
+        assert_eq!(answer["status"], "success", "{expression}: {answer}");
+    }
+    let told =
+        async || -> Value { asked(address, "/api/v1/rules?type=alert").await["data"]["groups"].take() };
+    let evaluated = async {
+        loop {
+            let groups = told().await;
+            let rules =
+                groups.as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+            let health: Vec<_> = rules.map(|rule| rule["health"].as_str().unwrap().to_owned()).collect();
+            assert!(health.len() >= 9 && !health.iter().any(|health| health == "err"), "{groups}");
+            if health.iter().all(|health| health == "ok") {
+                break;
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(PATIENCE, evaluated).await.unwrap();
+}
+
+/// What Prometheus answers, in one piece; nothing where it is not ready yet.
+async fn asked(prometheus: SocketAddr, target: &str) -> Value {
+    let mut stream = TcpStream::connect(prometheus).await.unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_default()
+}
+
+/// As in a query: whatever is no letter and no digit is escaped.
+fn form_urlencoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
 #[tokio::test]
 async fn what_the_listener_refuses_is_counted_by_reason() {
     let mut world = World::start("observability-refusals", ADMIN).await;
@@ -179,7 +272,7 @@ async fn what_the_listener_refuses_is_counted_by_reason() {
     // A connection's end is noted after its answer.
     let counted = async {
         while counts(&world.page("/metrics").await.1) != expected {
-            tokio::task::yield_now().await;
+            task::yield_now().await;
         }
     };
     timeout(PATIENCE, counted).await.unwrap();

@@ -12,12 +12,13 @@
 //! for one request: it hardly minds what else the machine does. Requests per second are what `wrk` has seen. The gateway runs as its users run it, from a document, with everything on: tenants
 //! with limits, the fair queue, power of two choices, health by real requests, metrics. nginx and HAProxy stand there twice: plain, and with limits per tenant.
 //!
-//! A table and the same as CSV are left in `target/throughput/`.
+//! A table and the same as CSV are left in `target/throughput/`. `throughput instructions` counts what a request takes each of them in user space, by callgrind, which does not mind at all what else the machine does.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]
 
 mod hyper_proxy;
+mod instructions;
 mod report;
 mod systems;
 mod upstreams;
@@ -30,7 +31,7 @@ use gateway_parts::process::{present, target};
 
 use crate::{
     report::{Measured, Report},
-    systems::SYSTEMS,
+    systems::{SYSTEMS, Start},
     upstreams::Upstreams,
     wrk::Load,
 };
@@ -54,6 +55,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Part {
+    /// Counts instructions instead, by valgrind's callgrind: a minute.
+    Instructions(instructions::Arguments),
     /// The upstreams' own process; this program starts it.
     #[command(hide = true)]
     Upstreams(upstreams::Arguments),
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
     let ended = runtime.and_then(|runtime| match &arguments.part {
         Some(Part::Upstreams(child)) => runtime.block_on(child.serve()),
         Some(Part::Hyper(child)) => runtime.block_on(child.serve()),
+        Some(Part::Instructions(arguments)) => arguments.count(&target().join("throughput")),
         None => compare(&arguments),
     });
     match ended {
@@ -89,7 +93,8 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     let mut report = Report::default();
     for round in 1..=arguments.rounds {
         for &system in &systems {
-            let proxy = system.start(upstreams.addresses(), &folder)?;
+            let start = Start { under: &[], upstreams: upstreams.addresses(), folder: &folder };
+            let proxy = system.start(&start)?;
             load.run(proxy.address(), Duration::from_secs(1))?;
             let before = proxy.cpu();
             let served = load.run(proxy.address(), Duration::from_secs(arguments.seconds))?;

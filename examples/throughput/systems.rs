@@ -34,6 +34,15 @@ pub(crate) const SYSTEMS: [System; 6] = [
     System::Tenantry,
 ];
 
+/// How one is started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Start<'a> {
+    /// A program that runs it, with arguments; empty: it runs by itself.
+    pub(crate) under: &'a [String],
+    pub(crate) upstreams: &'a [SocketAddr],
+    pub(crate) folder: &'a Path,
+}
+
 impl System {
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -56,22 +65,17 @@ impl System {
     }
 
     /// Starts it before the upstreams; ready once it accepts connections.
-    pub(crate) fn start(self, upstreams: &[SocketAddr], folder: &Path) -> io::Result<Running> {
+    pub(crate) fn start(self, start: &Start<'_>) -> io::Result<Running> {
         let address = free_address()?;
         let mut command = match self {
-            Self::Nginx => nginx(folder, address, upstreams, "", "")?,
-            Self::NginxWithLimits => nginx(folder, address, upstreams, NGINX_ZONES, NGINX_LIMITS)?,
-            Self::HaProxy => haproxy(folder, address, upstreams, "", "")?,
-            Self::HaProxyWithTable => haproxy(folder, address, upstreams, HAPROXY_RULES, HAPROXY_TABLE)?,
-            Self::Hyper => {
-                let mut command = on_core(PROXY_CORE, env::current_exe()?)?;
-                command.arg("hyper").arg("--listen").arg(address.to_string());
-                command.args(upstreams.iter().map(SocketAddr::to_string));
-                command
-            }
-            Self::Tenantry => tenantry(folder, address, upstreams)?,
+            Self::Nginx => start.nginx(address, "", "")?,
+            Self::NginxWithLimits => start.nginx(address, NGINX_ZONES, NGINX_LIMITS)?,
+            Self::HaProxy => start.haproxy(address, "", "")?,
+            Self::HaProxyWithTable => start.haproxy(address, HAPROXY_RULES, HAPROXY_TABLE)?,
+            Self::Hyper => start.hyper(address)?,
+            Self::Tenantry => start.tenantry(address)?,
         };
-        Running::start(&mut command, address, folder)
+        Running::start(&mut command, address, start.folder)
     }
 }
 
@@ -82,19 +86,30 @@ pub(crate) fn on_core(core: usize, program: impl AsRef<OsStr>) -> io::Result<Com
     Ok(command)
 }
 
-fn nginx(
-    folder: &Path,
-    listen: SocketAddr,
-    upstreams: &[SocketAddr],
-    zones: &str,
-    limits: &str,
-) -> io::Result<Command> {
-    let servers: String = upstreams.iter().map(|address| format!("server {address}; ")).collect();
-    let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {kind}; "))
-        .concat();
-    let text = format!(
-        "daemon off; master_process off; pid nginx.pid; error_log error.log crit;
+impl Start<'_> {
+    /// A proxy's program, on its core.
+    fn proxy(&self, program: impl AsRef<OsStr>) -> io::Result<Command> {
+        let Some((first, arguments)) = self.under.split_first() else { return on_core(PROXY_CORE, program) };
+        let mut command = on_core(PROXY_CORE, first)?;
+        command.args(arguments).arg(program);
+        Ok(command)
+    }
+
+    fn hyper(&self, listen: SocketAddr) -> io::Result<Command> {
+        let mut command = self.proxy(env::current_exe()?)?;
+        command.arg("hyper").arg("--listen").arg(listen.to_string());
+        command.args(self.upstreams.iter().map(SocketAddr::to_string));
+        Ok(command)
+    }
+
+    fn nginx(&self, listen: SocketAddr, zones: &str, limits: &str) -> io::Result<Command> {
+        let folder = self.folder;
+        let servers: String = self.upstreams.iter().map(|address| format!("server {address}; ")).collect();
+        let folders: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {kind}; "))
+            .concat();
+        let text = format!(
+            "daemon off; master_process off; pid nginx.pid; error_log error.log crit;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; keepalive_requests 1000000000; {folders}
@@ -109,28 +124,24 @@ http {{
   }}
 }}
 "
-    );
-    let config = folder.join("nginx.conf");
-    fs::write(&config, text)?;
-    let mut command = on_core(PROXY_CORE, found("nginx")?)?;
-    command.arg("-p").arg(folder).arg("-c").arg(config);
-    Ok(command)
-}
+        );
+        let config = folder.join("nginx.conf");
+        fs::write(&config, text)?;
+        let mut command = self.proxy(found("nginx")?)?;
+        command.arg("-p").arg(folder).arg("-c").arg(config);
+        Ok(command)
+    }
 
-fn haproxy(
-    folder: &Path,
-    listen: SocketAddr,
-    upstreams: &[SocketAddr],
-    rules: &str,
-    table: &str,
-) -> io::Result<Command> {
-    let servers: String = upstreams
-        .iter()
-        .enumerate()
-        .map(|(number, address)| format!("  server s{number} {address}\n"))
-        .collect();
-    let text = format!(
-        "global
+    fn haproxy(&self, listen: SocketAddr, rules: &str, table: &str) -> io::Result<Command> {
+        let folder = self.folder;
+        let servers: String = self
+            .upstreams
+            .iter()
+            .enumerate()
+            .map(|(number, address)| format!("  server s{number} {address}\n"))
+            .collect();
+        let text = format!(
+            "global
   nbthread 1
 defaults
   mode http
@@ -143,24 +154,32 @@ frontend tenants
 {table}backend pool
   balance leastconn
 {servers}"
-    );
-    let config = folder.join("haproxy.cfg");
-    fs::write(&config, text)?;
-    let mut command = on_core(PROXY_CORE, found("haproxy")?)?;
-    command.arg("-db").arg("-f").arg(config);
-    Ok(command)
-}
+        );
+        let config = folder.join("haproxy.cfg");
+        fs::write(&config, text)?;
+        let mut command = self.proxy(found("haproxy")?)?;
+        command.arg("-db").arg("-f").arg(config);
+        Ok(command)
+    }
 
-/// The gateway as its users run it.
-fn tenantry(folder: &Path, listen: SocketAddr, upstreams: &[SocketAddr]) -> io::Result<Command> {
-    let endpoints =
-        upstreams.iter().map(|address| format!("\"http://{address}\"")).collect::<Vec<_>>().join(", ");
-    let admin = free_address()?;
-    let text = format!(
-        "unknown_tenants = {{ template = \"any\", max = 100000 }}
+    /// The gateway as its users run it.
+    fn tenantry(&self, listen: SocketAddr) -> io::Result<Command> {
+        let folder = self.folder;
+        // Where it is slow for being counted, nobody is to wait for a seat: all that is counted are requests that are served at once.
+        let capacity = if self.under.is_empty() { "" } else { "capacity = 200" };
+        let endpoints = self
+            .upstreams
+            .iter()
+            .map(|address| format!("\"http://{address}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let admin = free_address()?;
+        let text = format!(
+            "unknown_tenants = {{ template = \"any\", max = 100000 }}
 
 [pools.api]
 endpoints = [{endpoints}]
+{capacity}
 
 [templates.any]
 rate = \"1000000/s\"
@@ -172,12 +191,13 @@ admin = \"{admin}\"
 identify = {{ header = \"x-tenant\" }}
 routes = [{{ path = \"/\", pool = \"api\" }}]
 "
-    );
-    let config = folder.join("tenantry.toml");
-    fs::write(&config, text)?;
-    let mut command = on_core(PROXY_CORE, beside("gateway")?)?;
-    command.arg("--config").arg(config);
-    Ok(command)
+        );
+        let config = folder.join("tenantry.toml");
+        fs::write(&config, text)?;
+        let mut command = self.proxy(beside("gateway")?)?;
+        command.arg("--config").arg(config);
+        Ok(command)
+    }
 }
 
 /// Another example of this package, built before this one was started.

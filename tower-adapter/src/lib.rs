@@ -59,6 +59,7 @@ pub mod guard;
 pub mod health;
 pub mod hedge;
 pub mod identity;
+mod inner_call;
 pub mod ledger;
 #[cfg(feature = "log")]
 pub mod log;

@@ -88,8 +88,10 @@ impl<H: Borrow<Balancer>> Lease<H> {
     /// an update has removed that pool meanwhile.
     #[must_use]
     pub fn pool(&self) -> Option<String> {
-        let snapshot = self.handle.borrow().state().published.load();
-        snapshot.service_of(self.held().pool).map(|service| service.pool.name().to_owned())
+        let published = &self.handle.borrow().state().published;
+        published.read(|snapshot| {
+            snapshot.service_of(self.held().pool).map(|service| service.pool.name().to_owned())
+        })
     }
 
     /// A token with which the tenant's next requests to this pool [return](crate::Request::affinity) to this endpoint: 34 characters of `A–Z a–z 0–9 - _`,

@@ -120,17 +120,19 @@ impl State {
     /// `name` says what a parent is called, or that it is left out.
     fn limits(&self, id: &str, name: impl Fn(Entry) -> Option<String>) -> Option<Vec<LimitStatus>> {
         let moment = self.moment(self.uptime(self.clock.now()));
-        let snapshot = self.published.load();
-        let found = snapshot.directory.find_surely(&self.hasher.key(id)?, &self.slab)?;
-        let terms = snapshot.directory.terms(&found);
-        let mut statuses = vec![];
-        self.read(&mut statuses, (found.entry(), terms.limits()), None, &moment);
-        for above in terms.ancestors() {
-            if let Some(name) = name(above.entry) {
-                self.read(&mut statuses, (above.entry, &above.limits), Some(name), &moment);
+        let key = self.hasher.key(id)?;
+        self.published.read(|snapshot| {
+            let found = snapshot.directory.find_surely(&key, &self.slab)?;
+            let terms = snapshot.directory.terms(&found);
+            let mut statuses = vec![];
+            self.read(&mut statuses, (found.entry(), terms.limits()), None, &moment);
+            for above in terms.ancestors() {
+                if let Some(name) = name(above.entry) {
+                    self.read(&mut statuses, (above.entry, &above.limits), Some(name), &moment);
+                }
             }
-        }
-        Some(statuses)
+            Some(statuses)
+        })
     }
 
     fn read(

@@ -4,11 +4,11 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderValue, Response, StatusCode, header::CONNECTION};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use pin_project_lite::pin_project;
 
-use super::{activity::InFlight, answer::Answer, extended_connect, patience::Patience};
-use crate::route::{Answering, Body};
+use super::{InboundBody, activity::InFlight, answer::Answer, extended_connect, patience::Patience};
+use crate::route::{Answering, Body, Router};
 
 pin_project! {
     /// The answer to one request of a connection, as it goes out.
@@ -31,26 +31,35 @@ pin_project! {
             #[pin]
             answering: Answering,
         },
-        Screen { refusing: Refusing, closes: bool },
+        // Where that begins only when it is polled: hyper polls requests of HTTP/2 each in a task of its own, and calls for them in the connection's.
+        Later { answering: Boxed },
+        Screen { refusing: Boxed, closes: bool },
     }
 }
 
-type Refusing = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+type Boxed = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 impl Answered {
-    /// What the router says; `is_extended`: to what was an extended CONNECT.
-    pub(super) const fn by(
-        answering: Answering,
+    /// What the router says; `is_http1`: it may begin at once; `is_extended`: to what was an extended CONNECT.
+    pub(super) fn by(
+        router: &Router,
+        request: Request<InboundBody>,
         seat: InFlight,
         patience: Option<Patience>,
-        is_extended: bool,
+        (is_http1, is_extended): (bool, bool),
     ) -> Self {
-        Self { by: By::Router { answering }, seat: Some(seat), patience, is_extended }
+        let by = if is_http1 {
+            By::Router { answering: router.answer(request) }
+        } else {
+            let router = router.clone();
+            By::Later { answering: Box::pin(async move { router.answer(request).await }) }
+        };
+        Self { by, seat: Some(seat), patience, is_extended }
     }
 
     /// A refusal before any router sees the request; `closes`: after which the connection is closed.
     pub(super) const fn refused(
-        refusing: Refusing,
+        refusing: Boxed,
         seat: InFlight,
         patience: Option<Patience>,
         closes: bool,
@@ -66,6 +75,7 @@ impl Future for Answered {
         let this = self.project();
         let mut response = match this.by.project() {
             ByProjection::Router { answering } => ready!(answering.poll(cx))?,
+            ByProjection::Later { answering } => ready!(answering.as_mut().poll(cx))?,
             ByProjection::Screen { refusing, closes } => {
                 let mut response = ready!(refusing.as_mut().poll(cx))?;
                 if *closes {

@@ -1,10 +1,11 @@
-use std::{pin::Pin, time::Duration};
+use std::{io, pin::Pin, time::Duration};
 
 use http::{Request, Response, Version, header::UPGRADE, uri::Scheme};
 use http_body::Body as HttpBody;
 use hyper::{
     body::Incoming,
     rt::{Read, Write, bounds::Http2ServerConnExec},
+    server::conn::http1,
     service::{Service, service_fn},
 };
 use hyper_util::{
@@ -34,7 +35,6 @@ use super::{
 use crate::tls::Secure;
 
 /// One connection's.
-#[derive(Clone)]
 struct Visit {
     live: Live,
     peer: Peer,
@@ -60,13 +60,25 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
         peer
     };
     let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
-    let Some(acceptor) = acceptor else { return visit.http(stream, limits, presence).await };
+    let Some(acceptor) = acceptor else {
+        let beginning = timeout(limits.header_timeout(), is_http1(&stream));
+        let Some(Ok(Ok(is_http1))) = unless_stopped(&mut stopped, beginning).await else { return };
+        return visit.http(stream, is_http1, limits, presence).await;
+    };
     let shaking = timeout(limits.header_timeout(), acceptor.accept(stream));
     // Who does not get through the handshake is told so by TLS itself.
     let Some(Ok(Ok(stream))) = unless_stopped(&mut stopped, shaking).await else { return };
     let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
     let visit = Visit { peer, certificate: certificate(&stream), ..visit };
-    visit.http(stream, limits, presence).await;
+    let is_http1 = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
+    visit.http(stream, is_http1, limits, presence).await;
+}
+
+/// Whether it begins as no preface of HTTP/2 does (RFC 9113 §3.4). Where it begins with `P` alone, nobody knows yet.
+async fn is_http1(stream: &TcpStream) -> io::Result<bool> {
+    let mut beginning = [0; 2];
+    let length = stream.peek(&mut beginning).await?;
+    Ok(length == 0 || !b"PR".starts_with(&beginning[..length]))
 }
 
 /// Whoever has asked for nothing yet holds up no end.
@@ -78,12 +90,23 @@ async fn unless_stopped<F: Future>(stopped: &mut watch::Receiver<()>, future: F)
     }
 }
 
+/// HTTP/1.1.
+fn http1_builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    // Times are watched over by `supervise`, which knows of all of them.
+    builder.header_read_timeout(None).max_headers(limits.max_headers()).max_buf_size(kept_at_most(limits));
+    builder
+}
+
+/// So much of a head is kept, whatever is read at once.
+fn kept_at_most(limits: &Limits) -> usize {
+    limits.max_header_bytes().saturating_add(READ_AT_ONCE)
+}
+
 /// HTTP/1.1 or HTTP/2: the first bytes tell, whether ALPN agreed on it or a client knew.
 fn builder(limits: &Limits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // Times are watched over by `supervise`, which knows of all of them.
-    // So much of a head is kept at most, whatever is read at once.
-    let kept = limits.max_header_bytes().saturating_add(READ_AT_ONCE);
+    let kept = kept_at_most(limits);
     builder.http1().header_read_timeout(None).max_headers(limits.max_headers()).max_buf_size(kept);
     // More than a head may be, of which `screen` tells: h2 counts 32 bytes for each field besides, and refuses without a word.
     let head = limits.max_header_bytes().saturating_mul(2).saturating_add(READ_AT_ONCE);
@@ -103,27 +126,32 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
 }
 
 impl Visit {
-    async fn http<S>(self, stream: S, limits: Limits, presence: Presence)
+    /// `is_http1`: for sure; otherwise its first bytes tell.
+    async fn http<S>(self, stream: S, is_http1: bool, limits: Limits, presence: Presence)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let (activity, live, client) = (self.activity.clone(), self.live.clone(), self.peer.address());
-        let service = service_fn(move |request| self.clone().answer(request));
+        let service = service_fn(move |request| self.answer(request));
         let stopped = presence.stopped();
         let stream = TokioIo::new(WatchedStream::new(stream, activity.clone(), presence));
-        let builder = builder(&limits);
-        let connection = builder.serve_connection_with_upgrades(stream, service);
+        let ended = if is_http1 {
+            let connection = http1_builder(&limits).serve_connection(stream, service).with_upgrades();
+            supervise(connection, &activity, &limits, stopped).await
+        } else {
+            let builder = builder(&limits);
+            supervise(builder.serve_connection_with_upgrades(stream, service), &activity, &limits, stopped)
+                .await
+        };
         // What else breaks a connection is the client's going, or an endpoint's; both are accounted for where they happen.
-        if let Err(error) = supervise(connection, &activity, &limits, stopped).await {
+        if let Err(error) = ended {
             live.now().router.refusals().note_end(&*error, client);
         }
     }
 
-    fn answer(self, mut request: Request<Incoming>) -> Answered {
-        let (limits, router) = {
-            let now = self.live.now();
-            (now.limits, now.router.clone())
-        };
+    fn answer(&self, mut request: Request<Incoming>) -> Answered {
+        let now = self.live.now();
+        let (limits, router) = (now.limits, &now.router);
         let seat = self.activity.begin(request.version());
         let is_http1 = request.version() != Version::HTTP_2;
         if !is_http1 {
@@ -136,7 +164,7 @@ impl Visit {
         // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
         let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
-        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.peer.clone());
         if let Some(problem) = refusal {
             let refusing = Box::pin(router.refusals().answer(request, problem));
             return Answered::refused(refusing, seat, answer_patience, is_http1);
@@ -150,10 +178,10 @@ impl Visit {
             request.extensions_mut().insert(seat.clone());
             request.extensions_mut().insert(seat.hangup());
         }
-        if let Some(certificate) = self.certificate {
-            request.extensions_mut().insert(certificate);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
         }
-        Answered::by(router.answer(request), seat, answer_patience, is_extended)
+        Answered::by(router, request, seat, answer_patience, (is_http1, is_extended))
     }
 }
 
@@ -174,6 +202,23 @@ where
     B::Error: Into<BoxError>,
     E: Http2ServerConnExec<S::Future, B>,
 {
+    type Error = BoxError;
+
+    fn end_soon(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I, S, B> Endable for http1::UpgradeableConnection<I, S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+    I: Read + Write + Unpin + Send + 'static,
+    B: HttpBody + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Error = hyper::Error;
+
     fn end_soon(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }

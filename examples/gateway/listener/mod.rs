@@ -19,6 +19,7 @@ mod patience;
 mod presence;
 mod proxy_protocol;
 mod screen;
+mod seldom;
 mod stream;
 mod supervise;
 

@@ -39,6 +39,9 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
 
 /// Takes out what `Connection` names, now: later it could name away what the gateway itself has written.
 pub(super) fn end_hop(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
     let values: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
     let names = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let mut is_upgrade = false;

@@ -1,19 +1,35 @@
-use std::pin::{Pin, pin};
+use std::{
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::Poll,
+};
 
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, Sleep, sleep_until},
 };
 use tower::BoxError;
 
 use super::{
     Limits,
     activity::{Activity, Verdict},
+    seldom::Seldom,
 };
 
 /// A connection that can be asked to end after what is in flight.
-pub(super) trait Endable: Future<Output = Result<(), BoxError>> {
+pub(super) trait Endable: Future<Output = Result<(), Self::Error>> {
+    type Error: Into<BoxError>;
+
     fn end_soon(self: Pin<&mut Self>);
+}
+
+/// What happens to a connection beside requests.
+enum Event {
+    Ended(Result<(), BoxError>),
+    /// It is to end.
+    Stopped,
+    /// Something may be overdue.
+    Due,
 }
 
 /// Drives a connection until it ends, is asked to end and does, or is too slow. An error is the connection's own.
@@ -24,17 +40,26 @@ pub(super) async fn supervise(
     mut stopped: watch::Receiver<()>,
 ) -> Result<(), BoxError> {
     let mut connection = pin!(connection);
-    let mut look = pin!(sleep_until(Instant::now() + limits.shortest()));
+    let now = Instant::now();
+    // It may have begun a while ago.
+    let mut look = pin!(sleep_until(next_look(activity.verdict(now), now, limits)));
     let mut is_ending = false;
     loop {
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended,
-            _ = stopped.changed(), if !is_ending => {
+        let event = {
+            let mut seldom = pin!(Seldom::new(stopped_or_due(&mut stopped, is_ending, look.as_mut())));
+            let next = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                Poll::Ready(ended) => Poll::Ready(Event::Ended(ended.map_err(Into::into))),
+                Poll::Pending => seldom.as_mut().poll(cx),
+            });
+            next.await
+        };
+        match event {
+            Event::Ended(ended) => return ended,
+            Event::Stopped => {
                 is_ending = true;
                 connection.as_mut().end_soon();
             }
-            () = look.as_mut() => {
+            Event::Due => {
                 let now = Instant::now();
                 activity.end_stalled(now);
                 match activity.verdict(now) {
@@ -49,6 +74,15 @@ pub(super) async fn supervise(
                 look.as_mut().reset(next_look(activity.verdict(now), now, limits));
             }
         }
+    }
+}
+
+/// What else may happen to a connection than its end.
+async fn stopped_or_due(stopped: &mut watch::Receiver<()>, is_ending: bool, look: Pin<&mut Sleep>) -> Event {
+    tokio::select! {
+        biased;
+        _ = stopped.changed(), if !is_ending => Event::Stopped,
+        () = look => Event::Due,
     }
 }
 

@@ -9,13 +9,13 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 use tenantry::{Acquire, Balancer, FailureCause, Lease, Outcome, OutcomeKind, Time};
 use tokio::time::{Instant, Sleep, sleep_until};
-use tower::{Service, util::Oneshot};
+use tower::Service;
 
 use super::{
     Error, LeaseBody, PickedEndpoint, Try, Tunnel, classify, report,
     settings::{Landing, UpstreamLimits},
 };
-use crate::upstream;
+use crate::{inner_call::InnerCall, upstream};
 
 pin_project! {
     /// The future of [`Balance`](super::Balance). Dropped while it waits, it leaves the queue; dropped while the inner
@@ -38,7 +38,7 @@ pin_project! {
         Waiting { waiting: Option<Waiting<S, B>> },
         Calling {
             #[pin]
-            call: Oneshot<S, Request<B>>,
+            call: InnerCall<S, Request<B>>,
             flight: Option<Flight>,
         },
         MissingTenant,
@@ -125,7 +125,7 @@ where
             this_try.send_to(&picked);
         }
         let flight = Some(Flight { lease: Some(lease), picked, landing });
-        Self::Calling { call: Oneshot::new(inner, request), flight }
+        Self::Calling { call: InnerCall::new(inner, request), flight }
     }
 }
 

@@ -7,9 +7,10 @@ use std::{
 
 use http::{HeaderName, Request};
 use pin_project_lite::pin_project;
-use tower::{Service, util::Oneshot};
+use tower::Service;
 
 use super::{Error, Identity, Refusal, service::admit};
+use crate::inner_call::InnerCall;
 
 pin_project! {
     /// The future of [`Identified`](super::Identified).
@@ -33,7 +34,7 @@ pin_project! {
         Asking { asking: Asking, waiting: Option<(S, Request<B>)>, tell: Option<HeaderName> },
         Calling {
             #[pin]
-            call: Oneshot<S, Request<B>>,
+            call: InnerCall<S, Request<B>>,
         },
         Refused { refusal: Refusal },
     }
@@ -41,7 +42,7 @@ pin_project! {
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     pub(super) fn calling(inner: S, request: Request<B>) -> Self {
-        Self { state: State::Calling { call: Oneshot::new(inner, request) } }
+        Self { state: State::Calling { call: InnerCall::new(inner, request) } }
     }
 
     pub(super) const fn refused(refusal: Refusal) -> Self {

@@ -28,10 +28,12 @@ type Pools = BTreeMap<Box<str>, BTreeMap<Box<str>, Histogram>>;
 impl Latencies {
     fn observe(&self, picked: &PickedEndpoint, took: Duration) {
         let (pool, address) = (picked.pool(), picked.address());
-        let find = |pools: &Pools| pools.get(pool)?.get(address).cloned();
-        let known = find(&self.pools.read().unwrap_or_else(PoisonError::into_inner));
-        let histogram = known.unwrap_or_else(|| self.enter(pool, address));
-        histogram.observe(took.as_secs_f64());
+        let pools = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(histogram) = pools.get(pool).and_then(|endpoints| endpoints.get(address)) {
+            return histogram.observe(took.as_secs_f64());
+        }
+        drop(pools);
+        self.enter(pool, address).observe(took.as_secs_f64());
     }
 
     fn enter(&self, pool: &str, address: &str) -> Histogram {

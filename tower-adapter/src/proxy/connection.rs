@@ -2,9 +2,10 @@ use std::{
     future::poll_fn,
     pin::{Pin, pin},
     sync::{Arc, Weak},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
+use atomic_waker::AtomicWaker;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::{
@@ -38,6 +39,23 @@ pub(super) struct Connection<B> {
 struct Open<B> {
     sender: SendRequest<Upload<B>>,
     driver: Driver,
+    bell: Arc<Bell>,
+    /// That rings it: always the same one, which hyper and the system need not be told anew with each request.
+    ringer: Waker,
+}
+
+/// What wakes whoever waits for a connection, and nobody where nobody does.
+#[derive(Default)]
+struct Bell(AtomicWaker);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake();
+    }
 }
 
 /// What reads and writes.
@@ -60,7 +78,9 @@ where
     pub(super) async fn open(connector: Connector, target: &Arc<Target<B>>) -> Result<Box<Self>, BoxError> {
         let stream = connector.oneshot(target.uri()).await?;
         let (sender, driver) = http1::handshake(stream).await?;
-        let open = Open { sender, driver: Box::pin(driver.with_upgrades()) };
+        let bell = Arc::<Bell>::default();
+        let ringer = Waker::from(Arc::clone(&bell));
+        let open = Open { sender, driver: Box::pin(driver.with_upgrades()), bell, ringer };
         Ok(Box::new(Self { open: Some(open), home: Arc::downgrade(target) }))
     }
 
@@ -109,31 +129,45 @@ where
             return answer.map(ResponseBody::from);
         }
         // Until its body is asked for, nothing is to wake anybody: asking would otherwise have its own task polled once more.
-        self.settle();
+        self.hush();
         answer.map(|body| ResponseBody::carried(body, self))
     }
 }
 
 impl<B> Connection<B> {
-    /// Whether a request may go over it. What its endpoint did in between is found out here, without a call of the system where it did nothing.
-    pub(super) fn is_open(&mut self) -> bool {
-        self.settle();
+    /// Whether a request may go over it, as far as is known: what its endpoint has done since it was last polled is found out before a request is sent, and gives that back.
+    pub(super) fn is_idle(&self) -> bool {
         self.open.as_ref().is_some_and(|open| open.sender.is_ready())
     }
 
-    /// Reads and writes what it can, for once; nobody is woken when it could do more.
+    /// The same, now that it is known. That takes no call of the system where the endpoint did nothing.
+    pub(super) fn is_open(&mut self) -> bool {
+        self.settle();
+        self.is_idle()
+    }
+
+    /// Reads and writes what it can, for once. Whom it would wake has been hushed.
     fn settle(&mut self) {
-        let once = poll_fn(|cx| {
-            self.poll(cx);
+        let once = poll_fn(|_| {
+            self.poll();
             Poll::Ready(())
         });
         let polled = pin!(unconstrained(once)).poll(&mut Context::from_waker(Waker::noop()));
         debug_assert!(polled.is_ready());
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) {
+    fn poll(&mut self) {
+        let ended =
+            |open: &mut Open<B>| open.driver.as_mut().poll(&mut Context::from_waker(&open.ringer)).is_ready();
         // How it ended is told to whoever waits for an answer, or for more of one.
-        drop(self.open.take_if(|open| open.driver.as_mut().poll(cx).is_ready()));
+        drop(self.open.take_if(ended));
+    }
+
+    /// Wakes nobody until it is driven again.
+    fn hush(&self) {
+        if let Some(open) = &self.open {
+            drop(open.bell.0.take());
+        }
     }
 }
 
@@ -144,11 +178,15 @@ where
     B::Error: Into<BoxError>,
 {
     fn drive(&mut self, cx: &mut Context<'_>) {
-        self.poll(cx);
+        if let Some(open) = &self.open {
+            open.bell.0.register(cx.waker());
+        }
+        self.poll();
     }
 
     fn release(mut self: Box<Self>) {
-        if self.is_open() {
+        self.hush();
+        if self.is_idle() || self.is_open() {
             if let Some(home) = self.home.upgrade() {
                 home.kept.keep(self);
             }
@@ -165,7 +203,7 @@ where
 impl<B> Drop for Connection<B> {
     /// Ends one that is idle in order, as far as that takes no waiting: over TLS its endpoint is told.
     fn drop(&mut self) {
-        if let Some(Open { sender, mut driver }) = self.open.take_if(|open| open.sender.is_ready()) {
+        if let Some(Open { sender, mut driver, .. }) = self.open.take_if(|open| open.sender.is_ready()) {
             drop(sender);
             // Nothing more can be done for it.
             let _ended = driver.as_mut().poll(&mut Context::from_waker(Waker::noop()));

@@ -1,9 +1,6 @@
-use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
 };
 
 use http::{Request, Response};
@@ -16,6 +13,7 @@ use super::{
     connection::{Connection, Refused},
     connector::Connector,
     failure::Failure,
+    kept::SWEEP_EVERY,
     response_body::ResponseBody,
     targets::{Target, Targets},
     upload::Upload,
@@ -47,6 +45,7 @@ where
 
     /// Sends this over a connection that is kept, or else over a new one.
     pub(super) fn send(self: Arc<Self>, target: Arc<Target<B>>, request: Request<Upload<B>>) -> Call {
+        self.sweep_from_now_on();
         let Some(connection) = target.kept.take() else {
             return Box::pin(self.send_over_new(target, request));
         };
@@ -54,9 +53,26 @@ where
         Box::pin(async move {
             match sent.await {
                 Ok(answer) => Ok(answer),
-                Err(Refused { unsent: Some(request), .. }) => self.send(target, *request).await,
-                Err(Refused { error, .. }) => Err(Failure::Broken(error.into())),
+                Err(refused) => self.send_again(target, refused).await,
             }
+        })
+    }
+
+    /// Sends over another one what a connection that was closed meanwhile gave back.
+    #[cold]
+    fn send_again(self: Arc<Self>, target: Arc<Target<B>>, mut refused: Refused<B>) -> Call {
+        Box::pin(async move {
+            // One after the other: after an endpoint's restart all that were kept are closed.
+            while let Some(request) = refused.unsent {
+                let Some(connection) = target.kept.take() else {
+                    return self.send_over_new(target, *request).await;
+                };
+                refused = match connection.send(*request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(refused) => refused,
+                };
+            }
+            Err(Failure::Broken(refused.error.into()))
         })
     }
 
@@ -65,7 +81,6 @@ where
         target: Arc<Target<B>>,
         request: Request<Upload<B>>,
     ) -> Result<Response<ResponseBody>, Failure> {
-        self.sweep_from_now_on();
         let connection = Connection::open(self.connector.clone(), &target).await;
         let sent = connection.map_err(Failure::Connect)?.send(request).await;
         sent.map_err(|Refused { error, .. }| Failure::Broken(error.into()))
@@ -73,10 +88,11 @@ where
 
     /// As long as this lives, and the runtime.
     fn sweep_from_now_on(self: &Arc<Self>) {
-        // Relaxed: who sets it first does what it stands for.
-        if !self.is_swept.swap(true, Ordering::Relaxed) {
-            tokio::spawn(sweep(Sweeping(Arc::downgrade(self))));
+        // Relaxed: who sets it first does what it stands for. Looked at first, because it is set nearly always.
+        if self.is_swept.load(Ordering::Relaxed) || self.is_swept.swap(true, Ordering::Relaxed) {
+            return;
         }
+        tokio::spawn(sweep(Sweeping(Arc::downgrade(self))));
     }
 }
 
@@ -105,6 +121,3 @@ impl<B> Drop for Sweeping<B> {
         }
     }
 }
-
-/// How long a connection that its endpoint has closed may hold its socket.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);

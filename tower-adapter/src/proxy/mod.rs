@@ -55,6 +55,7 @@ mod tunnel;
 mod upgrade;
 mod upload;
 mod wire;
+mod wires;
 
 pub(crate) use address::{endpoint, target, without_credential};
 #[cfg(all(feature = "identity-jwt", feature = "tls"))]

@@ -1,5 +1,4 @@
 use std::{
-    collections::BTreeMap,
     error, fmt, mem,
     sync::Arc,
     task::{Context, Poll},
@@ -17,7 +16,7 @@ use tower::Service;
 
 use super::{
     Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
-    upgrade::Upgrade, upload::Upload, wire::Wire,
+    upgrade::Upgrade, upload::Upload, wires::Wires,
 };
 use crate::balance::PickedEndpoint;
 
@@ -43,9 +42,7 @@ use crate::balance::PickedEndpoint;
 /// ```
 pub struct ReverseProxy<B> {
     /// Shared, because services are cloned for every request.
-    wire: Arc<Wire<B>>,
-    /// Where a pool has its own.
-    wires: Arc<BTreeMap<Box<str>, Wire<B>>>,
+    wires: Arc<Wires<B>>,
     patience: Option<Duration>,
     tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
@@ -72,8 +69,7 @@ where
     #[must_use]
     pub fn new() -> Self {
         Self {
-            wire: Arc::new(Wire::plain()),
-            wires: Arc::default(),
+            wires: Arc::new(Wires::plain()),
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
@@ -113,10 +109,8 @@ where
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn insert(&mut self, pool: Box<str>, wire: Wire<B>) {
-        let mut wires = BTreeMap::clone(&self.wires);
-        wires.insert(pool, wire);
-        self.wires = Arc::new(wires);
+    pub(super) fn insert(&mut self, pool: Box<str>, wire: super::wire::Wire<B>) {
+        self.wires = Arc::new(self.wires.with(pool, wire));
     }
 
     /// Makes the request the endpoint's. What it shall see as host.
@@ -151,7 +145,7 @@ where
     fn send(&self, request: Request<B>) -> Result<ResponseFuture, Error> {
         let (mut parts, body) = request.into_parts();
         let picked = parts.extensions.remove::<PickedEndpoint>().ok_or(Error::NoEndpoint)?;
-        let wire = self.wires.get(picked.pool()).unwrap_or(&*self.wire);
+        let wire = self.wires.of(picked.pool());
         let is_upgradable = body.is_end_stream();
         let upgrade = if is_upgradable {
             Upgrade::of(&mut parts, wire.version(), self.tunnel_idle_timeout)
@@ -272,9 +266,8 @@ where
 
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
-        let (wire, wires) = (Arc::clone(&self.wire), Arc::clone(&self.wires));
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
-        Self { wire, wires, patience, tunnel_idle_timeout, host }
+        Self { wires: Arc::clone(&self.wires), patience, tunnel_idle_timeout, host }
     }
 }
 

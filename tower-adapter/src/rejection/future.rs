@@ -10,9 +10,10 @@ use bytes::Bytes;
 use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tower::{Service, util::Oneshot};
+use tower::Service;
 
 use super::{Problem, RejectionBody};
+use crate::inner_call::InnerCall;
 
 pin_project! {
     /// The future of [`Respond`](super::Respond).
@@ -21,7 +22,7 @@ pin_project! {
         S: Service<Q>,
     {
         #[pin]
-        call: Oneshot<S, Q>,
+        call: InnerCall<S, Q>,
         form: Form,
     }
 }
@@ -45,7 +46,7 @@ impl Form {
 
 impl<S: Service<Q>, Q> ResponseFuture<S, Q> {
     pub(super) fn new(inner: S, request: Q, form: Form) -> Self {
-        Self { call: Oneshot::new(inner, request), form }
+        Self { call: InnerCall::new(inner, request), form }
     }
 }
 

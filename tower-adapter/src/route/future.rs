@@ -7,9 +7,10 @@ use std::{
 
 use http::Request;
 use pin_project_lite::pin_project;
-use tower::{Service, util::Oneshot};
+use tower::Service;
 
 use super::Error;
+use crate::inner_call::InnerCall;
 
 pin_project! {
     /// The future of [`Routed`](super::Routed).
@@ -18,14 +19,14 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        call: Option<Oneshot<S, Request<B>>>,
+        call: Option<InnerCall<S, Request<B>>>,
         denied: Option<Error<S::Error>>,
     }
 }
 
 impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
     pub(super) fn calling(inner: S, request: Request<B>) -> Self {
-        Self { call: Some(Oneshot::new(inner, request)), denied: None }
+        Self { call: Some(InnerCall::new(inner, request)), denied: None }
     }
 
     pub(super) const fn denied(error: Error<S::Error>) -> Self {

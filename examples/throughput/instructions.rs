@@ -1,0 +1,134 @@
+//! How many instructions a request takes a proxy in user space, counted by callgrind: for the same program and the same requests they repeat within a per cent, whatever else the machine does.
+
+use std::{
+    fs, io,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use clap::Args;
+use gateway_parts::process::{Running, found, present};
+
+use crate::{
+    systems::{SYSTEMS, Start, System},
+    upstreams::Upstreams,
+    wrk::Load,
+};
+
+/// What is counted.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// For how long, after as long of warming up. Under valgrind a second is some hundred requests.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    seconds: u64,
+    /// Only systems whose names contain this, in whatever case.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    only: String,
+}
+
+/// Per request.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Counted {
+    instructions: f64,
+    /// Cache lines of code that were not among the 32 KiB that a core has at hand.
+    code_misses: f64,
+    /// The same of data: 48 KiB.
+    data_misses: f64,
+}
+
+impl Arguments {
+    /// Counts and prints, one system after the other.
+    pub(crate) fn count(&self, folder: &Path) -> io::Result<()> {
+        for program in ["valgrind", "callgrind_control"] {
+            found(program)?;
+        }
+        fs::create_dir_all(folder)?;
+        let load = Load::new(folder)?;
+        let upstreams = Upstreams::start(folder)?;
+        let (systems, missing) = present(SYSTEMS, &self.only, |system| (system.name(), system.needs()))?;
+        missing.iter().for_each(|missing| println!("LEFT OUT: {missing}"));
+        println!("| proxy | instructions/request | code cache misses | data cache misses |");
+        println!("|---|---:|---:|---:|");
+        for system in systems {
+            let Counted { instructions, code_misses, data_misses } =
+                self.count_one(system, &upstreams, &load, folder)?;
+            println!("| {} | {instructions:.0} | {code_misses:.0} | {data_misses:.0} |", system.name());
+        }
+        Ok(())
+    }
+
+    fn count_one(
+        &self,
+        system: System,
+        upstreams: &Upstreams,
+        load: &Load,
+        folder: &Path,
+    ) -> io::Result<Counted> {
+        let out = folder.join("callgrind");
+        let counting = [
+            "valgrind".to_owned(),
+            "--tool=callgrind".to_owned(),
+            "--instr-atstart=no".to_owned(),
+            "--cache-sim=yes".to_owned(),
+            "--I1=32768,8,64".to_owned(),
+            "--D1=49152,12,64".to_owned(),
+            "--LL=2097152,16,64".to_owned(),
+            format!("--callgrind-out-file={}", out.display()),
+        ];
+        for old in [out.clone(), out.with_extension("1")] {
+            // It may not be there.
+            fs::remove_file(old).ok();
+        }
+        let proxy = system.start(&Start { under: &counting, upstreams: upstreams.addresses(), folder })?;
+        let span = Duration::from_secs(self.seconds);
+        load.run(proxy.address(), span)?;
+        control(&proxy, &["--instr=on"])?;
+        let served = load.run(proxy.address(), span)?;
+        control(&proxy, &["--instr=off"])?;
+        control(&proxy, &["--dump"])?;
+        drop(proxy);
+        let dump = fs::read_to_string(out.with_extension("1")).or_else(|_| fs::read_to_string(&out))?;
+        Counted::read(&dump, served.requests)
+            .ok_or_else(|| io::Error::other(format!("{} says nothing", out.display())))
+    }
+}
+
+fn control(proxy: &Running, arguments: &[&str]) -> io::Result<()> {
+    let mut command = Command::new(found("callgrind_control")?);
+    command.args(arguments).arg(proxy.id().to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    if command.status()?.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("callgrind_control {arguments:?} failed")))
+}
+
+impl Counted {
+    /// Of what callgrind has dumped.
+    fn read(dump: &str, requests: u64) -> Option<Self> {
+        let line = |key: &str| dump.lines().find_map(|line| line.strip_prefix(key));
+        let names = line("events:")?.split_whitespace();
+        let totals = line("totals:").or_else(|| line("summary:"))?.split_whitespace();
+        let of = |name: &str| names.clone().zip(totals.clone()).find(|(known, _)| *known == name);
+        #[expect(clippy::cast_precision_loss, reason = "requests of seconds")]
+        let per_request = |name: &str| Some(of(name)?.1.parse::<f64>().ok()? / requests.max(1) as f64);
+        Some(Self {
+            instructions: per_request("Ir")?,
+            code_misses: per_request("I1mr")?,
+            data_misses: per_request("D1mr")? + per_request("D1mw")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_read_by_their_names() {
+        let dump = "version: 1\nevents: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw\nfn=(1)\n1 2 3\ntotals: 1000 0 0 50 10 5 0 0 0\n";
+        let counted = Counted { instructions: 100.0, code_misses: 5.0, data_misses: 1.5 };
+        assert_eq!(Counted::read(dump, 10), Some(counted));
+        assert_eq!(Counted::read("events: Ir\n", 10), None);
+    }
+}
