@@ -189,6 +189,16 @@ fn events_arrive_as_they_are_sent() {
 
 #[test]
 fn an_interrupt_lets_what_is_in_flight_finish() {
+    finishes_what_is_in_flight("drain", Gateway::start);
+}
+
+/// There it runs on one thread.
+#[test]
+fn on_one_processor_an_interrupt_lets_what_is_in_flight_finish_too() {
+    finishes_what_is_in_flight("drain-on-one", Gateway::start_on_one_processor);
+}
+
+fn finishes_what_is_in_flight(name: &str, start: fn(&Folder, &str) -> Gateway) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (arrived, arrive) = mpsc::channel::<()>();
@@ -201,8 +211,8 @@ fn an_interrupt_lets_what_is_in_flight_finish() {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nfinished").unwrap();
     });
 
-    let folder = Folder::new("drain");
-    let mut gateway = Gateway::start(&folder, &format!("http://{address}"));
+    let folder = Folder::new(name);
+    let mut gateway = start(&folder, &format!("http://{address}"));
     let curl = curl(&[&gateway.url]).stdout(Stdio::piped()).spawn().unwrap();
     let mut curl = Program { child: curl };
     arrive.recv().unwrap();

@@ -172,24 +172,10 @@ async fn prometheus_reads_what_is_told_and_understands_both_files() {
     let world = World::start("observability-prometheus", &gateway).await;
     assert_eq!(ask(world.gateway, "GET /", "x-tenant: acme\r\n", "").await.0, 200);
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("observability");
-    let (rules, pages) = (files.join("tenantry.rules.yml"), world.admin.address().unwrap());
+    let rules = files.join("tenantry.rules.yml");
     let checked = Command::new(promtool).args(["check", "rules"]).arg(&rules).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
-    let config = json!({
-        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
-        "rule_files": [rules],
-        "scrape_configs": [{ "job_name": "gateway", "static_configs": [{ "targets": [pages.to_string()] }] }],
-    });
-    // JSON is YAML.
-    fs::write(world.folder.join("prometheus.yml"), config.to_string()).unwrap();
-    let address = free_address().unwrap();
-    let mut command = Command::new(prometheus);
-    command.arg(format!("--config.file={}", world.folder.join("prometheus.yml").display()));
-    command.arg(format!("--storage.tsdb.path={}", world.folder.join("tsdb").display()));
-    command.arg(format!("--web.listen-address={address}"));
-    let folder = world.folder.clone();
-    let starting = task::spawn_blocking(move || Running::start(&mut command, address, &folder));
-    let _running = starting.await.unwrap().unwrap();
+    let (_running, address) = start_prometheus(prometheus, &world, &rules).await;
 
     let queried = async |expression: &str| -> Value {
         asked(address, &format!("/api/v1/query?query={}", form_urlencoded(expression))).await
@@ -229,6 +215,26 @@ async fn prometheus_reads_what_is_told_and_understands_both_files() {
         }
     };
     timeout(PATIENCE, evaluated).await.unwrap();
+}
+
+/// Scrapes that gateway each second, and evaluates these rules.
+async fn start_prometheus(program: PathBuf, world: &World, rules: &Path) -> (Running, SocketAddr) {
+    let pages = world.admin.address().unwrap();
+    let config = json!({
+        "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
+        "rule_files": [rules],
+        "scrape_configs": [{ "job_name": "gateway", "static_configs": [{ "targets": [pages.to_string()] }] }],
+    });
+    // JSON is YAML.
+    fs::write(world.folder.join("prometheus.yml"), config.to_string()).unwrap();
+    let address = free_address().unwrap();
+    let mut command = Command::new(program);
+    command.arg(format!("--config.file={}", world.folder.join("prometheus.yml").display()));
+    command.arg(format!("--storage.tsdb.path={}", world.folder.join("tsdb").display()));
+    command.arg(format!("--web.listen-address={address}"));
+    let folder = world.folder.clone();
+    let starting = task::spawn_blocking(move || Running::start(&mut command, address, &folder));
+    (starting.await.unwrap().unwrap(), address)
 }
 
 /// What Prometheus answers, in one piece; nothing where it is not ready yet.

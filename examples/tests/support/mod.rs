@@ -45,13 +45,26 @@ impl Gateway {
 
     /// The same, with more lines in its document's last table, `[gateway]`.
     pub(crate) fn start_with(folder: &Folder, endpoint: &str, more: &str) -> Self {
+        Self::start_by(&mut Command::new(gateway()), folder, endpoint, more)
+    }
+
+    /// The same as [`start`](Self::start) where it may use one processor only.
+    pub(crate) fn start_on_one_processor(folder: &Folder, endpoint: &str) -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+        let first = allowed.trim().split(['-', ',']).next().unwrap();
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", first]).arg(gateway());
+        Self::start_by(&mut command, folder, endpoint, "")
+    }
+
+    fn start_by(command: &mut Command, folder: &Folder, endpoint: &str, more: &str) -> Self {
         let config = folder.join("gateway.toml");
         let text = format!(
             "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nlisten = \"127.0.0.1:0\"\nidentify = {{ header = \"x-tenant\" }}\n{more}\n"
         );
         fs::write(&config, text).unwrap();
-        let child =
-            Command::new(gateway()).arg("--config").arg(&config).stdout(Stdio::piped()).spawn().unwrap();
+        let child = command.arg("--config").arg(&config).stdout(Stdio::piped()).spawn().unwrap();
         let mut program = Program { child };
         let mut line = String::new();
         let out = program.child.stdout.as_mut().unwrap();
