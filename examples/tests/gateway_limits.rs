@@ -4,13 +4,14 @@
 
 mod inside;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::{JoinSet, yield_now},
+    time::sleep,
 };
 
 /// Answers whatever comes with an answer that starts like this, and writes on for as long as it is read where that is wanted.
@@ -74,7 +75,7 @@ async fn five_hundred_trickling_heads_take_nothing_from_others_and_are_closed() 
             loop {
                 tokio::select! {
                     read = stream.read(&mut byte) => return read.unwrap_or(0),
-                    () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {
+                    () = sleep(Duration::from_millis(200)) => {
                         if stream.write_all(b"a").await.is_err() {
                             return 0;
                         }
@@ -105,6 +106,41 @@ async fn a_connection_without_a_request_is_closed_and_one_with_many_is_not() {
     assert_eq!(rest(&mut stream).await, "");
 }
 
+/// Whoever begins late has no more time for its head than anybody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_never_finish_a_head_the_first_to_come_is_closed_first() {
+    let (gateway, _) = gateway(&upstream(OK, false).await, "header_timeout = \"2s\"").await;
+    let mut first = TcpStream::connect(gateway).await.unwrap();
+    sleep(Duration::from_millis(900)).await;
+    let mut second = TcpStream::connect(gateway).await.unwrap();
+    sleep(Duration::from_millis(900)).await;
+    first.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    tokio::select! {
+        _ = rest(&mut first) => {}
+        _ = rest(&mut second) => unreachable!("it came later"),
+    }
+}
+
+/// The preface of HTTP/2 and a method of HTTP/1.1 may begin alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_begins_with_one_letter_is_heard_out() {
+    let (gateway, _) = gateway(&upstream(OK, false).await, "").await;
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let preface = [&b"RI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings].concat();
+    let post = request("OST /", "content-length: 0\r\n").into_bytes();
+    for (tail, expected) in [(preface, None), (post, Some(b"HTTP/1.1 "))] {
+        let mut stream = connect(gateway, "P").await;
+        sleep(Duration::from_millis(50)).await;
+        stream.write_all(&tail).await.unwrap();
+        let mut answer = [0; 9];
+        stream.read_exact(&mut answer).await.unwrap();
+        match expected {
+            Some(expected) => assert_eq!(&answer, expected),
+            None => assert_eq!(answer[3], settings[3], "a frame of settings: {answer:?}"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_too_long_is_refused_at_once_or_where_it_becomes_so() {
     let (gateway, balancer) = gateway(&upstream("", false).await, "max_body_bytes = 1000").await;
@@ -133,7 +169,7 @@ async fn a_client_that_sends_its_body_too_slowly_loses_its_seat() {
                 Ok(read @ 1..) => answer.extend_from_slice(&bytes[..read]),
                 _ => break,
             },
-            () = tokio::time::sleep(std::time::Duration::from_millis(100)) => {
+            () = sleep(Duration::from_millis(100)) => {
                 writer.write_all(b"a").await.ok();
             }
         }
@@ -168,7 +204,7 @@ async fn a_connection_beyond_the_most_waits_for_one_that_goes() {
     let is_early = tokio::select! {
         biased;
         _ = second.readable() => true,
-        () = tokio::time::sleep(std::time::Duration::from_millis(100)) => false,
+        () = sleep(Duration::from_millis(100)) => false,
     };
     assert!(!is_early, "there is no seat for it");
     drop(first);

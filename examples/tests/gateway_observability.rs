@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; so may what it is made of")]
 
+mod folder;
 mod pki;
+#[expect(dead_code, reason = "each test uses a part of it")]
+mod support;
 
 use std::{
     collections::BTreeSet,
@@ -14,16 +17,18 @@ use std::{
     time::Duration,
 };
 
+use folder::Folder;
 use gateway_parts::{
     admin::{self, Served},
     config::Document,
     listener::Listener,
-    process::{Running, found, free_address},
+    process::{Running, free_address},
     reload::Reloader,
     upstream,
 };
 use pki::Authority;
 use serde_json::{Value, json};
+use support::program;
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -48,14 +53,13 @@ struct World {
     gateway: SocketAddr,
     admin: Served,
     reloader: Reloader,
-    folder: PathBuf,
+    folder: Folder,
     endpoint: String,
 }
 
 impl World {
     async fn start(name: &str, gateway: &str) -> Self {
-        let folder = env::temp_dir().join(format!("tenantry-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = Folder::new(name);
         fs::write(folder.join("admin.token"), TOKEN).unwrap();
         let endpoint = format!("http://{}", upstream::start().await.unwrap());
         write(&folder, &endpoint, gateway);
@@ -90,14 +94,7 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        // What cannot be removed stays in the folder for temporary files, where the system clears it.
-        fs::remove_dir_all(&self.folder).ok();
-    }
-}
-
-fn write(folder: &Path, endpoint: &str, gateway: &str) {
+fn write(folder: &Folder, endpoint: &str, gateway: &str) {
     let text = format!(
         "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\nrate = \"1/h\"\nbudget = {{ requests = 1000, per = \"month\" }}\n[gateway]\n{gateway}\n"
     );
@@ -164,7 +161,7 @@ async fn what_the_files_beside_it_name_a_running_gateway_tells() {
 /// Debian's Prometheus scrapes a gateway, evaluates its rules, and answers what the dashboard asks.
 #[tokio::test]
 async fn prometheus_reads_what_is_told_and_understands_both_files() {
-    let (Ok(prometheus), Ok(promtool)) = (found("prometheus"), found("promtool")) else {
+    let (Some(prometheus), Some(promtool)) = (program("prometheus"), program("promtool")) else {
         eprintln!("LEFT OUT: prometheus is not installed");
         return;
     };
@@ -232,7 +229,7 @@ async fn start_prometheus(program: PathBuf, world: &World, rules: &Path) -> (Run
     command.arg(format!("--config.file={}", world.folder.join("prometheus.yml").display()));
     command.arg(format!("--storage.tsdb.path={}", world.folder.join("tsdb").display()));
     command.arg(format!("--web.listen-address={address}"));
-    let folder = world.folder.clone();
+    let folder = world.folder.join("");
     let starting = task::spawn_blocking(move || Running::start(&mut command, address, &folder));
     (starting.await.unwrap().unwrap(), address)
 }

@@ -12,7 +12,7 @@
 //! for one request: it hardly minds what else the machine does. Requests per second are what `wrk` has seen. The gateway runs as its users run it, from a document, with everything on: tenants
 //! with limits, the fair queue, power of two choices, health by real requests, metrics. nginx and HAProxy stand there twice: plain, and with limits per tenant.
 //!
-//! A table and the same as CSV are left in `target/throughput/`. `throughput instructions` counts what a request takes each of them in user space, by callgrind, which does not mind at all what else the machine does.
+//! A table and the same as CSV are left in `target/throughput/`. `throughput instructions` counts what a request takes each of them in user space, by callgrind.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its terminal")]

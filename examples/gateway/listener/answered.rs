@@ -31,9 +31,7 @@ pin_project! {
             #[pin]
             answering: Answering,
         },
-        // Where that begins only when it is polled: hyper polls requests of HTTP/2 each in a task of its own, and calls for them in the connection's.
-        Later { answering: Boxed },
-        Screen { refusing: Boxed, closes: bool },
+        Boxed { answering: Boxed, closes: bool },
     }
 }
 
@@ -51,8 +49,9 @@ impl Answered {
         let by = if is_http1 {
             By::Router { answering: router.answer(request) }
         } else {
+            // Begins when it is polled: hyper polls requests of HTTP/2 each in a task of its own, and calls for them in the connection's.
             let router = router.clone();
-            By::Later { answering: Box::pin(async move { router.answer(request).await }) }
+            By::Boxed { answering: Box::pin(async move { router.answer(request).await }), closes: false }
         };
         Self { by, seat: Some(seat), patience, is_extended }
     }
@@ -64,7 +63,7 @@ impl Answered {
         patience: Option<Patience>,
         closes: bool,
     ) -> Self {
-        Self { by: By::Screen { refusing, closes }, seat: Some(seat), patience, is_extended: false }
+        Self { by: By::Boxed { answering: refusing, closes }, seat: Some(seat), patience, is_extended: false }
     }
 }
 
@@ -75,9 +74,8 @@ impl Future for Answered {
         let this = self.project();
         let mut response = match this.by.project() {
             ByProjection::Router { answering } => ready!(answering.poll(cx))?,
-            ByProjection::Later { answering } => ready!(answering.as_mut().poll(cx))?,
-            ByProjection::Screen { refusing, closes } => {
-                let mut response = ready!(refusing.as_mut().poll(cx))?;
+            ByProjection::Boxed { answering, closes } => {
+                let mut response = ready!(answering.as_mut().poll(cx))?;
                 if *closes {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -19,7 +19,6 @@ mod patience;
 mod presence;
 mod proxy_protocol;
 mod screen;
-mod seldom;
 mod stream;
 mod supervise;
 

@@ -1,9 +1,11 @@
 use std::{
     future::poll_fn,
+    iter,
     pin::{Pin, pin},
-    task::Poll,
+    task::{Poll, ready},
 };
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     sync::watch,
     time::{Instant, Sleep, sleep_until},
@@ -13,7 +15,6 @@ use tower::BoxError;
 use super::{
     Limits,
     activity::{Activity, Verdict},
-    seldom::Seldom,
 };
 
 /// A connection that can be asked to end after what is in flight.
@@ -46,10 +47,12 @@ pub(super) async fn supervise(
     let mut is_ending = false;
     loop {
         let event = {
-            let mut seldom = pin!(Seldom::new(stopped_or_due(&mut stopped, is_ending, look.as_mut())));
+            // A set of one: it is polled when it has something to say, and not with each request.
+            let other = stopped_or_due(&mut stopped, is_ending, look.as_mut());
+            let mut other: FuturesUnordered<_> = iter::once(other).collect();
             let next = poll_fn(|cx| match connection.as_mut().poll(cx) {
                 Poll::Ready(ended) => Poll::Ready(Event::Ended(ended.map_err(Into::into))),
-                Poll::Pending => seldom.as_mut().poll(cx),
+                Poll::Pending => Poll::Ready(ready!(other.poll_next_unpin(cx)).expect("one is in it")),
             });
             next.await
         };
