@@ -77,6 +77,12 @@ impl IdHasher {
         short(id.as_bytes()).map(|words| self.key_of(words))
     }
 
+    /// The key of any id, apart for the same reason.
+    #[inline(never)]
+    pub(crate) fn long_key(&self, id: &str) -> Option<IdKey> {
+        self.key(id)
+    }
+
     /// The key of an id whose words are known.
     #[inline]
     pub(crate) fn key_of(&self, words: IdWords) -> IdKey {

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub(super) struct Visitor<'a> {
     pub(super) found: Found,
-    pub(super) tenant: &'a Tenant,
+    pub(super) tenant: Tenant<'a>,
     pub(super) terms: &'a Terms,
     pub(super) directory: &'a Directory,
     /// Whose pool it is a guest of.
@@ -64,7 +64,7 @@ impl State {
         })?;
         let plain = terms.ancestors().is_empty() && !limits.is_metered() && owner.is_none();
         let charged = if plain {
-            let charge = limit::charge(tenant.buckets(), limits.quotas(), demand.cost, now).map_err(refused);
+            let charge = limit::charge(&tenant, limits.quotas(), demand.cost, now).map_err(refused);
             charge.map(|charge| {
                 let quotas = limits.quotas_number();
                 Charged { found, edition, quotas, charge, metered: None, above: None }
@@ -119,7 +119,7 @@ impl State {
         moment: &Moment,
     ) -> Result<SmallVec<[Passed; 5]>, Refusal> {
         let looks = levels.iter().flat_map(|&(entry, limits)| {
-            let quotas = limit::look(self.buckets(entry), limits.quotas(), demand.cost, moment.uptime);
+            let quotas = limit::look(&self.buckets(entry), limits.quotas(), demand.cost, moment.uptime);
             let meter =
                 limits.is_metered().then(|| self.meter(entry).look(holder(entry, limits), demand, moment));
             [quotas.err(), meter.and_then(Result::err)]
@@ -133,7 +133,7 @@ impl State {
                 Ok(level) => passed.push(level),
                 Err(refusal) => {
                     for (&(entry, limits), Passed { charge, metered }) in levels.iter().zip(&passed) {
-                        limit::undo(self.buckets(entry), limits.quotas(), charge, moment.uptime);
+                        limit::undo(&self.buckets(entry), limits.quotas(), charge, moment.uptime);
                         metered.iter().for_each(|metered| self.meter(entry).undo(metered, moment));
                     }
                     return Err(refusal);
@@ -153,7 +153,7 @@ impl State {
         demand: &Demand<'_>,
         moment: &Moment,
     ) -> Result<Passed, Refusal> {
-        let charge = limit::charge(self.buckets(entry), limits.quotas(), demand.cost, moment.uptime)?;
+        let charge = limit::charge(&self.buckets(entry), limits.quotas(), demand.cost, moment.uptime)?;
         if limits.rules().is_empty() {
             return Ok(Passed { charge, metered: None });
         }
@@ -163,7 +163,7 @@ impl State {
                 Ok(Passed { charge, metered: Some(metered) })
             }
             Err(refusal) => {
-                limit::undo(self.buckets(entry), limits.quotas(), &charge, moment.uptime);
+                limit::undo(&self.buckets(entry), limits.quotas(), &charge, moment.uptime);
                 Err(refusal)
             }
         }

@@ -5,7 +5,7 @@
 use super::{snapshot::Snapshot, state::State};
 use crate::{
     event::Event,
-    limit::{self, Actual, Charge, Meter, Metered, Warnings},
+    limit::{self, Actual, Buckets, Charge, Meter, Metered, Warnings},
     outcome::Outcome,
     rejection::Rejection,
     sync::Ordering,
@@ -57,8 +57,8 @@ struct Level<'a> {
 }
 
 impl State {
-    pub(super) fn buckets(&self, entry: Entry) -> &limit::Buckets {
-        self.slab.get(entry.slot).buckets()
+    pub(super) fn buckets(&self, entry: Entry) -> impl Buckets {
+        self.slab.get(entry.slot)
     }
 
     pub(super) fn meter(&self, entry: Entry) -> &Meter {
@@ -95,14 +95,14 @@ impl State {
     }
 
     /// The request has not run and goes.
-    pub(super) fn leave(&self, tenant: &Tenant, charged: &Charged) {
+    pub(super) fn leave(&self, tenant: Tenant<'_>, charged: &Charged) {
         tenant.leave();
         self.leave_above(charged.above().map(|above| above.entry));
     }
 
     /// The request is finished and goes, its charge stays.
     #[inline]
-    pub(super) fn complete(&self, tenant: &Tenant, charged: &Charged) {
+    pub(super) fn complete(&self, tenant: Tenant<'_>, charged: &Charged) {
         tenant.complete();
         if charged.above.is_some() {
             self.leave_above(charged.above().map(|above| above.entry));
@@ -115,7 +115,7 @@ impl State {
         let moment = charged.is_metered().then(|| self.moment(now));
         self.at_every_level(snapshot, charged, |limits, level| {
             if limits.quotas_number() == level.quotas {
-                limit::undo(self.buckets(level.entry), limits.quotas(), level.charge, now);
+                limit::undo(&self.buckets(level.entry), limits.quotas(), level.charge, now);
             }
             if let (Some(metered), Some(moment)) = (level.metered, &moment) {
                 self.meter(level.entry).undo(metered, moment);
@@ -135,14 +135,14 @@ impl State {
             if let Some(actual) = cost {
                 let same = limits.quotas_number() == level.quotas;
                 let actual = if same { actual } else { actual.max(charge.cost()) };
-                limit::settle(buckets, limits.quotas(), charge, actual, now);
+                limit::settle(&buckets, limits.quotas(), charge, actual, now);
             }
             if let (Some(metered), Some(moment)) = (level.metered, &moment) {
                 let warnings = self.meter(level.entry).settle(metered, &used, moment);
                 self.warn(level.entry, warnings);
                 if metered.slow_to() < 100 {
                     let cost = cost.unwrap_or_else(|| charge.cost());
-                    limit::slow_down(buckets, limits.quotas(), cost, metered.slow_to(), now);
+                    limit::slow_down(&buckets, limits.quotas(), cost, metered.slow_to(), now);
                 }
             }
         });

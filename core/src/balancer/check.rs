@@ -4,7 +4,7 @@ use super::{charge::refused, snapshot::Snapshot, state::State};
 use crate::{
     attempt::Attempt,
     id::TenantHandle,
-    limit::{self, Refusal, Spending},
+    limit::{self, Buckets, Refusal, Spending},
     rejection::Rejection,
     request::Request,
     tenant::{Mark, Tenant},
@@ -33,7 +33,7 @@ impl State {
             let (generation, most) = (found.generation, terms.limits().max_in_flight());
             let _visit = mark.visit();
             let pass = || tenant.pass(generation, most).is_ok();
-            match limit::spend(&tenant.buckets()[0], quota, cost, self.uptime(now), pass) {
+            match limit::spend(tenant.first(), quota, cost, self.uptime(now), pass) {
                 Spending::Spent => Some(Ok(())),
                 Spending::Unconfirmed => None,
                 unspent => refuse(tenant, (generation, most), unspent).map(Err),
@@ -71,7 +71,7 @@ impl State {
 
 /// Counts what was not spent as refused, during the visit that it was found in.
 #[cold]
-fn refuse(tenant: &Tenant, (generation, most): (u32, u32), unspent: Spending) -> Option<Refusal> {
+fn refuse(tenant: Tenant<'_>, (generation, most): (u32, u32), unspent: Spending) -> Option<Refusal> {
     let refusal = match unspent {
         Spending::Spent | Spending::Unconfirmed => return None,
         Spending::Refused(refusal) => tenant.confirm(generation, most).ok().map(|()| refusal)?,

@@ -152,7 +152,7 @@ impl State {
         snapshot: &Snapshot,
         request: &Request<'_>,
         now: Time,
-    ) -> Result<(Found, &Tenant), Rejection> {
+    ) -> Result<(Found, Tenant<'_>), Rejection> {
         if let Some(found) = self.find(&snapshot.directory, request.handle(), request.tenant()) {
             return Ok(found);
         }
@@ -167,21 +167,13 @@ impl State {
         directory: &Directory,
         handle: Option<&TenantHandle>,
         id: &str,
-    ) -> Option<(Found, &Tenant)> {
-        if let Some(handle) = handle
-            && let Some(key) = self.hasher.key_in(handle)
-        {
-            return directory.find_with_state(key, &self.slab);
-        }
-        match self.hasher.short_key(id) {
-            Some(key) => directory.find_with_state(&key, &self.slab),
-            None => self.find_long(directory, id),
-        }
-    }
-
-    #[inline(never)]
-    fn find_long(&self, directory: &Directory, id: &str) -> Option<(Found, &Tenant)> {
-        directory.find_with_state(&self.hasher.key(id)?, &self.slab)
+    ) -> Option<(Found, Tenant<'_>)> {
+        let known = handle.and_then(|handle| self.hasher.key_in(handle).copied());
+        let key = match known.or_else(|| self.hasher.short_key(id)) {
+            Some(key) => key,
+            None => self.hasher.long_key(id)?,
+        };
+        directory.find_with_state(&key, &self.slab)
     }
 
     /// An id that the directory does not have: refused, made from the template, or the overflow tenant's.

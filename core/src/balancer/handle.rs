@@ -22,7 +22,7 @@ use crate::{
     request::Request,
     strategy::Bell,
     sync::{AtomicBool, AtomicU64, Mutex},
-    tenant::{Kept, Lineages, QuotaLists, Registry, Slab, Visits},
+    tenant::{Kept, Lineages, QuotaLists, Registry, Segments, Slab, Visits},
     time::{Clock, SystemClock, Time},
 };
 
@@ -71,7 +71,7 @@ impl Balancer {
     fn build(config: Config, clock: ClockSource) -> Result<Self, ConfigError> {
         let hasher = IdHasher::new();
         let seed = config.seed().unwrap_or_else(|| RandomState::new().hash_one(0));
-        let (meters, attempts) = (Arc::new(Slab::default()), Arc::new(Attempts::default()));
+        let (meters, attempts) = (Arc::new(Segments::default()), Arc::new(Attempts::default()));
         let visits = Arc::new(Visits::default());
         let kept = Kept {
             meters: Arc::clone(&meters),

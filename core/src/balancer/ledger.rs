@@ -69,7 +69,7 @@ impl State {
         }
         let tenant = self.slab.get(slot);
         let terms = directory.terms_of_slot(slot, &self.hasher, &self.slab)?;
-        let quotas = limit::records(tenant.buckets(), terms.limits().quotas(), moment);
+        let quotas = limit::records(&tenant, terms.limits().quotas(), moment);
         let meter = self.meters.try_get(slot);
         let limits = meter.map_or_else(Vec::new, |meter| meter.records(tenant.generation(), moment));
         let id = (!directory.is_overflow(slot)).then(|| tenant.name(slot, registry));
@@ -107,7 +107,7 @@ impl State {
         };
         let limits = directory.terms_of_slot(slot, &self.hasher, &self.slab)?.limits();
         let entry = Entry { slot, generation: self.slab.get(slot).generation() };
-        limit::restore(self.buckets(entry), &record.quotas, limits.quotas(), ago, moment);
+        limit::restore(&self.buckets(entry), &record.quotas, limits.quotas(), ago, moment);
         if limits.is_metered() && !record.limits.is_empty() {
             let holder = Holder { generation: entry.generation, rules: limits.rules() };
             self.meter(entry).restore(holder, &record.limits, ago, moment);

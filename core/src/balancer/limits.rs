@@ -157,7 +157,8 @@ impl State {
                 full_in,
             }
         };
-        let readings = limit::read(self.buckets(entry), limits.quotas(), moment.uptime);
+        let buckets = self.buckets(entry);
+        let readings = limit::read(&buckets, limits.quotas(), moment.uptime);
         statuses.extend(readings.map(|(quota, reading)| {
             let unit = if quota.counts_cost() { RateUnit::Cost } else { RateUnit::Requests };
             status(unit, Cause::Rate, Mode::Enforced, reading)

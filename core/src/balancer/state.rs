@@ -12,7 +12,7 @@ use crate::{
     limit::{Meter, Moment},
     strategy::Bell,
     sync::{AtomicBool, AtomicU64, Mutex, Ordering},
-    tenant::{Lineages, QuotaLists, Registry, Slab},
+    tenant::{Lineages, QuotaLists, Registry, Segments, Slab},
     time::{Clock, ClockListener, SystemClock, Time, nanos},
 };
 
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) published: Published,
     pub(super) slab: Slab,
     /// By the slots of tenants whose limits need one.
-    pub(super) meters: Arc<Slab<Meter>>,
+    pub(super) meters: Arc<Segments<Meter>>,
     /// Of tenants that ask for retries or hedges.
     pub(super) attempts: Arc<Attempts>,
     pub(super) events: Arc<Events>,

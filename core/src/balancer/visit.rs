@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Visit<'a> {
     pub(super) state: &'a State,
     pub(super) snapshot: &'a Snapshot,
-    pub(super) tenant: &'a Tenant,
+    pub(super) tenant: Tenant<'a>,
     pub(super) terms: &'a Terms,
     /// Now, as quotas count it.
     pub(super) uptime: Time,

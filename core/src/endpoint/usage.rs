@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::learned::{Both, COST, Heard, Learned, REQUESTS, Seen};
 use crate::{
-    limit::{self, Buckets, Charge, Quota, Refusal},
+    limit::{self, BucketArray, Charge, Quota, Refusal},
     sync::Mutex,
     time::Time,
     upstream::UpstreamReport,
@@ -26,7 +26,7 @@ struct Inner {
     quotas: Box<[Quota]>,
     /// The number of this list of quotas.
     list: u32,
-    buckets: Buckets,
+    buckets: BucketArray,
     learned: Learned,
 }
 

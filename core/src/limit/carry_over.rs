@@ -1,14 +1,14 @@
 //! Changing a tenant's quotas in place: what was used stays used, in units, and debt stays owed.
 
-use super::{Buckets, MAX_QUOTAS, Quota, quota};
+use super::{Bucket, Buckets, MAX_QUOTAS, Quota, quota};
 use crate::time::Time;
 
 /// Turns the state of `old` quotas into that of `new` ones. Each new quota takes over from an old one of the same unit and rate,
 /// else from one of the same unit, whose missing units it then refills at its own rate; one that has no
 /// predecessor starts full. Reservations from before give nothing back any more, except to a quota whose rate stays in its place.
-pub(crate) fn carry_over(buckets: &Buckets, old: &[Quota], new: &[Quota], now: Time) {
+pub(crate) fn carry_over(buckets: &impl Buckets, old: &[Quota], new: &[Quota], now: Time) {
     let now = quota::ticks_at(now);
-    let from: [u64; MAX_QUOTAS] = std::array::from_fn(|place| buckets[place].full_at());
+    let from: Vec<_> = buckets.all().map(Bucket::full_at).collect();
     let mut tats = [0; MAX_QUOTAS];
     let mut free: Vec<usize> = (0..old.len()).collect();
     let (mut missing, mut stays) = (vec![], [false; MAX_QUOTAS]);
@@ -30,8 +30,8 @@ pub(crate) fn carry_over(buckets: &Buckets, old: &[Quota], new: &[Quota], now: T
             tats[place] = now.saturating_add(old[other].rescale(lacks, &new[place]));
         }
     }
-    for place in (0..MAX_QUOTAS).filter(|&place| !stays[place]) {
-        buckets[place].restart(from[place], tats[place], now);
+    for (place, bucket) in buckets.all().enumerate().filter(|(place, _)| !stays[*place]) {
+        bucket.restart(from[place], tats[place], now);
     }
 }
 
@@ -40,13 +40,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::limit::{Refusal, Unit, charge};
+    use crate::limit::{BucketArray, Refusal, Unit, charge};
 
     fn quota(unit: Unit, amount: u64, secs: u64) -> Quota {
         Quota::new(unit, amount, Duration::from_secs(secs), amount).expect("usable")
     }
 
-    fn wait(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Option<Duration> {
+    fn wait(buckets: &BucketArray, quotas: &[Quota], cost: u64, now: Time) -> Option<Duration> {
         match charge(buckets, quotas, cost, now) {
             Ok(_) => None,
             Err(Refusal::Wait(wait) | Refusal::Spent(wait)) => Some(wait),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_raised_rate_refills_what_is_missing_at_the_new_rate() {
-        let (buckets, now) = (Buckets::default(), Time::from_nanos(1_000_000_000));
+        let (buckets, now) = (BucketArray::default(), Time::from_nanos(1_000_000_000));
         let (slow, fast) = ([quota(Unit::Cost, 10, 3_600)], [quota(Unit::Cost, 1_000, 1)]);
         assert_eq!(wait(&buckets, &slow, 10, now), None);
         carry_over(&buckets, &slow, &fast, now);
@@ -68,7 +68,7 @@ mod tests {
     fn what_was_charged_to_rates_that_have_gone_and_come_back_gives_nothing_back() {
         let (slow, fast) = ([quota(Unit::Cost, 10, 3_600)], [quota(Unit::Cost, 1_000, 1)]);
         for times in 1..8 {
-            let (buckets, mut now) = (Buckets::default(), Time::from_nanos(1_000_000_000));
+            let (buckets, mut now) = (BucketArray::default(), Time::from_nanos(1_000_000_000));
             let early = charge(&buckets, &slow, 10, now).expect("full");
             for _ in 0..times {
                 carry_over(&buckets, &slow, &fast, now);
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn another_burst_leaves_what_was_charged_to_be_given_back() {
-        let (buckets, now) = (Buckets::default(), Time::from_nanos(1_000_000_000));
+        let (buckets, now) = (BucketArray::default(), Time::from_nanos(1_000_000_000));
         let with = |burst| [Quota::new(Unit::Cost, 10, Duration::from_secs(3_600), burst).expect("usable")];
         let early = charge(&buckets, &with(10), 10, now).expect("full");
         carry_over(&buckets, &with(10), &with(20), now);
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn reordered_rates_keep_their_own_state() {
-        let (buckets, now) = (Buckets::default(), Time::from_nanos(1_000_000_000));
+        let (buckets, now) = (BucketArray::default(), Time::from_nanos(1_000_000_000));
         let (second, hour) = (quota(Unit::Requests, 5, 1), quota(Unit::Requests, 100, 3_600));
         for _ in 0..5 {
             assert_eq!(wait(&buckets, &[second, hour], 1, now), None);

@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    MAX_QUOTAS, Quota,
+    Buckets, MAX_QUOTAS, Quota,
     gcra::{Bucket, Reach},
     quota,
 };
 use crate::time::Time;
-
-/// The state of one tenant's quotas, in their order.
-pub(crate) type Buckets = [Bucket; MAX_QUOTAS];
 
 /// What was reserved: kept by the lease, to be settled or taken back.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +61,7 @@ impl Refusal {
 ///
 /// # Errors
 /// The same.
-pub(crate) fn look(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Result<(), Refusal> {
+pub(crate) fn look(buckets: &impl Buckets, quotas: &[Quota], cost: u64, now: Time) -> Result<(), Refusal> {
     look_before(buckets, quotas, cost, quota::ticks_at(now))
 }
 
@@ -108,11 +105,16 @@ pub(crate) fn spend(
 /// # Errors
 /// The longest wait of those that refuse.
 #[inline]
-pub(crate) fn charge(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) -> Result<Charge, Refusal> {
+pub(crate) fn charge(
+    buckets: &impl Buckets,
+    quotas: &[Quota],
+    cost: u64,
+    now: Time,
+) -> Result<Charge, Refusal> {
     match quotas {
         [] => Ok(Charge { cost, reach: [Reach::default(); MAX_QUOTAS] }),
         [only] => {
-            let reach = take(&buckets[0], only, cost, quota::ticks_at(now))?;
+            let reach = take(buckets.first(), only, cost, quota::ticks_at(now))?;
             Ok(Charge { cost, reach: [reach, Reach::default(), Reach::default(), Reach::default()] })
         }
         several => charge_several(buckets, several, cost, quota::ticks_at(now)),
@@ -120,11 +122,11 @@ pub(crate) fn charge(buckets: &Buckets, quotas: &[Quota], cost: u64, now: Time) 
 }
 
 #[inline(never)]
-fn charge_several(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<Charge, Refusal> {
+fn charge_several(buckets: &impl Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<Charge, Refusal> {
     // So that a refusal by a later quota does not touch an earlier one, not even for a moment.
     look_before(buckets, quotas, cost, now)?;
     let mut reserved = Charge { cost, reach: [Reach::default(); MAX_QUOTAS] };
-    for (index, (quota, bucket)) in quotas.iter().zip(buckets).enumerate() {
+    for (index, (quota, bucket)) in quotas.iter().zip(buckets.all()).enumerate() {
         match take(bucket, quota, cost, now) {
             Ok(reach) => reserved.reach[index] = reach,
             Err(refusal) => {
@@ -148,15 +150,15 @@ const fn wait(ticks: u64) -> Refusal {
 }
 
 /// Takes a whole reservation back: the request did not run.
-pub(crate) fn undo(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, now: Time) {
+pub(crate) fn undo(buckets: &impl Buckets, quotas: &[Quota], reserved: &Charge, now: Time) {
     undo_first(buckets, quotas, reserved, quotas.len(), quota::ticks_at(now));
 }
 
 /// Corrects a reservation to what the request really cost. More than reserved becomes debt.
-pub(crate) fn settle(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, actual: u64, now: Time) {
+pub(crate) fn settle(buckets: &impl Buckets, quotas: &[Quota], reserved: &Charge, actual: u64, now: Time) {
     let now = quota::ticks_at(now);
     let counting =
-        quotas.iter().zip(buckets).zip(reserved.reach).filter(|((quota, _), _)| quota.counts_cost());
+        quotas.iter().zip(buckets.all()).zip(reserved.reach).filter(|((quota, _), _)| quota.counts_cost());
     for ((quota, bucket), reach) in counting {
         if actual > reserved.cost {
             bucket.owe(quota.ticks(actual - reserved.cost), now);
@@ -167,22 +169,22 @@ pub(crate) fn settle(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, act
 }
 
 /// Makes a request of `cost` count for what it would at `percent` of the rates' speed: the rest is owed.
-pub(crate) fn slow_down(buckets: &Buckets, quotas: &[Quota], cost: u64, percent: u32, now: Time) {
+pub(crate) fn slow_down(buckets: &impl Buckets, quotas: &[Quota], cost: u64, percent: u32, now: Time) {
     let now = quota::ticks_at(now);
-    for (quota, bucket) in quotas.iter().zip(buckets) {
+    for (quota, bucket) in quotas.iter().zip(buckets.all()) {
         let ticks = u128::from(quota.ticks(quota.units(cost))) * u128::from(100 - percent.clamp(1, 100));
         let more = ticks / u128::from(percent.clamp(1, 100));
         bucket.owe(u64::try_from(more).unwrap_or(u64::MAX), now);
     }
 }
 
-fn look_before(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<(), Refusal> {
+fn look_before(buckets: &impl Buckets, quotas: &[Quota], cost: u64, now: u64) -> Result<(), Refusal> {
     let too_costly = quotas.iter().filter(|quota| quota.units(cost) > quota.burst()).map(Quota::burst).min();
     if let Some(limit) = too_costly {
         return Err(Refusal::TooCostly(limit));
     }
     let mut longest = 0;
-    for (quota, bucket) in quotas.iter().zip(buckets) {
+    for (quota, bucket) in quotas.iter().zip(buckets.all()) {
         if let Err(early) = bucket.peek(quota.ticks(quota.units(cost)), quota.tolerance(), now) {
             longest = longest.max(early);
         }
@@ -190,8 +192,8 @@ fn look_before(buckets: &Buckets, quotas: &[Quota], cost: u64, now: u64) -> Resu
     if longest == 0 { Ok(()) } else { Err(Refusal::Wait(quota::duration_of(longest))) }
 }
 
-fn undo_first(buckets: &Buckets, quotas: &[Quota], reserved: &Charge, count: usize, now: u64) {
-    for ((quota, bucket), reach) in quotas.iter().zip(buckets).zip(reserved.reach).take(count) {
+fn undo_first(buckets: &impl Buckets, quotas: &[Quota], reserved: &Charge, count: usize, now: u64) {
+    for ((quota, bucket), reach) in quotas.iter().zip(buckets.all()).zip(reserved.reach).take(count) {
         bucket.give_back(quota.ticks(quota.units(reserved.cost)), reach, now);
     }
 }
@@ -201,17 +203,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limit::Unit;
+    use crate::limit::{BucketArray, Unit};
 
-    fn buckets() -> Buckets {
-        Buckets::default()
+    fn buckets() -> BucketArray {
+        BucketArray::default()
     }
 
     fn quota(unit: Unit, amount: u64, period: Duration, burst: u64) -> Quota {
         Quota::new(unit, amount, period, burst).expect("the figures are usable")
     }
 
-    fn read(buckets: &Buckets) -> String {
+    fn read(buckets: &BucketArray) -> String {
         format!("{buckets:?}")
     }
 

@@ -1,5 +1,6 @@
 //! Limits: how much a tenant may ask for, and exactly when it may ask again.
 
+mod buckets;
 mod calendar;
 mod carry_over;
 mod charge;
@@ -10,11 +11,11 @@ mod reading;
 #[cfg(feature = "ledger")]
 mod record;
 
+pub(crate) use buckets::{BucketArray, Buckets};
 pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{
-    Buckets, Cause, Charge, Refusal, Spending, charge, look, settle, slow_down, spend, undo,
-};
+pub(crate) use charge::{Cause, Charge, Refusal, Spending, charge, look, settle, slow_down, spend, undo};
+pub(crate) use gcra::Bucket;
 pub(crate) use meter::{
     Actual, Demand, Holder, Kind, Measure, Meter, Metered, Mode, Moment, PARTS, Rule, Soft, Warnings,
 };
@@ -26,5 +27,5 @@ pub(crate) use {
     record::{QuotaRecords, records, restore},
 };
 
-/// The most rate quotas that one tenant may have: what fits beside its other state in two cache lines.
+/// The most rate quotas that one tenant may have: what fits into two cache lines beside its other state.
 pub(crate) const MAX_QUOTAS: usize = 4;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Buckets, Quota, gcra::Bucket, quota};
+use super::{Bucket, Buckets, Quota, quota};
 use crate::time::Time;
 
 /// One limit at one moment.
@@ -23,13 +23,13 @@ pub(crate) struct Reading {
 
 /// Reads every quota of one tenant, in their order.
 pub(crate) fn read<'a>(
-    buckets: &'a Buckets,
+    buckets: &'a impl Buckets,
     quotas: &'a [Quota],
     now: Time,
 ) -> impl Iterator<Item = (&'a Quota, Reading)> {
     quotas
         .iter()
-        .zip(buckets)
+        .zip(buckets.all())
         .map(move |(quota, bucket)| (quota, read_bucket(quota, bucket, quota::ticks_at(now))))
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::limit::{Unit, charge, look};
+    use crate::limit::{BucketArray, Unit, charge, look};
 
     proptest! {
         /// A request of what remains passes, one of a unit more does not, until exactly `next_in` has gone by.
@@ -66,7 +66,7 @@ mod tests {
             steps in prop::collection::vec((0_u64..50_000_000, 1_u64..5), 1..60),
         ) {
             let quota = Quota::new(Unit::Cost, amount, Duration::from_millis(millis), burst).expect("usable");
-            let (buckets, mut now) = (Buckets::default(), Time::from_nanos(1_000_000_000));
+            let (buckets, mut now) = (BucketArray::default(), Time::from_nanos(1_000_000_000));
             for (gap, cost) in steps {
                 now = now + Duration::from_nanos(gap);
                 let _unless_refused = charge(&buckets, &[quota], cost, now);
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn in_debt_nothing_remains_and_the_next_unit_comes_after_the_debt() {
         let quota = Quota::new(Unit::Cost, 10, Duration::from_secs(1), 10).expect("usable");
-        let (buckets, now) = (Buckets::default(), Time::from_nanos(5_000_000_000));
+        let (buckets, now) = (BucketArray::default(), Time::from_nanos(5_000_000_000));
         let reserved = charge(&buckets, &[quota], 1, now).expect("full");
         crate::limit::settle(&buckets, &[quota], &reserved, 30, now);
         let (_, left) = read(&buckets, &[quota], now).next().expect("there is one");

@@ -165,7 +165,7 @@ impl QuotaChange {
 
     /// Carries what was used over to the new quotas.
     pub(crate) fn apply(&self, slab: &Slab, now: Time) {
-        limit::carry_over(slab.get(self.slot).buckets(), &self.old, &self.new, now);
+        limit::carry_over(&slab.get(self.slot), &self.old, &self.new, now);
     }
 }
 

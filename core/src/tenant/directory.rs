@@ -184,7 +184,7 @@ impl Directory {
     }
 }
 
-impl Tenant {
+impl Tenant<'_> {
     /// Its id, if that fits its slot.
     pub(crate) fn short_name(&self) -> Option<String> {
         self.words().text()
@@ -236,7 +236,7 @@ mod models {
         let (going, staying) = (ids.next().expect("one in four"), ids.next().expect("one in four"));
         loom::model(move || {
             let (going, staying) = (key(going), key(staying));
-            let slab = Slab::<Tenant>::default();
+            let slab = Slab::default();
             let mut registry = Registry::new(hasher.clone(), super::super::Kept::default());
             let directory = Directory::sized(2);
             assert_eq!(directory.home(going.hash), directory.home(staying.hash));

@@ -11,7 +11,7 @@ use super::{
     directory::{MOST_SLOTS, Unknown},
 };
 use crate::{
-    limit::{Moment, Quota},
+    limit::{Buckets, Moment, Quota},
     sync::Ordering,
     time::{Time, nanos},
 };
@@ -144,7 +144,7 @@ impl Directory {
             let unmetered =
                 || registry.kept.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
             let attempts = &registry.kept.attempts;
-            let unpaid = |tenant: &Tenant| {
+            let unpaid = |tenant: &Tenant<'_>| {
                 !tenant.retries() || attempts.release(Entry { slot, generation }.key(), now)
             };
             let lap = if !hand.is_current(&hand.made[hand.at], slab) {
@@ -189,7 +189,7 @@ impl Hand {
     }
 }
 
-impl Tenant {
+impl Tenant<'_> {
     /// Counts everything that it asks for, wrapped.
     #[expect(clippy::cast_possible_truncation, reason = "a change is looked for, not an amount")]
     fn activity(&self) -> u32 {
@@ -198,7 +198,7 @@ impl Tenant {
 
     /// Whether it is as a newcomer would be.
     fn is_as_new(&self, activity: u32, quotas: &[Quota], now: Time) -> bool {
-        let full = quotas.iter().zip(self.buckets()).all(|(_, bucket)| bucket.is_full(now));
+        let full = quotas.iter().zip(self.all()).all(|(_, bucket)| bucket.is_full(now));
         full && self.activity() == activity
     }
 }

@@ -32,24 +32,22 @@ impl Directory {
 
     /// The same, with the tenant's state.
     #[inline(always)]
-    pub(crate) fn find_with_state<'a>(&self, key: &IdKey, slab: &'a Slab) -> Option<(Found, &'a Tenant)> {
-        let (entry, place) = self.seek(self.home(key.hash)?, key.hash)?;
-        // Nearly always it is the first that the tag lets through.
-        recognize(entry, key, slab).or_else(|| self.find_behind(place, *key, slab))
+    pub(crate) fn find_with_state<'a>(&self, key: &IdKey, slab: &'a Slab) -> Option<(Found, Tenant<'a>)> {
+        let (mut entry, mut place) = self.seek(self.home(key.hash)?, key.hash)?;
+        loop {
+            let tenant = slab.get(slot_of(entry));
+            // Nearly always it is the first that the tag lets through.
+            if let Some(generation) = tenant.matches(&key.words) {
+                return Some((Found { slot: slot_of(entry), generation, terms: terms_of(entry) }, tenant));
+            }
+            (entry, place) = self.seek_behind(place, key.hash)?;
+        }
     }
 
-    /// The same, from a place on.
     #[cold]
     #[inline(never)]
-    fn find_behind<'a>(&self, mut place: usize, key: IdKey, slab: &'a Slab) -> Option<(Found, &'a Tenant)> {
-        loop {
-            let (entry, behind) = self.seek(place, key.hash)?;
-            let found = recognize(entry, &key, slab);
-            if found.is_some() {
-                return found;
-            }
-            place = behind;
-        }
+    fn seek_behind(&self, place: usize, hash: u64) -> Option<(u64, usize)> {
+        self.seek(place, hash)
     }
 
     /// The next entry from a place on that has a hash's tag, and the place behind it.
@@ -101,13 +99,4 @@ impl Found {
     pub(crate) const fn entry(&self) -> Entry {
         Entry { slot: self.slot, generation: self.generation }
     }
-}
-
-/// Whoever an entry is of, if that is who a key names.
-#[inline(always)]
-fn recognize<'a>(entry: u64, key: &IdKey, slab: &'a Slab) -> Option<(Found, &'a Tenant)> {
-    let slot = slot_of(entry);
-    let tenant = slab.get(slot);
-    let generation = tenant.matches(&key.words)?;
-    Some((Found { slot, generation, terms: terms_of(entry) }, tenant))
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Slab, Visits, directory::MOST_SLOTS, eviction::Hand, terms_list::TermsNumbers};
+use super::{Segments, Slab, Visits, directory::MOST_SLOTS, eviction::Hand, terms_list::TermsNumbers};
 use crate::{
     admission::Attempts,
     id::{IdHasher, IdWords},
@@ -37,7 +37,7 @@ pub(crate) struct Registry {
 /// What lives beside the slots.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    pub(crate) meters: Arc<Slab<Meter>>,
+    pub(crate) meters: Arc<Segments<Meter>>,
     pub(crate) attempts: Arc<Attempts>,
     /// Who must be out of a slot before it is vacant.
     pub(crate) visits: Arc<Visits>,

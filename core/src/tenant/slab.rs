@@ -1,79 +1,62 @@
-//! Where tenants' states and meters live: segments that only ever grow, so a slot's place never moves and reading takes no lock.
+//! Where tenants' states live: what every request touches in lines without gaps, what few touch aside.
 
-use std::sync::OnceLock;
+use super::{
+    Segments, Tenant,
+    state::{Aside, Line},
+};
 
-use super::Tenant;
-
-/// One `T` per slot number. The first eight segments have 8 slots each, the next eight 16, and so on: never more than an eighth is empty, from the
-/// ninth segment on.
-#[derive(Debug)]
-pub(crate) struct Slab<T = Tenant> {
-    segments: [OnceLock<Box<[T]>>; SEGMENTS],
+/// One [`Tenant`] per slot number.
+///
+/// A million tenants' lines are then half as much memory, and as many pages, as their whole states would be, and a line that is fetched brings none with it that nobody
+/// wants. The first tenants are too few for that to matter, and each of them is busier: their lines have an empty one beside them, because processors fetch,
+/// and take from each other, lines in pairs.
+#[derive(Debug, Default)]
+pub(crate) struct Slab {
+    lines: Segments<Line>,
+    asides: Segments<Aside>,
 }
 
-impl<T> Default for Slab<T> {
-    fn default() -> Self {
-        Self { segments: [const { OnceLock::new() }; SEGMENTS] }
-    }
-}
-
-impl<T: Default> Slab<T> {
-    /// What is in `slot`, which the registry has allocated.
+impl Slab {
+    /// The tenant in `slot`, which the registry has allocated.
     #[inline]
-    pub(crate) fn get(&self, slot: u32) -> &T {
-        let (segment, offset, _) = locate(slot);
-        &self.segments[segment].get().expect("a slot is allocated before it is published")[offset]
+    pub(crate) fn get(&self, slot: u32) -> Tenant<'_> {
+        Tenant::new(self.lines.get(place(slot)), (&self.asides, slot))
     }
 
-    /// What is in `slot`, if anything has been there.
-    pub(crate) fn try_get(&self, slot: u32) -> Option<&T> {
-        let (segment, offset, _) = locate(slot);
-        self.segments[segment].get().map(|segment| &segment[offset])
+    /// With slot 0.
+    #[cfg(test)]
+    pub(super) fn of_one() -> Self {
+        let slab = Self::default();
+        slab.allocate(0);
+        slab
     }
 
     /// Makes sure that `slot` exists.
-    pub(crate) fn allocate(&self, slot: u32) -> &T {
-        let (segment, offset, length) = locate(slot);
-        let segment = self.segments[segment].get_or_init(|| (0..length).map(|_| T::default()).collect());
-        &segment[offset]
+    pub(super) fn allocate(&self, slot: u32) {
+        self.lines.allocate(place(slot));
+        self.asides.allocate(slot);
     }
 }
 
-/// Segment, place in it, and the segment's length.
+/// Where the line of a slot is.
 #[inline]
-const fn locate(slot: u32) -> (usize, usize, u32) {
-    // So that even the first slots have an octave with as many segments as any.
-    let shifted = slot + FIRST_OCTAVE;
-    // Shifted further until its highest bit is the word's: the four highest are then the segment within the octave, and one bit.
-    let zeros = (shifted | 1).leading_zeros();
-    let segment = (shifted << zeros >> (u32::BITS - SEGMENT_BITS)) + LAST_OCTAVE - SEGMENTS_OF_OCTAVE * zeros;
-    let rest = u32::MAX >> SEGMENT_BITS >> zeros;
-    (segment as usize, (shifted & rest) as usize, rest + 1)
+const fn place(slot: u32) -> u32 {
+    if slot < APART { 2 * slot } else { slot + APART }
 }
 
-const SEGMENTS_OF_OCTAVE: u32 = 8;
-const SEGMENT_BITS: u32 = SEGMENTS_OF_OCTAVE.ilog2() + 1;
-/// A segment of the first octave has this many slots, as a power of two.
-const FIRST_POWER: u32 = 3;
-const FIRST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE << FIRST_POWER;
-const FIRST_SEGMENT: u32 = SEGMENTS_OF_OCTAVE * FIRST_OCTAVE.ilog2() + SEGMENTS_OF_OCTAVE;
-/// What the segments of the word's highest octave count from.
-const LAST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE * (u32::BITS - 1) - FIRST_SEGMENT;
-/// Enough for [`super::directory::MOST_SLOTS`].
-const SEGMENTS: usize = 145;
+/// So many tenants have lines in pairs of their own.
+const APART: u32 = 64;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_has_a_place_of_its_own() {
-        let mut expected = (0, 0);
-        for slot in 0..100_000 {
-            let (segment, offset, length) = locate(slot);
-            assert_eq!((segment, offset), expected, "slot {slot}");
-            expected = if offset + 1 == length as usize { (segment + 1, 0) } else { (segment, offset + 1) };
+    fn every_slot_has_a_line_of_its_own() {
+        let mut next = 0;
+        for slot in 0..10_000 {
+            assert_eq!(place(slot), next, "slot {slot}");
+            next += if slot < APART { 2 } else { 1 };
         }
-        assert!(locate(super::super::directory::MOST_SLOTS - 1).0 < SEGMENTS);
     }
 }

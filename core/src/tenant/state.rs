@@ -1,39 +1,68 @@
 //! Everything about one tenant that changes with traffic: two cache lines, of which the common case touches the first.
 
-use super::{EntryError, Visits};
+use super::{
+    EntryError, Segments, Visits,
+    words::{
+        COMPLETED, COMPLETED_BITS, GENERATION, MOST_COMPLETED, ONE_BENEATH, ONE_CARRIED, ONE_COMPLETED,
+        ONE_INSIDE, ONE_WAITING, RETRIES, VACANT, VACANT_OR_GENERATION, generation, inside,
+    },
+};
 use crate::{
-    config::MOST_INSIDE,
     id::{IdWords, WORDS},
-    limit::Buckets,
+    limit::{Bucket, Buckets, MAX_QUOTAS},
     sync::{AtomicU64, Ordering},
 };
 
 /// One tenant's state. Slots are used again: the generation tells whose time it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tenant<'a> {
+    line: &'a Line,
+    /// Where what stands [aside](Aside) is.
+    aside: (&'a Segments<Aside>, u32),
+}
+
+/// What every request touches.
 #[derive(Debug, Default)]
-#[repr(C, align(128))]
-pub(crate) struct Tenant {
+#[repr(C, align(64))]
+pub(super) struct Line {
     /// `completed requests modulo 2¹⁹ << 45 | retries << 44 | vacant << 43 | generation << 20 | requests inside (waiting or in flight), its
     /// own and those of tenants beneath it`. A slot with requests inside is never given to another, and into a vacant one nobody comes.
     occupancy: AtomicU64,
     id: [AtomicU64; WORDS],
-    /// Of which the first shares the first cache line.
-    buckets: Buckets,
+    first_bucket: Bucket,
+}
+
+/// What only some requests touch: those of tenants with several quotas or with others beneath them, and those that wait or are refused.
+#[derive(Debug, Default)]
+#[repr(C, align(64))]
+pub(super) struct Aside {
+    more_buckets: [Bucket; MAX_QUOTAS - 1],
     /// `completed requests / 2¹⁹ << 20 | requests inside of tenants beneath it`.
     counts: AtomicU64,
     /// `waiting << 40 | rejected`.
     tallies: AtomicU64,
 }
 
-impl Tenant {
+impl<'a> Tenant<'a> {
+    #[inline]
+    pub(super) const fn new(line: &'a Line, aside: (&'a Segments<Aside>, u32)) -> Self {
+        Self { line, aside }
+    }
+
+    fn aside(&self) -> &'a Aside {
+        let (asides, slot) = self.aside;
+        asides.get(slot)
+    }
+
     /// Whether it is this id's, and in which generation of its slot: to be confirmed by [`Self::enter`].
     #[inline]
     pub(super) fn matches(&self, words: &IdWords) -> Option<u32> {
         // Acquire: the words read next are at least as new as this generation.
-        let occupancy = self.occupancy.load(Ordering::Acquire);
+        let occupancy = self.line.occupancy.load(Ordering::Acquire);
         if occupancy & VACANT != 0 {
             return None;
         }
-        let mine = self.id.iter().map(|word| word.load(Ordering::Relaxed));
+        let mine = self.line.id.iter().map(|word| word.load(Ordering::Relaxed));
         let different = mine.zip(words.0).fold(0, |different, (mine, word)| different | (mine ^ word));
         (different == 0).then_some(generation(occupancy))
     }
@@ -53,7 +82,7 @@ impl Tenant {
     /// [`EntryError`]; then nothing has changed.
     pub(crate) fn enter_beneath(&self, generation: u32, most: u32) -> Result<(), EntryError> {
         self.step(ONE_INSIDE, generation, most)?;
-        self.counts.fetch_add(ONE_BENEATH, Ordering::Relaxed);
+        self.aside().counts.fetch_add(ONE_BENEATH, Ordering::Relaxed);
         Ok(())
     }
 
@@ -71,9 +100,9 @@ impl Tenant {
     /// Takes a [`pass`](Self::pass) back, during the same visit.
     #[cold]
     pub(crate) fn take_back(&self) {
-        let before = self.occupancy.fetch_sub(ONE_COMPLETED, Ordering::Relaxed);
+        let before = self.line.occupancy.fetch_sub(ONE_COMPLETED, Ordering::Relaxed);
         if before >> COMPLETED == 0 {
-            self.counts.fetch_sub(ONE_CARRIED, Ordering::Relaxed);
+            self.aside().counts.fetch_sub(ONE_CARRIED, Ordering::Relaxed);
         }
     }
 
@@ -88,7 +117,7 @@ impl Tenant {
     /// Adds to the occupancy if it is still this generation's and has less than `most` inside; says what it was before.
     #[inline]
     fn step(&self, more: u64, generation: u32, most: u32) -> Result<u64, EntryError> {
-        let mut occupancy = self.occupancy.load(Ordering::Relaxed);
+        let mut occupancy = self.line.occupancy.load(Ordering::Relaxed);
         loop {
             // Of a vacant slot it is more than any generation.
             if (occupancy >> GENERATION & VACANT_OR_GENERATION) as u32 != generation {
@@ -100,7 +129,12 @@ impl Tenant {
             // What is completed wraps out of the word's top. Acquire pairs with `occupy`: whoever comes in sees the slot as it was set up. Release, for `vacate`: who
             // ends an occupant's time sees the marks of those who are still visiting it.
             let next = occupancy.wrapping_add(more);
-            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self.line.occupancy.compare_exchange_weak(
+                occupancy,
+                next,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
                 Ok(before) => return Ok(before),
                 Err(newer) => occupancy = newer,
             }
@@ -111,30 +145,34 @@ impl Tenant {
     #[inline]
     pub(crate) fn leave(&self) {
         // Release: all that the request did to this state comes before the slot can be given away.
-        self.occupancy.fetch_sub(ONE_INSIDE, Ordering::Release);
+        self.line.occupancy.fetch_sub(ONE_INSIDE, Ordering::Release);
     }
 
     /// One request less of a tenant beneath it.
     pub(crate) fn leave_beneath(&self) {
-        self.counts.fetch_sub(ONE_BENEATH, Ordering::Relaxed);
+        self.aside().counts.fetch_sub(ONE_BENEATH, Ordering::Relaxed);
         self.leave();
     }
 
     /// A request that is inside is finished: counts it and lets it go.
     #[inline]
     pub(crate) fn complete(&self) {
-        let mut occupancy = self.occupancy.load(Ordering::Relaxed);
+        let mut occupancy = self.line.occupancy.load(Ordering::Relaxed);
         while occupancy >> COMPLETED != MOST_COMPLETED {
             let next = occupancy + ONE_COMPLETED - ONE_INSIDE;
             // As in `leave`.
-            match self.occupancy.compare_exchange_weak(occupancy, next, Ordering::Release, Ordering::Relaxed)
-            {
+            match self.line.occupancy.compare_exchange_weak(
+                occupancy,
+                next,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(newer) => occupancy = newer,
             }
         }
         // What is carried must be there before the slot can be given away.
-        self.carry(self.occupancy.fetch_add(ONE_COMPLETED, Ordering::Relaxed));
+        self.carry(self.line.occupancy.fetch_add(ONE_COMPLETED, Ordering::Relaxed));
         self.leave();
     }
 
@@ -142,44 +180,40 @@ impl Tenant {
     #[inline]
     fn carry(&self, before: u64) {
         if before >> COMPLETED == MOST_COMPLETED {
-            self.counts.fetch_add(ONE_CARRIED, Ordering::Relaxed);
+            self.aside().counts.fetch_add(ONE_CARRIED, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) const fn buckets(&self) -> &Buckets {
-        &self.buckets
     }
 
     /// Counts a refused request.
     pub(crate) fn reject(&self) {
-        self.tallies.fetch_add(1, Ordering::Relaxed);
+        self.aside().tallies.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One request more in a queue.
     pub(crate) fn start_waiting(&self) {
-        self.tallies.fetch_add(ONE_WAITING, Ordering::Relaxed);
+        self.aside().tallies.fetch_add(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// One request less in a queue.
     pub(crate) fn stop_waiting(&self) {
-        self.tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
+        self.aside().tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// Whether it has asked for retries or hedges lately, so that its requests are counted for their budgets. On the word that
     /// every request has just written.
     #[inline]
     pub(crate) fn retries(&self) -> bool {
-        self.occupancy.load(Ordering::Relaxed) & RETRIES != 0
+        self.line.occupancy.load(Ordering::Relaxed) & RETRIES != 0
     }
 
     /// From now on it does. By a request that is inside: the slot is not given away meanwhile.
     pub(crate) fn start_retrying(&self) {
-        self.occupancy.fetch_or(RETRIES, Ordering::Relaxed);
+        self.line.occupancy.fetch_or(RETRIES, Ordering::Relaxed);
     }
 
     /// From now on it does not. By a request that is inside.
     pub(crate) fn stop_retrying(&self) {
-        self.occupancy.fetch_and(!RETRIES, Ordering::Relaxed);
+        self.line.occupancy.fetch_and(!RETRIES, Ordering::Relaxed);
     }
 
     /// Its own requests inside: waiting or in flight.
@@ -189,35 +223,35 @@ impl Tenant {
 
     /// Requests inside of tenants beneath it, as far as it limits them.
     pub(crate) fn beneath(&self) -> u32 {
-        (self.counts.load(Ordering::Relaxed) % ONE_CARRIED) as u32
+        (self.aside().counts.load(Ordering::Relaxed) % ONE_CARRIED) as u32
     }
 
     /// Both together: what its bound is for.
     pub(crate) fn all_inside(&self) -> u32 {
-        inside(self.occupancy.load(Ordering::Relaxed))
+        inside(self.line.occupancy.load(Ordering::Relaxed))
     }
 
     /// Which of its slot's occupants it is.
     pub(crate) fn generation(&self) -> u32 {
-        (self.occupancy.load(Ordering::Relaxed) >> GENERATION & VACANT_OR_GENERATION) as u32
+        (self.line.occupancy.load(Ordering::Relaxed) >> GENERATION & VACANT_OR_GENERATION) as u32
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        (self.tallies.load(Ordering::Relaxed) >> 40) as u32
+        (self.aside().tallies.load(Ordering::Relaxed) >> 40) as u32
     }
 
     /// Finished requests. Another thread may be about to carry: then 2¹⁹ are missing for some nanoseconds.
     pub(crate) fn completed(&self) -> u64 {
-        let carried = self.counts.load(Ordering::Acquire) / ONE_CARRIED;
-        (carried << COMPLETED_BITS) + (self.occupancy.load(Ordering::Relaxed) >> COMPLETED)
+        let carried = self.aside().counts.load(Ordering::Acquire) / ONE_CARRIED;
+        (carried << COMPLETED_BITS) + (self.line.occupancy.load(Ordering::Relaxed) >> COMPLETED)
     }
 
     pub(crate) fn rejected(&self) -> u64 {
-        self.tallies.load(Ordering::Relaxed) % ONE_WAITING
+        self.aside().tallies.load(Ordering::Relaxed) % ONE_WAITING
     }
 
     pub(super) fn words(&self) -> IdWords {
-        IdWords(std::array::from_fn(|index| self.id[index].load(Ordering::Relaxed)))
+        IdWords(std::array::from_fn(|index| self.line.id[index].load(Ordering::Relaxed)))
     }
 
     /// Whether it has requests inside, its own or beneath it.
@@ -232,75 +266,60 @@ impl Tenant {
 
     /// Ends an occupant's time if that is right: asked when nobody can come in any more, and nobody is visiting.
     pub(super) fn vacate_if(&self, visits: &Visits, is_right: impl FnOnce(&Self) -> bool) -> bool {
-        let occupancy = self.occupancy.load(Ordering::Relaxed);
+        let occupancy = self.line.occupancy.load(Ordering::Relaxed);
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
         let vacated = inside(occupancy) == 0
             && self
+                .line
                 .occupancy
                 .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok();
         let right = vacated && visits.are_over() && is_right(self);
         if vacated && !right {
             // Somebody who is visiting may take back meanwhile what it has counted.
-            self.occupancy.fetch_and(!VACANT, Ordering::AcqRel);
+            self.line.occupancy.fetch_and(!VACANT, Ordering::AcqRel);
         }
         right
     }
 
     /// Sets a vacant slot up for an id, in the next generation.
     pub(super) fn occupy(&self, words: &IdWords) {
-        for (mine, word) in self.id.iter().zip(words.0) {
+        for (mine, word) in self.line.id.iter().zip(words.0) {
             mine.store(word, Ordering::Relaxed);
         }
-        for bucket in &self.buckets {
-            bucket.reset();
-        }
-        self.counts.store(0, Ordering::Relaxed);
-        self.tallies.store(0, Ordering::Relaxed);
-        let generation = u64::from(generation(self.occupancy.load(Ordering::Relaxed)));
+        self.all().for_each(Bucket::reset);
+        self.aside().counts.store(0, Ordering::Relaxed);
+        self.aside().tallies.store(0, Ordering::Relaxed);
+        let generation = u64::from(generation(self.line.occupancy.load(Ordering::Relaxed)));
         // Release: who sees the new generation sees all of the above.
-        self.occupancy.store(((generation + 1) << GENERATION) & (VACANT - 1), Ordering::Release);
+        self.line.occupancy.store(((generation + 1) << GENERATION) & (VACANT - 1), Ordering::Release);
     }
 }
 
-const ONE_WAITING: u64 = 1 << 40;
-const ONE_INSIDE: u64 = 1;
-const INSIDE_BITS: u32 = 20;
-const GENERATION: u32 = INSIDE_BITS;
-const VACANT_OR_GENERATION: u64 = (1 << 24) - 1;
-const VACANT: u64 = 1 << 43;
-const RETRIES: u64 = 1 << 44;
-const COMPLETED: u32 = 45;
-const COMPLETED_BITS: u32 = 19;
-const MOST_COMPLETED: u64 = (1 << COMPLETED_BITS) - 1;
-const ONE_COMPLETED: u64 = 1 << COMPLETED;
-const ONE_BENEATH: u64 = 1;
-/// So many completed requests as the occupancy has bits for, in the counts.
-const ONE_CARRIED: u64 = 1 << 20;
-const _: () = assert!(MOST_INSIDE as u64 == (1 << INSIDE_BITS) - 1, "what requests inside have bits for");
+impl Buckets for Tenant<'_> {
+    #[inline]
+    fn first(&self) -> &Bucket {
+        &self.line.first_bucket
+    }
 
-#[inline]
-const fn inside(occupancy: u64) -> u32 {
-    (occupancy & 0xf_ffff) as u32
-}
-
-#[inline]
-const fn generation(occupancy: u64) -> u32 {
-    ((occupancy % VACANT) >> GENERATION) as u32
+    fn more(&self) -> &[Bucket] {
+        &self.aside().more_buckets
+    }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::*;
+    use super::{super::Slab, *};
 
     #[test]
     fn a_tenant_is_two_cache_lines() {
-        assert_eq!(size_of::<Tenant>(), 128);
+        assert_eq!((size_of::<Line>(), size_of::<Aside>()), (64, 64));
     }
 
     #[test]
     fn a_slot_with_requests_inside_is_not_given_away() {
-        let (tenant, old, new) = (Tenant::default(), IdWords([1; WORDS]), IdWords([2; WORDS]));
+        let (slab, old, new) = (Slab::of_one(), IdWords([1; WORDS]), IdWords([2; WORDS]));
+        let tenant = slab.get(0);
         let visits = Visits::default();
         tenant.occupy(&old);
         let generation = tenant.matches(&old).expect("it is there");
@@ -319,7 +338,8 @@ mod tests {
 
     #[test]
     fn a_flag_is_the_occupants_and_no_count() {
-        let (tenant, visits, id) = (Tenant::default(), Visits::default(), IdWords([1; WORDS]));
+        let (slab, visits, id) = (Slab::of_one(), Visits::default(), IdWords([1; WORDS]));
+        let tenant = slab.get(0);
         tenant.occupy(&id);
         let generation = tenant.matches(&id).expect("it is there");
         assert_eq!(tenant.enter(generation, 2), Ok(()));
@@ -340,7 +360,8 @@ mod tests {
 
     #[test]
     fn those_beneath_count_under_the_bound_and_keep_the_slot() {
-        let (tenant, visits, id) = (Tenant::default(), Visits::default(), IdWords([1; WORDS]));
+        let (slab, visits, id) = (Slab::of_one(), Visits::default(), IdWords([1; WORDS]));
+        let tenant = slab.get(0);
         tenant.occupy(&id);
         let generation = tenant.matches(&id).expect("it is there");
         assert_eq!(tenant.enter(generation, 2), Ok(()));
@@ -360,17 +381,18 @@ mod tests {
 mod counts {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::Slab, *};
 
     proptest! {
         /// Completed requests wrap in the occupancy and are carried, whichever way they are counted and taken back, and disturb nothing beside them.
         #[test]
         fn nothing_is_lost_where_the_count_wraps(short in 1..9_u64, steps in proptest::collection::vec(0..4_u8, 30)) {
-            let (tenant, id) = (Tenant::default(), IdWords([1; WORDS]));
+            let (slab, id) = (Slab::of_one(), IdWords([1; WORDS]));
+            let tenant = slab.get(0);
             tenant.occupy(&id);
             let generation = tenant.matches(&id).expect("it is there");
             let mut expected = MOST_COMPLETED + 1 - short;
-            tenant.occupancy.fetch_add(expected << COMPLETED, Ordering::Relaxed);
+            tenant.line.occupancy.fetch_add(expected << COMPLETED, Ordering::Relaxed);
             for step in steps {
                 let done = match step {
                     0 => tenant.enter(generation, 9).map(|()| tenant.complete()),
@@ -395,7 +417,7 @@ mod models {
 
     use loom::{sync::Arc, thread};
 
-    use super::*;
+    use super::{super::Slab, *};
     use crate::{
         limit::{Quota, Spending, Unit, spend},
         tenant::Mark,
@@ -406,13 +428,15 @@ mod models {
     #[test]
     fn nobody_enters_as_somebody_else() {
         loom::model(|| {
-            let tenant = Arc::new(Tenant::default());
+            let slab = Arc::new(Slab::of_one());
+            let tenant = slab.get(0);
             let (old, new) = (IdWords([1; WORDS]), IdWords([2; WORDS]));
             tenant.occupy(&old);
             // The looking up runs in the spawned thread: so loom also tries the orders in which it comes late.
             let visitor = {
-                let tenant = Arc::clone(&tenant);
+                let slab = Arc::clone(&slab);
                 thread::spawn(move || {
+                    let tenant = slab.get(0);
                     if let Some(generation) = tenant.matches(&old)
                         && tenant.enter(generation, 9).is_ok()
                     {
@@ -429,11 +453,11 @@ mod models {
     }
 
     /// One check of `old`, as `Balancer::check` makes it; says whether it was let pass.
-    fn check(tenant: &Tenant, mark: &Mark, old: &IdWords) -> bool {
+    fn check(tenant: Tenant<'_>, mark: &Mark, old: &IdWords) -> bool {
         let Some(generation) = tenant.matches(old) else { return false };
         let _visit = mark.visit();
         let pass = || tenant.pass(generation, 9).is_ok();
-        spend(&tenant.buckets()[0], &quota(), 1, now(), pass) == Spending::Spent
+        spend(tenant.first(), &quota(), 1, now(), pass) == Spending::Spent
     }
 
     fn quota() -> Quota {
@@ -448,20 +472,21 @@ mod models {
     #[test]
     fn nobody_checks_as_somebody_else() {
         loom::model(|| {
-            let (tenant, visits) = (Arc::new(Tenant::default()), Visits::default());
+            let (slab, visits) = (Arc::new(Slab::of_one()), Visits::default());
+            let tenant = slab.get(0);
             let (old, new) = (IdWords([1; WORDS]), IdWords([2; WORDS]));
             tenant.occupy(&old);
             let mark = visits.join();
             let visitor = {
-                let tenant = Arc::clone(&tenant);
-                thread::spawn(move || check(&tenant, &mark, &old))
+                let slab = Arc::clone(&slab);
+                thread::spawn(move || check(slab.get(0), &mark, &old))
             };
             let given = tenant.vacate(&visits);
             if given {
                 tenant.occupy(&new);
             }
             let passed = visitor.join().expect("the thread does not panic");
-            let counted = (tenant.completed(), tenant.buckets()[0].is_full(now()));
+            let counted = (tenant.completed(), tenant.first().is_full(now()));
             assert_eq!(counted, if given || !passed { (0, true) } else { (1, false) });
         });
     }
@@ -470,18 +495,18 @@ mod models {
     #[test]
     fn an_eviction_forgets_no_check() {
         loom::model(|| {
-            let (tenant, visits, id) = (Arc::new(Tenant::default()), Visits::default(), IdWords([1; WORDS]));
+            let (slab, visits, id) = (Arc::new(Slab::of_one()), Visits::default(), IdWords([1; WORDS]));
+            let tenant = slab.get(0);
             tenant.occupy(&id);
             let mark = visits.join();
             let visitor = {
-                let tenant = Arc::clone(&tenant);
-                thread::spawn(move || check(&tenant, &mark, &id))
+                let slab = Arc::clone(&slab);
+                thread::spawn(move || check(slab.get(0), &mark, &id))
             };
             // Counts are looked at before, as the hand does, quotas when nobody can come in any more.
             let before = tenant.completed();
-            let evicted = tenant.vacate_if(&visits, |tenant| {
-                tenant.completed() == before && tenant.buckets()[0].is_full(now())
-            });
+            let evicted = tenant
+                .vacate_if(&visits, |tenant| tenant.completed() == before && tenant.first().is_full(now()));
             let passed = visitor.join().expect("the thread does not panic");
             assert!(!(evicted && passed));
         });

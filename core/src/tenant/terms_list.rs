@@ -4,7 +4,7 @@ use std::{collections::HashMap, hash::BuildHasher, sync::OnceLock};
 
 use foldhash::fast::RandomState;
 
-use super::{Slab, Terms};
+use super::{Segments, Terms};
 
 /// Terms by number.
 #[derive(Debug, Default)]
@@ -12,7 +12,7 @@ pub(super) struct TermsList {
     /// Most configurations have no more: found without a look at the segments.
     first: [OnceLock<Terms>; FEW as usize],
     /// From number [`FEW`] on.
-    list: Slab<OnceLock<Terms>>,
+    list: Segments<OnceLock<Terms>>,
 }
 
 /// Which numbers a list has given. Behind the registry's lock.
