@@ -37,6 +37,8 @@ pub(super) struct Visit<'a> {
 
 impl Visit<'_> {
     /// Steps three and four of a request that does not wait.
+    ///
+    /// What they grant is put where it stays, piece by piece and on the way that nearly all take: a piece that is handed from return to return waits in memory each time.
     #[inline(always)]
     pub(super) fn run(
         self,
@@ -45,12 +47,48 @@ impl Visit<'_> {
         now: Time,
         held: &mut Option<Held>,
     ) -> Result<(), Rejection> {
-        let wants = self.wants(service, request);
-        let seated = match self.try_admit(service, (request, wants), now) {
-            Some(seated) => seated,
-            None => self.try_again(service, (request, wants), now)?,
+        let Some(seat) = service.admission.try_admit(request.width()) else {
+            return self.run_refused(service, request, now, held);
         };
-        let seat = seated.seat;
+        let ask = ask_at_once(seat, self.wants(service, request));
+        let Some(only) = service.pool.tier_at_once(&ask, now) else {
+            return self.run_seated(service, request, Seated { seat, picked: None }, (now, held));
+        };
+        let Some(picked) = service.pool.pick_at_once(only, &ask, now) else {
+            return Err(self.turn_away_seated(service, &self.wants(service, request), seat, now));
+        };
+        *held = Some(Held::new((picked, seat), self.charged, service.pool.id(), now));
+        Ok(())
+    }
+
+    /// The same of one for whom no seat is free.
+    #[cold]
+    #[inline(never)]
+    fn run_refused(
+        self,
+        service: &Service,
+        request: &Request<'_>,
+        now: Time,
+        held: &mut Option<Held>,
+    ) -> Result<(), Rejection> {
+        let asking = (request, self.wants(service, request));
+        let seated = match self.try_admit_guarded(service, asking, now) {
+            Some(seated) => seated,
+            None => self.try_again(service, asking, now)?,
+        };
+        self.run_seated(service, request, seated, (now, held))
+    }
+
+    /// Step four of one that has a seat.
+    #[inline(never)]
+    fn run_seated(
+        self,
+        service: &Service,
+        request: &Request<'_>,
+        seated: Seated,
+        (now, held): (Time, &mut Option<Held>),
+    ) -> Result<(), Rejection> {
+        let (seat, wants) = (seated.seat, self.wants(service, request));
         let picked = self.pick(service, wants, seated, now)?;
         *held = Some(Held::new((picked, seat), self.charged, service.pool.id(), now));
         Ok(())
@@ -101,21 +139,19 @@ impl Visit<'_> {
         }
     }
 
-    /// Step three of a request that does not wait.
-    #[inline(always)]
-    fn try_admit(&self, service: &Service, asking: (&Request<'_>, Wants<'_>), now: Time) -> Option<Seated> {
-        let admission = &service.admission;
-        admission.try_admit(asking.0.width()).map(|seat| Seated { seat, picked: None }).or_else(|| {
-            let guarded = service.limits.guarded;
-            let try_admit = |joining: &Joining<'_>| admission.try_admit_guarded(joining, now);
-            let seated = guarded.then(|| self.joining(asking, now, try_admit))?;
-            seated.map(|seated| self.exchanged(service, asking.1, seated, now))
-        })
+    /// Step three of a request that does not wait, where tenants have shares of the seats.
+    fn try_admit_guarded(
+        &self,
+        service: &Service,
+        asking: (&Request<'_>, Wants<'_>),
+        now: Time,
+    ) -> Option<Seated> {
+        let try_admit = |joining: &Joining<'_>| service.admission.try_admit_guarded(joining, now);
+        let seated = service.limits.guarded.then(|| self.joining(asking, now, try_admit))?;
+        seated.map(|seated| self.exchanged(service, asking.1, seated, now))
     }
 
     /// Step three again for a request that was refused a seat, if a look at the endpoints finds it another.
-    #[cold]
-    #[inline(never)]
     fn try_again(
         &self,
         service: &Service,
@@ -127,7 +163,12 @@ impl Visit<'_> {
             service.admission.hand_out_if_queued(now);
         }
         let again = service.look_again(now) || service.pool.is_limited();
-        let seated = again.then(|| self.try_admit(service, asking, now)).flatten();
+        let admit = || {
+            let seat = service.admission.try_admit(asking.0.width());
+            let seated = seat.map(|seat| Seated { seat, picked: None });
+            seated.or_else(|| self.try_admit_guarded(service, asking, now))
+        };
+        let seated = again.then(admit).flatten();
         seated.ok_or_else(|| self.turn_away(service, service.why_full(asking.0.width(), &asking.1, now)))
     }
 
@@ -158,7 +199,6 @@ impl Visit<'_> {
     }
 
     /// Step four.
-    #[inline(always)]
     fn pick(
         &self,
         service: &Service,
@@ -166,10 +206,15 @@ impl Visit<'_> {
         Seated { seat, picked }: Seated,
         now: Time,
     ) -> Result<InFlight, Rejection> {
-        picked.or_else(|| service.pool.pick(&ask_at_once(seat, wants), now)).ok_or_else(|| {
-            service.admission.release(seat, Spent::NOTHING, now);
-            self.turn_away(service, service.pool.why_none(&wants, now))
-        })
+        let picked = picked.or_else(|| service.pool.pick(&ask_at_once(seat, wants), now));
+        picked.ok_or_else(|| self.turn_away_seated(service, &wants, seat, now))
+    }
+
+    /// Nobody can be picked for it: its seat goes back.
+    #[cold]
+    fn turn_away_seated(&self, service: &Service, wants: &Wants<'_>, seat: Seat, now: Time) -> Rejection {
+        service.admission.release(seat, Spent::NOTHING, now);
+        self.turn_away(service, service.pool.why_none(wants, now))
     }
 
     fn wait(
