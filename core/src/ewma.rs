@@ -43,7 +43,7 @@ impl PeakEwma {
 
     /// The average in nanoseconds as of `now`; `None` before the first sample, and when it has decayed below a hundredth, where
     /// it says nothing any more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
         let word = self.word.load(Ordering::Relaxed);
         if word == 0 {
@@ -85,7 +85,7 @@ const fn as_f32(nanos: u64) -> f32 {
 
 /// 2^(−y) for y ≥ 0, within 2·10⁻⁴ relative and exact at whole y, the same bits on every platform: the whole part by
 /// exponent, the fraction by a cubic.
-#[inline]
+#[inline(always)]
 fn exp2_neg(y: f32) -> f32 {
     if y < NEAR {
         // So soon after the last sample, the tangent is as good: the common case under load.

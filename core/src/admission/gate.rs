@@ -46,7 +46,7 @@ impl Admission {
     /// A seat, if one is free and nobody waits for it.
     #[inline]
     pub(crate) fn try_admit(&self, width: u32) -> Option<Seat> {
-        self.seats.0.try_take(width).map(|taken| Seat { turn: taken.turn, width: taken.width, line: 0 })
+        self.seats.0.try_take(width).map(|taken| Seat { turn: taken.turn(), width: taken.width(), line: 0 })
     }
 
     /// The same where tenants have shares of the seats, which only the queue knows.

@@ -63,7 +63,7 @@ impl Queue {
             return Handed::To(self.fair.seat(next, taken, now));
         };
         let wants = self.fair.wants(&next);
-        let ask = Ask { number: taken.turn, saturated: true, wants, purpose: Purpose::Reserve };
+        let ask = Ask { number: taken.turn(), saturated: true, wants, purpose: Purpose::Reserve };
         let picked = pool.pick(&ask, now);
         let outlook = if picked.is_none() { pool.outlook(&wants, now) } else { Outlook::default() };
         if !outlook.is_limited() {
@@ -72,7 +72,7 @@ impl Queue {
             self.fair.keep(next, picked);
             return Handed::To(waker);
         }
-        seats.give_back(taken.width);
+        seats.give_back(taken.width());
         match outlook.never() {
             Some(rejection) => Handed::To(self.fair.turn_away(next, rejection)),
             None => Handed::Not(outlook.look_at()),

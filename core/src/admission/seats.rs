@@ -47,16 +47,27 @@ struct Rules {
     open: AtomicU32,
 }
 
-/// Seats that were taken: to be given back, all at once.
+/// Seats that were taken: to be given back, all at once. `turn << 32 | width`: in one word, which a decision is handed in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct Taken(u64);
+
+impl Taken {
+    pub(crate) const fn new(turn: u32, width: u32) -> Self {
+        Self((turn as u64) << 32 | width as u64)
+    }
+
     /// A number that no other taking of this pool has, modulo 2³². One thread alone sees 0, 1, 2, …; of several threads each
     /// sees runs of up to [`BLOCK`] consecutive numbers while stripes are open, and no number is left out for good except
     /// when two threads of one stripe want a run at once. So what all threads together count in rounds is even up to one
     /// unfinished run per stripe.
-    pub(crate) turn: u32,
+    pub(crate) const fn turn(self) -> u32 {
+        turn(self.0)
+    }
+
     /// How many seats it counts as.
-    pub(crate) width: u32,
+    pub(crate) const fn width(self) -> u32 {
+        (self.0 & 0xffff_ffff) as u32
+    }
 }
 
 impl Seats {
@@ -159,7 +170,7 @@ impl Seats {
     #[inline]
     fn take_at(&self, stripe: &Stripe, width: u32) -> Option<Taken> {
         match stripe.take(width) {
-            Some(turn) => Some(Taken { turn, width }),
+            Some(turn) => Some(Taken::new(turn, width)),
             None => self.take_otherwise(stripe, width),
         }
     }
@@ -179,7 +190,7 @@ impl Seats {
     #[cold]
     fn take_otherwise(&self, stripe: &Stripe, width: u32) -> Option<Taken> {
         if stripe.take_unnumbered(width) {
-            return Some(Taken { turn: self.turn_of(stripe), width });
+            return Some(Taken::new(self.turn_of(stripe), width));
         }
         self.take_from_word(|| stripe, width)
     }
@@ -189,7 +200,7 @@ impl Seats {
     fn take_from_word<'a>(&self, stripe: impl FnOnce() -> &'a Stripe, width: u32) -> Option<Taken> {
         match self.take_unless(QUEUED, width) {
             Ok((seen, taken)) if seen.word & OPEN != 0 => {
-                Some(Taken { turn: self.turn_of(stripe()), ..taken })
+                Some(Taken::new(self.turn_of(stripe()), taken.width()))
             }
             Ok((seen, taken)) => {
                 if seen.is_far_from_full() {
@@ -225,7 +236,7 @@ impl Seats {
             // The turn wraps out of the word's top.
             let next = (word + u64::from(width)).wrapping_add(numbered);
             match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok((seen, Taken { turn: turn(word), width })),
+                Ok(_) => return Ok((seen, Taken::new(turn(word), width))),
                 Err(newer) => word = newer,
             }
         }

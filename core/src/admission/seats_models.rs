@@ -17,7 +17,7 @@ fn nearly_full(kept: bool) -> Arc<Seats> {
 }
 
 fn take(seats: &Seats, stripe: usize, width: u32) -> Option<u32> {
-    seats.take_at(&seats.stripes[stripe].0, width).map(|taken| taken.turn)
+    seats.take_at(&seats.stripes[stripe].0, width).map(|taken| taken.turn())
 }
 
 fn give_back(seats: &Seats, stripe: usize, width: u32) -> bool {

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn turn_of(taken: Option<Taken>) -> Option<u32> {
-    taken.map(|taken| taken.turn)
+    taken.map(|taken| taken.turn())
 }
 
 fn is_open(seats: &Seats) -> bool {
@@ -50,9 +50,9 @@ fn a_rule_that_is_no_longer_in_force_sets_nothing() {
 #[test]
 fn a_wide_request_takes_all_its_seats_or_none() {
     let seats = Seats::new(5);
-    assert_eq!(seats.try_take(3), Some(Taken { turn: 0, width: 3 }));
+    assert_eq!(seats.try_take(3), Some(Taken::new(0, 3)));
     assert_eq!((seats.try_take(3), seats.taken()), (None, 3));
-    assert_eq!(seats.try_take(2), Some(Taken { turn: 1, width: 2 }));
+    assert_eq!(seats.try_take(2), Some(Taken::new(1, 2)));
     seats.give_back(3);
     assert_eq!(seats.taken(), 2);
 }
@@ -64,7 +64,7 @@ fn wider_than_the_capacity_runs_alone_and_counts_as_the_capacity() {
         assert!(seats.try_take(1).is_some());
         assert_eq!(seats.try_take(1_000), None, "somebody is in");
         seats.give_back(1);
-        assert_eq!(seats.try_take(1_000), Some(Taken { turn: 1, width: capacity }));
+        assert_eq!(seats.try_take(1_000), Some(Taken::new(1, capacity)));
         assert_eq!(seats.try_take(1), None);
         seats.give_back(capacity);
         assert_eq!(seats.taken(), 0);
@@ -136,7 +136,7 @@ struct Plain {
 
 impl Plain {
     fn taken(&self) -> u32 {
-        self.held.iter().map(|taken| taken.width).sum()
+        self.held.iter().map(|taken| taken.width()).sum()
     }
 
     /// As how wide a request must get in.
@@ -160,13 +160,13 @@ proptest! {
             match step {
                 Step::Take(stripe, width) => {
                     let taken = seats.take_at(&seats.stripes[stripe].0, width);
-                    prop_assert_eq!(taken.map(|taken| taken.width), plain.admits(width));
+                    prop_assert_eq!(taken.map(|taken| taken.width()), plain.admits(width));
                     turns.extend(turn_of(taken));
                     plain.held.extend(taken);
                 }
                 Step::GiveBack(stripe, which) if !plain.held.is_empty() => {
                     let taken = plain.held.swap_remove(which % plain.held.len());
-                    let told = seats.give_back_at(&seats.stripes[stripe].0, taken.width);
+                    let told = seats.give_back_at(&seats.stripes[stripe].0, taken.width());
                     prop_assert_eq!(told, plain.queued);
                 }
                 Step::GiveBack(..) => {}
@@ -196,14 +196,14 @@ proptest! {
             match step {
                 Step::Take(_, width) => {
                     if let Some(taken) = seats.take_at(&seats.stripes[3].0, width) {
-                        prop_assert_eq!(taken.turn, next);
+                        prop_assert_eq!(taken.turn(), next);
                         next += 1;
                         held.push(taken);
                     }
                 }
                 Step::GiveBack(_, which) if !held.is_empty() => {
                     let taken = held.swap_remove(which % held.len());
-                    seats.give_back_at(&seats.stripes[3].0, taken.width);
+                    seats.give_back_at(&seats.stripes[3].0, taken.width());
                 }
                 Step::GiveBack(..) => {}
                 Step::Resize(capacity) => drop(seats.set_capacity(0, capacity)),

@@ -52,7 +52,8 @@ impl State {
         edition: u64,
         demand: &Demand<'_>,
         now: Time,
-    ) -> Result<Charged, NotIn> {
+        charged: &mut Charged,
+    ) -> Result<(), NotIn> {
         let Visitor { found, tenant, terms, owner, .. } = *visitor;
         let limits = terms.limits();
         tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
@@ -63,16 +64,14 @@ impl State {
             }
         })?;
         let plain = terms.ancestors().is_empty() && !limits.is_metered() && owner.is_none();
-        let charged = if plain {
-            let charge = limit::charge(&tenant, limits.quotas(), demand.cost, now).map_err(refused);
-            charge.map(|charge| {
-                let quotas = limits.quotas_number();
-                Charged { found, edition, quotas, charge, metered: None, above: None }
-            })
+        (charged.found, charged.edition, charged.quotas) = (found, edition, limits.quotas_number());
+        let passed = if plain {
+            limit::charge_into(&mut charged.charge, &tenant, limits.quotas(), demand.cost, now)
+                .map_err(refused)
         } else {
-            self.charge_all(visitor, edition, demand, now)
+            self.charge_all(visitor, demand, now, charged)
         };
-        charged.map_err(|rejection| {
+        passed.map_err(|rejection| {
             tenant.reject();
             tenant.leave();
             NotIn::Refused(rejection)
@@ -84,10 +83,10 @@ impl State {
     fn charge_all(
         &self,
         visitor: &Visitor<'_>,
-        edition: u64,
         demand: &Demand<'_>,
         now: Time,
-    ) -> Result<Charged, Rejection> {
+        charged: &mut Charged,
+    ) -> Result<(), Rejection> {
         let Visitor { found, terms, .. } = *visitor;
         let inside = self.enter_others(&self.others(visitor))?;
         let mut levels: SmallVec<[(Entry, &Limits); 5]> = SmallVec::new();
@@ -105,10 +104,10 @@ impl State {
             let quotas = limits.quotas_number();
             Some(Box::new(Above { entry: *entry, quotas, charge, metered: metered.map(Box::new), next }))
         };
-        let above = levels[1..].iter().zip(passed).rev().fold(None, link);
-        let metered = metered.then(|| Box::new(Own { metered: own.metered, reported: vec![] }));
-        let quotas = terms.limits().quotas_number();
-        Ok(Charged { found, edition, quotas, charge: own.charge, metered, above })
+        charged.above = levels[1..].iter().zip(passed).rev().fold(None, link);
+        charged.metered = metered.then(|| Box::new(Own { metered: own.metered, reported: vec![] }));
+        charged.charge = own.charge;
+        Ok(())
     }
 
     /// Charges every level, or none.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A request inside its tenant, and what it is charged there and above.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Charged {
     pub(super) found: Found,
     /// The edition of the directory that `found` is from.

@@ -1,6 +1,6 @@
 //! The first two steps alone: limits without a seat.
 
-use super::{charge::refused, snapshot::Snapshot, state::State};
+use super::{charge::refused, charged::Charged, snapshot::Snapshot, state::State};
 use crate::{
     attempt::Attempt,
     id::TenantHandle,
@@ -57,13 +57,14 @@ impl State {
             // A retry is one somewhere: without a name, in the only pool.
             let somewhere = request.pool_name().is_some() || request.which() != Attempt::First;
             let service = somewhere.then(|| snapshot.service(request.pool_name())).transpose()?;
-            let visit = self.identify_and_limit(snapshot, service, request, now)?;
+            let mut charged = Charged::default();
+            let visit = self.identify_and_limit((snapshot, service), request, now, &mut charged)?;
             if let Some(service) = service {
                 let paid = visit.pay(service, request)?;
                 self.count_run(service, visit.charged.found.entry(), paid.as_ref(), now);
             }
             self.count_settlement();
-            self.complete(visit.tenant, &visit.charged);
+            self.complete(visit.tenant, visit.charged);
             Ok(())
         })
     }

@@ -3,6 +3,7 @@
 use super::{
     acquire::{Pending, Stage},
     charge::{NotIn, Visitor},
+    charged::Charged,
     lease::Held,
     snapshot::{Service, Snapshot},
     state::State,
@@ -49,7 +50,8 @@ impl State {
         now: Time,
         held: &mut Option<Held>,
     ) -> Result<(), Rejection> {
-        let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
+        let mut charged = Charged::default();
+        let visit = self.identify_and_limit((snapshot, Some(service)), request, now, &mut charged)?;
         // All that retries cost whoever makes none.
         if visit.is_counted(request) {
             return visit.run_counted(service, request, now, held);
@@ -76,7 +78,8 @@ impl State {
         request: &Request<'_>,
         now: Time,
     ) -> Result<Stage, Rejection> {
-        let visit = self.identify_and_limit(snapshot, Some(service), request, now)?;
+        let mut charged = Charged::default();
+        let visit = self.identify_and_limit((snapshot, Some(service)), request, now, &mut charged)?;
         let (paid, entry) = (visit.pay(service, request)?, visit.charged.found.entry());
         let stage = visit.join(service, request, now, paid);
         match &stage {
@@ -107,14 +110,14 @@ impl State {
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
-    /// charged; on failure nothing has changed.
+    /// charged, as `charged` tells, which was of nothing; on failure nothing has changed.
     #[inline(always)]
     pub(super) fn identify_and_limit<'a>(
         &'a self,
-        snapshot: &'a Snapshot,
-        service: Option<&Service>,
+        (snapshot, service): (&'a Snapshot, Option<&Service>),
         request: &Request<'_>,
         now: Time,
+        charged: &'a mut Charged,
     ) -> Result<Visit<'a>, Rejection> {
         snapshot.check_dimensions(request.declared().iter().map(|(name, _)| *name))?;
         loop {
@@ -137,8 +140,8 @@ impl State {
             }
             let demand = Demand { cost: request.units(), amounts: request.declared() };
             let (visitor, uptime) = (Visitor { found, tenant, terms, directory, owner }, self.uptime(now));
-            match self.charge(&visitor, edition, &demand, uptime) {
-                Ok(charged) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
+            match self.charge(&visitor, edition, &demand, uptime, charged) {
+                Ok(()) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
                 // An update gave the slot away between finding and entering.
                 Err(NotIn::Stale) => {}

@@ -1,6 +1,6 @@
 //! Steps three and four of a request whose tenant's limits have let it pass.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use super::{
     acquire::{Pending, Stage},
@@ -32,7 +32,8 @@ pub(super) struct Visit<'a> {
     pub(super) terms: &'a Terms,
     /// Now, as quotas count it.
     pub(super) uptime: Time,
-    pub(super) charged: Charged,
+    /// Where it is written down what it is charged.
+    pub(super) charged: &'a mut Charged,
 }
 
 impl Visit<'_> {
@@ -57,7 +58,7 @@ impl Visit<'_> {
         let Some(picked) = service.pool.pick_at_once(only, &ask, now) else {
             return Err(self.turn_away_seated(service, &self.wants(service, request), seat, now));
         };
-        *held = Some(Held::new((picked, seat), self.charged, service.pool.id(), now));
+        *held = Some(Held::new((picked, seat), mem::take(self.charged), service.pool.id(), now));
         Ok(())
     }
 
@@ -90,7 +91,7 @@ impl Visit<'_> {
     ) -> Result<(), Rejection> {
         let (seat, wants) = (seated.seat, self.wants(service, request));
         let picked = self.pick(service, wants, seated, now)?;
-        *held = Some(Held::new((picked, seat), self.charged, service.pool.id(), now));
+        *held = Some(Held::new((picked, seat), mem::take(self.charged), service.pool.id(), now));
         Ok(())
     }
 
@@ -108,7 +109,12 @@ impl Visit<'_> {
             Ok(Place::Seated(seated)) => {
                 let seat = seated.seat;
                 let picked = self.pick(service, wants, seated, now)?;
-                Ok(Stage::Ready(Ok(Held::new((picked, seat), self.charged, service.pool.id(), now))))
+                Ok(Stage::Ready(Ok(Held::new(
+                    (picked, seat),
+                    mem::take(self.charged),
+                    service.pool.id(),
+                    now,
+                ))))
             }
             Ok(Place::Waiting(waiter)) => {
                 service.look_again(now);
@@ -229,7 +235,7 @@ impl Visit<'_> {
             waiter,
             deadline,
             admission: Arc::clone(&service.admission),
-            charged: self.charged,
+            charged: mem::take(self.charged),
             pool: service.pool.id(),
             wants: wants.kept(),
             paid,
@@ -262,11 +268,11 @@ impl Visit<'_> {
     /// Takes the charge back: a refused request consumes nothing. Where another pool comes next, it is not refused yet.
     #[cold]
     pub(super) fn turn_away(&self, service: &Service, rejection: Rejection) -> Rejection {
-        self.state.undo(self.snapshot, &self.charged, self.uptime);
+        self.state.undo(self.snapshot, self.charged, self.uptime);
         if service.spec.fallback().is_none() || !rejection.is_of_the_pool() {
             self.tenant.reject();
         }
-        self.state.leave(self.tenant, &self.charged);
+        self.state.leave(self.tenant, self.charged);
         rejection
     }
 }

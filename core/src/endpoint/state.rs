@@ -97,6 +97,7 @@ impl Endpoint {
     }
 
     /// Recent peak latency in nanoseconds; `None` before the first sample.
+    #[inline(always)]
     pub(crate) fn latency(&self, decay: f32, now: Time) -> Option<f32> {
         self.latency.read(decay, now)
     }

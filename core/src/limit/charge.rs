@@ -10,7 +10,7 @@ use super::{
 use crate::time::Time;
 
 /// What was reserved: kept by the lease, to be settled or taken back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charge {
     cost: u64,
     reach: [Reach; MAX_QUOTAS],
@@ -111,14 +111,30 @@ pub(crate) fn charge(
     cost: u64,
     now: Time,
 ) -> Result<Charge, Refusal> {
+    let mut charged = Charge::default();
+    charge_into(&mut charged, buckets, quotas, cost, now)?;
+    Ok(charged)
+}
+
+/// The same, told to a charge of nothing.
+///
+/// # Errors
+/// The same.
+#[inline(always)]
+pub(crate) fn charge_into(
+    charged: &mut Charge,
+    buckets: &impl Buckets,
+    quotas: &[Quota],
+    cost: u64,
+    now: Time,
+) -> Result<(), Refusal> {
     match quotas {
-        [] => Ok(Charge { cost, reach: [Reach::default(); MAX_QUOTAS] }),
-        [only] => {
-            let reach = take(buckets.first(), only, cost, quota::ticks_at(now))?;
-            Ok(Charge { cost, reach: [reach, Reach::default(), Reach::default(), Reach::default()] })
-        }
-        several => charge_several(buckets, several, cost, quota::ticks_at(now)),
+        [] => {}
+        [only] => charged.reach[0] = take(buckets.first(), only, cost, quota::ticks_at(now))?,
+        several => *charged = charge_several(buckets, several, cost, quota::ticks_at(now))?,
     }
+    charged.cost = cost;
+    Ok(())
 }
 
 #[inline(never)]

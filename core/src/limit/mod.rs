@@ -14,7 +14,9 @@ mod record;
 pub(crate) use buckets::{BucketArray, Buckets};
 pub(crate) use calendar::{Calendar, MONDAY, Span};
 pub(crate) use carry_over::carry_over;
-pub(crate) use charge::{Cause, Charge, Refusal, Spending, charge, look, settle, slow_down, spend, undo};
+pub(crate) use charge::{
+    Cause, Charge, Refusal, Spending, charge, charge_into, look, settle, slow_down, spend, undo,
+};
 pub(crate) use gcra::Bucket;
 pub(crate) use meter::{
     Actual, Demand, Holder, Kind, Measure, Meter, Metered, Mode, Moment, PARTS, Rule, Soft, Warnings,

@@ -34,6 +34,7 @@ impl PeakLatency {
     }
 
     /// Nanoseconds as of `now`; `None` before the first sample.
+    #[inline(always)]
     pub(crate) fn read(&self, decay: f32, now: Time) -> Option<f32> {
         self.0.read(decay, now)
     }

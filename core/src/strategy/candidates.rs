@@ -154,8 +154,22 @@ impl<'a> Candidates<'a> {
         self.roll.filter(|_| !self.are_few())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_usable(&self, index: usize) -> bool {
+        if self.are_plain() { self.member(index).has_room() } else { self.is_usable_here(index) }
+    }
+
+    /// Whether nothing but room decides who of them may be used: known when a pick that is made at once is compiled.
+    #[inline(always)]
+    const fn are_plain(&self) -> bool {
+        matches!(self.scrutiny, Scrutiny::Nothing)
+            && self.roll.is_none()
+            && self.charged.is_none()
+            && self.bound.is_none()
+            && self.avoided.is_nobody()
+    }
+
+    fn is_usable_here(&self, index: usize) -> bool {
         if self.roll.is_some_and(|roll| roll.misses(self.place(index))) {
             return false;
         }
@@ -180,7 +194,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Requests in flight, counting the one to come, over the weight of the moment.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn load(&self, index: usize) -> f32 {
         let member = self.member(index);
         #[expect(clippy::cast_precision_loss, reason = "loads are compared, not counted")]
@@ -191,7 +205,7 @@ impl<'a> Candidates<'a> {
 
     /// What the load is multiplied by under this kind of load: a factor, and the endpoint's signal where it has one. Two endpoints are
     /// compared by their signals only where both have one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn factors(&self, kind: LoadKind, index: usize) -> (f32, Option<f32>) {
         match kind {
             LoadKind::PeakEwma => (1.0, self.latency(index)),
@@ -206,7 +220,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Recent peak latency, if there was a sample.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn latency(&self, index: usize) -> Option<f32> {
         self.endpoint(index).latency(self.decay, self.now)
     }

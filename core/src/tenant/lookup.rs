@@ -16,7 +16,7 @@ pub(crate) enum Lookup {
 }
 
 /// A tenant as found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) slot: u32,
     pub(crate) generation: u32,

@@ -110,7 +110,7 @@ impl FairQueue {
     pub(in crate::admission) fn seat(&mut self, next: Next, taken: Taken, now: Time) -> Option<Waker> {
         let Next { line, id, .. } = next;
         let (class, cost) = (self.waiters.get(id).class, self.waiters.get(id).cost);
-        let Taken { turn, width } = taken;
+        let (turn, width) = (taken.turn(), taken.width());
         let seat = Seat { turn, width, line: line + 1 };
         let list = self.tree.node_mut(line).line_mut();
         let waker = self.waiters.conclude(list.class_mut(class), id, Standing::Seated(seat));

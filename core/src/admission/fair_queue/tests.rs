@@ -81,7 +81,7 @@ impl Bench {
     /// Dispatches the next: who it is, whose, and its seat.
     fn next(&mut self) -> Option<(WaiterId, u64, Seat)> {
         let next = self.queue.next(&self.limits, self.now, &mut Wakers::new())?;
-        self.queue.seat(next, Taken { turn: 0, width: next.width }, self.now);
+        self.queue.seat(next, Taken::new(0, next.width), self.now);
         let seated = |id: WaiterId| match self.queue.waiters.get(id.0).standing {
             Standing::Seated(seat) => Some(seat),
             Standing::Waiting | Standing::Rejected(_) => None,
