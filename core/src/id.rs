@@ -79,7 +79,7 @@ impl IdHasher {
 
     /// The key of any id, apart for the same reason.
     #[inline(never)]
-    pub(crate) fn long_key(&self, id: &str) -> Option<IdKey> {
+    pub(crate) fn any_key(&self, id: &str) -> Option<IdKey> {
         self.key(id)
     }
 

@@ -110,7 +110,7 @@ impl State {
     }
 
     /// Steps one and two: whose it is, and whether its limits let it pass. On success the request is inside its tenant and
-    /// charged, as `charged` tells, which was of nothing; on failure nothing has changed.
+    /// charged, as `charged` tells, which was of nothing; on failure nothing has changed, and `charged` says nothing.
     #[inline(always)]
     pub(super) fn identify_and_limit<'a>(
         &'a self,
@@ -174,7 +174,7 @@ impl State {
         let known = handle.and_then(|handle| self.hasher.key_in(handle).copied());
         let key = match known.or_else(|| self.hasher.short_key(id)) {
             Some(key) => key,
-            None => self.hasher.long_key(id)?,
+            None => self.hasher.any_key(id)?,
         };
         directory.find_with_state(&key, &self.slab)
     }

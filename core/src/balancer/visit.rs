@@ -53,10 +53,10 @@ impl Visit<'_> {
         };
         let ask = ask_at_once(seat, self.wants(service, request));
         let Some(only) = service.pool.tier_at_once(&ask, now) else {
-            return self.run_seated(service, request, Seated { seat, picked: None }, (now, held));
+            return self.run_seated(service, (seat, ask), now, held);
         };
         let Some(picked) = service.pool.pick_at_once(only, &ask, now) else {
-            return Err(self.turn_away_seated(service, &self.wants(service, request), seat, now));
+            return Err(self.turn_away_seated(service, &ask.wants, seat, now));
         };
         *held = Some(Held::new((picked, seat), mem::take(self.charged), service.pool.id(), now));
         Ok(())
@@ -77,20 +77,24 @@ impl Visit<'_> {
             Some(seated) => seated,
             None => self.try_again(service, asking, now)?,
         };
-        self.run_seated(service, request, seated, (now, held))
+        let seat = seated.seat;
+        let picked = self.pick(service, asking.1, seated, now)?;
+        *held = Some(Held::new((picked, seat), mem::take(self.charged), service.pool.id(), now));
+        Ok(())
     }
 
-    /// Step four of one that has a seat.
+    /// Step four of one that has a seat, where more than a strategy decides.
     #[inline(never)]
     fn run_seated(
         self,
         service: &Service,
-        request: &Request<'_>,
-        seated: Seated,
-        (now, held): (Time, &mut Option<Held>),
+        (seat, ask): (Seat, Ask<'_>),
+        now: Time,
+        held: &mut Option<Held>,
     ) -> Result<(), Rejection> {
-        let (seat, wants) = (seated.seat, self.wants(service, request));
-        let picked = self.pick(service, wants, seated, now)?;
+        let Some(picked) = service.pool.pick_otherwise(&ask, now) else {
+            return Err(self.turn_away_seated(service, &ask.wants, seat, now));
+        };
         *held = Some(Held::new((picked, seat), mem::take(self.charged), service.pool.id(), now));
         Ok(())
     }

@@ -10,7 +10,7 @@ pub(crate) trait Buckets {
     fn more(&self) -> &[Bucket];
 
     fn all(&self) -> impl Iterator<Item = &Bucket> {
-        std::iter::once(self.first()).chain(self.more())
+        std::iter::once(self.first()).chain(std::iter::once_with(|| self.more()).flatten())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pick at once: one tier, and nothing but its strategy decides, and health. Most picks are that; the others are made [with care](super::pick).
+//! The pick at once: one tier, and nothing but its strategy decides, and health. Most picks are that, and nearly all find everybody healthy; the others are made [with care](super::pick).
 
 use super::{
     ask::{Ask, Wants},

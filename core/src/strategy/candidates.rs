@@ -169,6 +169,7 @@ impl<'a> Candidates<'a> {
             && self.avoided.is_nobody()
     }
 
+    #[inline]
     fn is_usable_here(&self, index: usize) -> bool {
         if self.roll.is_some_and(|roll| roll.misses(self.place(index))) {
             return false;

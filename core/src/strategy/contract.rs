@@ -11,6 +11,7 @@ use crate::{
     custom,
     endpoint::Member,
     ewma::decay_rate,
+    health::Scrutiny,
     health::{OutlierRules, TEST_RULES},
     load::{ProbeReport, WeightRules},
     rng,
@@ -106,13 +107,25 @@ pub(super) fn address(index: usize) -> String {
 }
 
 fn picks(strategy: &Strategy, members: &[Member], count: u32) -> Vec<Option<usize>> {
-    let candidates = Candidates::new(
-        members,
-        crate::health::Scrutiny::Health,
-        decay_rate(Duration::from_secs(10)),
-        Time::ZERO,
-    );
-    picks_of(strategy, candidates, count)
+    picks_of(strategy, candidates(members, Scrutiny::Health), count)
+}
+
+fn candidates(members: &[Member], scrutiny: Scrutiny) -> Candidates<'_> {
+    Candidates::new(members, scrutiny, decay_rate(Duration::from_secs(10)), Time::ZERO)
+}
+
+#[test]
+fn where_all_are_healthy_not_asking_says_the_same() {
+    let (weights, few) = ([1, 2, 3, 4, 5], [0, 2, 3]);
+    for places in [None, Some(&few[..])] {
+        // Those that draw from a state of their own, too: each asking has strategies of its own.
+        for (asked, unasked) in strategies(&weights).into_iter().zip(strategies(&weights)) {
+            let members = members(&weights);
+            let picks =
+                |strategy, scrutiny| picks_of(strategy, candidates(&members, scrutiny).among(places), 500);
+            assert_eq!(picks(&asked, Scrutiny::Health), picks(&unasked, Scrutiny::Nothing), "{asked:?}");
+        }
+    }
 }
 
 pub(super) fn picks_of(strategy: &Strategy, candidates: Candidates<'_>, count: u32) -> Vec<Option<usize>> {
@@ -278,12 +291,8 @@ fn in_flight_over_weight_evens_out_under_every_load() {
             continue;
         }
         let members = members(&weights);
-        let candidates = Candidates::new(
-            &members,
-            crate::health::Scrutiny::Health,
-            decay_rate(Duration::from_secs(10)),
-            Time::ZERO,
-        );
+        let candidates =
+            Candidates::new(&members, Scrutiny::Health, decay_rate(Duration::from_secs(10)), Time::ZERO);
         let mut held = vec![];
         for number in 0..800 {
             let turn = Turn { number, draw: rng::draw(3, u64::from(number)), saturated: false, key: None };

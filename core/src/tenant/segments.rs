@@ -1,4 +1,4 @@
-//! Something for every slot, in segments that only ever grow: so a slot's place never moves, and reading takes no lock.
+//! Something for every number, such as a slot's, in segments that only ever grow: so a slot's place never moves, and reading takes no lock.
 
 use std::sync::OnceLock;
 
@@ -57,7 +57,7 @@ const FIRST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE << FIRST_POWER;
 const FIRST_SEGMENT: u32 = SEGMENTS_OF_OCTAVE * FIRST_OCTAVE.ilog2() + SEGMENTS_OF_OCTAVE;
 /// What the segments of the word's highest octave count from.
 const LAST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE * (u32::BITS - 1) - FIRST_SEGMENT;
-/// Enough for [`super::directory::MOST_SLOTS`], and for [those left empty](super::Slab) between the first.
+/// Enough for [`super::directory::MOST_SLOTS`], and for the lines [left empty](super::Slab) between the first.
 const SEGMENTS: usize = if cfg!(loom) { 2 * SEGMENTS_OF_OCTAVE as usize } else { 145 };
 
 #[cfg(all(test, not(loom)))]

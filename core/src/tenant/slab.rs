@@ -1,26 +1,27 @@
-//! Where tenants' states live: what every request touches in lines without gaps, what few touch aside.
+//! Where tenants' states live: what every request touches apart from what few touch.
 
 use super::{
     Segments, Tenant,
-    state::{Aside, Line},
+    state::{Cold, Hot},
 };
 
 /// One [`Tenant`] per slot number.
 ///
-/// A million tenants' lines are then half as much memory, and as many pages, as their whole states would be, and a line that is fetched brings none with it that nobody
-/// wants. The first tenants are too few for that to matter, and each of them is busier: their lines have an empty one beside them, because processors fetch,
-/// and take from each other, lines in pairs.
+/// What is hot of a million tenants is then half as much memory, and as many pages, as their whole states would be, and a cache line that is fetched brings none with it that
+/// nobody wants. The first tenants are too few for that to matter, and each of them is busier: nearly all of them have an empty line beside each of theirs, because processors fetch
+/// lines, and take them from each other, in pairs.
 #[derive(Debug, Default)]
 pub(crate) struct Slab {
-    lines: Segments<Line>,
-    asides: Segments<Aside>,
+    hot: Segments<Hot>,
+    cold: Segments<Cold>,
 }
 
 impl Slab {
     /// The tenant in `slot`, which the registry has allocated.
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Tenant<'_> {
-        Tenant::new(self.lines.get(place(slot)), (&self.asides, slot))
+        let place = line_of(slot);
+        Tenant::new(self.hot.get(place), (&self.cold, place))
     }
 
     /// With slot 0.
@@ -33,30 +34,39 @@ impl Slab {
 
     /// Makes sure that `slot` exists.
     pub(super) fn allocate(&self, slot: u32) {
-        self.lines.allocate(place(slot));
-        self.asides.allocate(slot);
+        self.hot.allocate(line_of(slot));
+        self.cold.allocate(line_of(slot));
     }
 }
 
-/// Where the line of a slot is.
+/// Which line in either is a slot's.
 #[inline]
-const fn place(slot: u32) -> u32 {
+const fn line_of(slot: u32) -> u32 {
     if slot < APART { 2 * slot } else { slot + APART }
 }
 
 /// So many tenants have lines in pairs of their own.
 const APART: u32 = 64;
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
-    use super::*;
+    use super::{super::directory::MOST_SLOTS, *};
 
     #[test]
     fn every_slot_has_a_line_of_its_own() {
         let mut next = 0;
         for slot in 0..10_000 {
-            assert_eq!(place(slot), next, "slot {slot}");
+            assert_eq!(line_of(slot), next, "slot {slot}");
             next += if slot < APART { 2 } else { 1 };
         }
+    }
+
+    #[test]
+    fn the_last_slot_has_one_too() {
+        let segments = Segments::<Hot>::default();
+        assert!(
+            segments.try_get(line_of(MOST_SLOTS - 1)).is_none(),
+            "it is not allocated, and within bounds"
+        );
     }
 }

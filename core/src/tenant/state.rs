@@ -16,15 +16,15 @@ use crate::{
 /// One tenant's state. Slots are used again: the generation tells whose time it is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tenant<'a> {
-    line: &'a Line,
-    /// Where what stands [aside](Aside) is.
-    aside: (&'a Segments<Aside>, u32),
+    hot: &'a Hot,
+    /// Where what is [cold](Cold) is.
+    cold: (&'a Segments<Cold>, u32),
 }
 
-/// What every request touches.
+/// What every request touches: a cache line.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
-pub(super) struct Line {
+pub(super) struct Hot {
     /// `completed requests modulo 2¹⁹ << 45 | retries << 44 | vacant << 43 | generation << 20 | requests inside (waiting or in flight), its
     /// own and those of tenants beneath it`. A slot with requests inside is never given to another, and into a vacant one nobody comes.
     occupancy: AtomicU64,
@@ -32,10 +32,10 @@ pub(super) struct Line {
     first_bucket: Bucket,
 }
 
-/// What only some requests touch: those of tenants with several quotas or with others beneath them, and those that wait or are refused.
+/// What only some requests touch, in another: those of tenants with several quotas or with others beneath them, and those that wait or are refused.
 #[derive(Debug, Default)]
 #[repr(C, align(64))]
-pub(super) struct Aside {
+pub(super) struct Cold {
     more_buckets: [Bucket; MAX_QUOTAS - 1],
     /// `completed requests / 2¹⁹ << 20 | requests inside of tenants beneath it`.
     counts: AtomicU64,
@@ -45,24 +45,24 @@ pub(super) struct Aside {
 
 impl<'a> Tenant<'a> {
     #[inline]
-    pub(super) const fn new(line: &'a Line, aside: (&'a Segments<Aside>, u32)) -> Self {
-        Self { line, aside }
+    pub(super) const fn new(hot: &'a Hot, cold: (&'a Segments<Cold>, u32)) -> Self {
+        Self { hot, cold }
     }
 
-    fn aside(&self) -> &'a Aside {
-        let (asides, slot) = self.aside;
-        asides.get(slot)
+    fn cold(&self) -> &'a Cold {
+        let (all, place) = self.cold;
+        all.get(place)
     }
 
     /// Whether it is this id's, and in which generation of its slot: to be confirmed by [`Self::enter`].
     #[inline]
     pub(super) fn matches(&self, words: &IdWords) -> Option<u32> {
         // Acquire: the words read next are at least as new as this generation.
-        let occupancy = self.line.occupancy.load(Ordering::Acquire);
+        let occupancy = self.hot.occupancy.load(Ordering::Acquire);
         if occupancy & VACANT != 0 {
             return None;
         }
-        let mine = self.line.id.iter().map(|word| word.load(Ordering::Relaxed));
+        let mine = self.hot.id.iter().map(|word| word.load(Ordering::Relaxed));
         let different = mine.zip(words.0).fold(0, |different, (mine, word)| different | (mine ^ word));
         (different == 0).then_some(generation(occupancy))
     }
@@ -82,7 +82,7 @@ impl<'a> Tenant<'a> {
     /// [`EntryError`]; then nothing has changed.
     pub(crate) fn enter_beneath(&self, generation: u32, most: u32) -> Result<(), EntryError> {
         self.step(ONE_INSIDE, generation, most)?;
-        self.aside().counts.fetch_add(ONE_BENEATH, Ordering::Relaxed);
+        self.cold().counts.fetch_add(ONE_BENEATH, Ordering::Relaxed);
         Ok(())
     }
 
@@ -100,9 +100,9 @@ impl<'a> Tenant<'a> {
     /// Takes a [`pass`](Self::pass) back, during the same visit.
     #[cold]
     pub(crate) fn take_back(&self) {
-        let before = self.line.occupancy.fetch_sub(ONE_COMPLETED, Ordering::Relaxed);
+        let before = self.hot.occupancy.fetch_sub(ONE_COMPLETED, Ordering::Relaxed);
         if before >> COMPLETED == 0 {
-            self.aside().counts.fetch_sub(ONE_CARRIED, Ordering::Relaxed);
+            self.cold().counts.fetch_sub(ONE_CARRIED, Ordering::Relaxed);
         }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Tenant<'a> {
     /// Adds to the occupancy if it is still this generation's and has less than `most` inside; says what it was before.
     #[inline]
     fn step(&self, more: u64, generation: u32, most: u32) -> Result<u64, EntryError> {
-        let mut occupancy = self.line.occupancy.load(Ordering::Relaxed);
+        let mut occupancy = self.hot.occupancy.load(Ordering::Relaxed);
         loop {
             // Of a vacant slot it is more than any generation.
             if (occupancy >> GENERATION & VACANT_OR_GENERATION) as u32 != generation {
@@ -129,7 +129,7 @@ impl<'a> Tenant<'a> {
             // What is completed wraps out of the word's top. Acquire pairs with `occupy`: whoever comes in sees the slot as it was set up. Release, for `vacate`: who
             // ends an occupant's time sees the marks of those who are still visiting it.
             let next = occupancy.wrapping_add(more);
-            match self.line.occupancy.compare_exchange_weak(
+            match self.hot.occupancy.compare_exchange_weak(
                 occupancy,
                 next,
                 Ordering::AcqRel,
@@ -145,23 +145,23 @@ impl<'a> Tenant<'a> {
     #[inline]
     pub(crate) fn leave(&self) {
         // Release: all that the request did to this state comes before the slot can be given away.
-        self.line.occupancy.fetch_sub(ONE_INSIDE, Ordering::Release);
+        self.hot.occupancy.fetch_sub(ONE_INSIDE, Ordering::Release);
     }
 
     /// One request less of a tenant beneath it.
     pub(crate) fn leave_beneath(&self) {
-        self.aside().counts.fetch_sub(ONE_BENEATH, Ordering::Relaxed);
+        self.cold().counts.fetch_sub(ONE_BENEATH, Ordering::Relaxed);
         self.leave();
     }
 
     /// A request that is inside is finished: counts it and lets it go.
     #[inline]
     pub(crate) fn complete(&self) {
-        let mut occupancy = self.line.occupancy.load(Ordering::Relaxed);
+        let mut occupancy = self.hot.occupancy.load(Ordering::Relaxed);
         while occupancy >> COMPLETED != MOST_COMPLETED {
             let next = occupancy + ONE_COMPLETED - ONE_INSIDE;
             // As in `leave`.
-            match self.line.occupancy.compare_exchange_weak(
+            match self.hot.occupancy.compare_exchange_weak(
                 occupancy,
                 next,
                 Ordering::Release,
@@ -172,7 +172,7 @@ impl<'a> Tenant<'a> {
             }
         }
         // What is carried must be there before the slot can be given away.
-        self.carry(self.line.occupancy.fetch_add(ONE_COMPLETED, Ordering::Relaxed));
+        self.carry(self.hot.occupancy.fetch_add(ONE_COMPLETED, Ordering::Relaxed));
         self.leave();
     }
 
@@ -180,40 +180,40 @@ impl<'a> Tenant<'a> {
     #[inline]
     fn carry(&self, before: u64) {
         if before >> COMPLETED == MOST_COMPLETED {
-            self.aside().counts.fetch_add(ONE_CARRIED, Ordering::Relaxed);
+            self.cold().counts.fetch_add(ONE_CARRIED, Ordering::Relaxed);
         }
     }
 
     /// Counts a refused request.
     pub(crate) fn reject(&self) {
-        self.aside().tallies.fetch_add(1, Ordering::Relaxed);
+        self.cold().tallies.fetch_add(1, Ordering::Relaxed);
     }
 
     /// One request more in a queue.
     pub(crate) fn start_waiting(&self) {
-        self.aside().tallies.fetch_add(ONE_WAITING, Ordering::Relaxed);
+        self.cold().tallies.fetch_add(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// One request less in a queue.
     pub(crate) fn stop_waiting(&self) {
-        self.aside().tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
+        self.cold().tallies.fetch_sub(ONE_WAITING, Ordering::Relaxed);
     }
 
     /// Whether it has asked for retries or hedges lately, so that its requests are counted for their budgets. On the word that
     /// every request has just written.
     #[inline]
     pub(crate) fn retries(&self) -> bool {
-        self.line.occupancy.load(Ordering::Relaxed) & RETRIES != 0
+        self.hot.occupancy.load(Ordering::Relaxed) & RETRIES != 0
     }
 
     /// From now on it does. By a request that is inside: the slot is not given away meanwhile.
     pub(crate) fn start_retrying(&self) {
-        self.line.occupancy.fetch_or(RETRIES, Ordering::Relaxed);
+        self.hot.occupancy.fetch_or(RETRIES, Ordering::Relaxed);
     }
 
     /// From now on it does not. By a request that is inside.
     pub(crate) fn stop_retrying(&self) {
-        self.line.occupancy.fetch_and(!RETRIES, Ordering::Relaxed);
+        self.hot.occupancy.fetch_and(!RETRIES, Ordering::Relaxed);
     }
 
     /// Its own requests inside: waiting or in flight.
@@ -223,35 +223,35 @@ impl<'a> Tenant<'a> {
 
     /// Requests inside of tenants beneath it, as far as it limits them.
     pub(crate) fn beneath(&self) -> u32 {
-        (self.aside().counts.load(Ordering::Relaxed) % ONE_CARRIED) as u32
+        (self.cold().counts.load(Ordering::Relaxed) % ONE_CARRIED) as u32
     }
 
     /// Both together: what its bound is for.
     pub(crate) fn all_inside(&self) -> u32 {
-        inside(self.line.occupancy.load(Ordering::Relaxed))
+        inside(self.hot.occupancy.load(Ordering::Relaxed))
     }
 
     /// Which of its slot's occupants it is.
     pub(crate) fn generation(&self) -> u32 {
-        (self.line.occupancy.load(Ordering::Relaxed) >> GENERATION & VACANT_OR_GENERATION) as u32
+        (self.hot.occupancy.load(Ordering::Relaxed) >> GENERATION & VACANT_OR_GENERATION) as u32
     }
 
     pub(crate) fn waiting(&self) -> u32 {
-        (self.aside().tallies.load(Ordering::Relaxed) >> 40) as u32
+        (self.cold().tallies.load(Ordering::Relaxed) >> 40) as u32
     }
 
     /// Finished requests. Another thread may be about to carry: then 2¹⁹ are missing for some nanoseconds.
     pub(crate) fn completed(&self) -> u64 {
-        let carried = self.aside().counts.load(Ordering::Acquire) / ONE_CARRIED;
-        (carried << COMPLETED_BITS) + (self.line.occupancy.load(Ordering::Relaxed) >> COMPLETED)
+        let carried = self.cold().counts.load(Ordering::Acquire) / ONE_CARRIED;
+        (carried << COMPLETED_BITS) + (self.hot.occupancy.load(Ordering::Relaxed) >> COMPLETED)
     }
 
     pub(crate) fn rejected(&self) -> u64 {
-        self.aside().tallies.load(Ordering::Relaxed) % ONE_WAITING
+        self.cold().tallies.load(Ordering::Relaxed) % ONE_WAITING
     }
 
     pub(super) fn words(&self) -> IdWords {
-        IdWords(std::array::from_fn(|index| self.line.id[index].load(Ordering::Relaxed)))
+        IdWords(std::array::from_fn(|index| self.hot.id[index].load(Ordering::Relaxed)))
     }
 
     /// Whether it has requests inside, its own or beneath it.
@@ -266,44 +266,44 @@ impl<'a> Tenant<'a> {
 
     /// Ends an occupant's time if that is right: asked when nobody can come in any more, and nobody is visiting.
     pub(super) fn vacate_if(&self, visits: &Visits, is_right: impl FnOnce(&Self) -> bool) -> bool {
-        let occupancy = self.line.occupancy.load(Ordering::Relaxed);
+        let occupancy = self.hot.occupancy.load(Ordering::Relaxed);
         // AcqRel: after all that the occupant did, before all that the next one is set up with.
         let vacated = inside(occupancy) == 0
             && self
-                .line
+                .hot
                 .occupancy
                 .compare_exchange(occupancy, occupancy | VACANT, Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok();
         let right = vacated && visits.are_over() && is_right(self);
         if vacated && !right {
             // Somebody who is visiting may take back meanwhile what it has counted.
-            self.line.occupancy.fetch_and(!VACANT, Ordering::AcqRel);
+            self.hot.occupancy.fetch_and(!VACANT, Ordering::AcqRel);
         }
         right
     }
 
     /// Sets a vacant slot up for an id, in the next generation.
     pub(super) fn occupy(&self, words: &IdWords) {
-        for (mine, word) in self.line.id.iter().zip(words.0) {
+        for (mine, word) in self.hot.id.iter().zip(words.0) {
             mine.store(word, Ordering::Relaxed);
         }
         self.all().for_each(Bucket::reset);
-        self.aside().counts.store(0, Ordering::Relaxed);
-        self.aside().tallies.store(0, Ordering::Relaxed);
-        let generation = u64::from(generation(self.line.occupancy.load(Ordering::Relaxed)));
+        self.cold().counts.store(0, Ordering::Relaxed);
+        self.cold().tallies.store(0, Ordering::Relaxed);
+        let generation = u64::from(generation(self.hot.occupancy.load(Ordering::Relaxed)));
         // Release: who sees the new generation sees all of the above.
-        self.line.occupancy.store(((generation + 1) << GENERATION) & (VACANT - 1), Ordering::Release);
+        self.hot.occupancy.store(((generation + 1) << GENERATION) & (VACANT - 1), Ordering::Release);
     }
 }
 
 impl Buckets for Tenant<'_> {
     #[inline]
     fn first(&self) -> &Bucket {
-        &self.line.first_bucket
+        &self.hot.first_bucket
     }
 
     fn more(&self) -> &[Bucket] {
-        &self.aside().more_buckets
+        &self.cold().more_buckets
     }
 }
 
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_tenant_is_two_cache_lines() {
-        assert_eq!((size_of::<Line>(), size_of::<Aside>()), (64, 64));
+        assert_eq!((size_of::<Hot>(), size_of::<Cold>()), (64, 64));
     }
 
     #[test]
@@ -392,7 +392,7 @@ mod counts {
             tenant.occupy(&id);
             let generation = tenant.matches(&id).expect("it is there");
             let mut expected = MOST_COMPLETED + 1 - short;
-            tenant.line.occupancy.fetch_add(expected << COMPLETED, Ordering::Relaxed);
+            tenant.hot.occupancy.fetch_add(expected << COMPLETED, Ordering::Relaxed);
             for step in steps {
                 let done = match step {
                     0 => tenant.enter(generation, 9).map(|()| tenant.complete()),
