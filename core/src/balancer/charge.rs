@@ -23,6 +23,8 @@ pub(super) struct Visitor<'a> {
     pub(super) tenant: Tenant<'a>,
     pub(super) terms: &'a Terms,
     pub(super) directory: &'a Directory,
+    /// The edition of it that `found` is from.
+    pub(super) edition: u64,
     /// Whose pool it is a guest of.
     pub(super) owner: Option<Entry>,
 }
@@ -49,12 +51,11 @@ impl State {
     pub(super) fn charge(
         &self,
         visitor: &Visitor<'_>,
-        edition: u64,
         demand: &Demand<'_>,
         now: Time,
         charged: &mut Charged,
     ) -> Result<(), NotIn> {
-        let Visitor { found, tenant, terms, owner, .. } = *visitor;
+        let Visitor { found, tenant, terms, edition, owner, .. } = *visitor;
         let limits = terms.limits();
         tenant.enter(found.generation, limits.max_in_flight()).map_err(|error| match error {
             EntryError::Stale => NotIn::Stale,

@@ -139,8 +139,9 @@ impl State {
                 return Err(Rejection::PoolForbidden);
             }
             let demand = Demand { cost: request.units(), amounts: request.declared() };
-            let (visitor, uptime) = (Visitor { found, tenant, terms, directory, owner }, self.uptime(now));
-            match self.charge(&visitor, edition, &demand, uptime, charged) {
+            let (visitor, uptime) =
+                (Visitor { found, tenant, terms, directory, edition, owner }, self.uptime(now));
+            match self.charge(&visitor, &demand, uptime, charged) {
                 Ok(()) => return Ok(Visit { state: self, snapshot, tenant, terms, uptime, charged }),
                 Err(NotIn::Refused(rejection)) => return Err(rejection),
                 // An update gave the slot away between finding and entering.
