@@ -1,8 +1,8 @@
-//! Something for every number, such as a slot's, in segments that only ever grow: so a slot's place never moves, and reading takes no lock.
+//! Something for every number, such as a slot's, in segments that only ever grow: so its place never moves, and reading takes no lock.
 
 use std::sync::OnceLock;
 
-/// One `T` per slot number. The first eight segments have 8 slots each, the next eight 16, and so on: never more than an eighth is empty, from the
+/// One `T` per number. The first eight segments have 8 places each, the next eight 16, and so on: never more than an eighth is empty, from the
 /// ninth segment on.
 #[derive(Debug)]
 pub(crate) struct Segments<T> {
@@ -16,22 +16,22 @@ impl<T> Default for Segments<T> {
 }
 
 impl<T: Default> Segments<T> {
-    /// What is in `slot`, which the registry has allocated.
+    /// What is at `number`, which has been allocated.
     #[inline]
-    pub(crate) fn get(&self, slot: u32) -> &T {
-        let (segment, offset, _) = locate(slot);
-        &self.segments[segment].get().expect("a slot is allocated before it is published")[offset]
+    pub(crate) fn get(&self, number: u32) -> &T {
+        let (segment, offset, _) = locate(number);
+        &self.segments[segment].get().expect("it is allocated before its number is published")[offset]
     }
 
-    /// What is in `slot`, if anything has been there.
-    pub(crate) fn try_get(&self, slot: u32) -> Option<&T> {
-        let (segment, offset, _) = locate(slot);
+    /// What is at `number`, if anything has been there.
+    pub(crate) fn try_get(&self, number: u32) -> Option<&T> {
+        let (segment, offset, _) = locate(number);
         self.segments[segment].get().map(|segment| &segment[offset])
     }
 
-    /// Makes sure that `slot` exists.
-    pub(crate) fn allocate(&self, slot: u32) -> &T {
-        let (segment, offset, length) = locate(slot);
+    /// Makes sure that `number` has its place.
+    pub(crate) fn allocate(&self, number: u32) -> &T {
+        let (segment, offset, length) = locate(number);
         let segment = self.segments[segment].get_or_init(|| (0..length).map(|_| T::default()).collect());
         &segment[offset]
     }
@@ -39,9 +39,9 @@ impl<T: Default> Segments<T> {
 
 /// Segment, place in it, and the segment's length.
 #[inline]
-const fn locate(slot: u32) -> (usize, usize, u32) {
-    // So that even the first slots have an octave with as many segments as any.
-    let shifted = slot + FIRST_OCTAVE;
+const fn locate(number: u32) -> (usize, usize, u32) {
+    // So that even the first numbers have an octave with as many segments as any.
+    let shifted = number + FIRST_OCTAVE;
     // Shifted further until its highest bit is the word's: the four highest are then the segment within the octave, and one bit.
     let zeros = (shifted | 1).leading_zeros();
     let segment = (shifted << zeros >> (u32::BITS - SEGMENT_BITS)) + LAST_OCTAVE - SEGMENTS_OF_OCTAVE * zeros;
@@ -51,7 +51,7 @@ const fn locate(slot: u32) -> (usize, usize, u32) {
 
 const SEGMENTS_OF_OCTAVE: u32 = 8;
 const SEGMENT_BITS: u32 = SEGMENTS_OF_OCTAVE.ilog2() + 1;
-/// A segment of the first octave has this many slots, as a power of two.
+/// A segment of the first octave has this many places, as a power of two.
 const FIRST_POWER: u32 = 3;
 const FIRST_OCTAVE: u32 = SEGMENTS_OF_OCTAVE << FIRST_POWER;
 const FIRST_SEGMENT: u32 = SEGMENTS_OF_OCTAVE * FIRST_OCTAVE.ilog2() + SEGMENTS_OF_OCTAVE;
@@ -65,11 +65,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_slot_has_a_place_of_its_own() {
+    fn every_number_has_a_place_of_its_own() {
         let mut expected = (0, 0);
-        for slot in 0..100_000 {
-            let (segment, offset, length) = locate(slot);
-            assert_eq!((segment, offset), expected, "slot {slot}");
+        for number in 0..100_000 {
+            let (segment, offset, length) = locate(number);
+            assert_eq!((segment, offset), expected, "number {number}");
             expected = if offset + 1 == length as usize { (segment + 1, 0) } else { (segment, offset + 1) };
         }
         assert!(locate(super::super::directory::MOST_SLOTS - 1).0 < SEGMENTS);
