@@ -23,7 +23,9 @@ use http_body_util::{
     channel::{Channel, Sender},
 };
 use support::BoxError;
-use tenantry::{Balancer, CapacitySpec, Config, LeastLoadedSpec, LoadKind, PoolSpec, Rejection, TenantSpec};
+use tenantry::{
+    Balancer, CapacitySpec, Config, LeastLoadedSpec, LoadKind, Outcome, PoolSpec, Rejection, TenantSpec,
+};
 use tenantry_tower::{
     balance::{BalanceLayer, Error, PickedEndpoint},
     rejection::{Problem, RejectionLayer},
@@ -388,4 +390,83 @@ async fn load_reports_steer_the_picks_and_do_not_reach_the_tenant() {
     }
     let idler = served.iter().filter(|address| address.contains("10.0.0.2")).count();
     assert!(idler >= 18, "{served:?}");
+}
+
+/// What the endpoint of one gRPC answer is taught: how many requests it completed, and how many of them it failed.
+async fn taught_by_grpc(head: &[(&str, &str)], message: &str, trailers: &[(&str, &str)]) -> (u64, u64) {
+    let balancer = balancer(4);
+    let (head, message) = (headers(head), Bytes::from(message.to_owned()));
+    let trailers = Some(headers(trailers)).filter(|trailers| !trailers.is_empty());
+    let service = service_fn(move |_: Request<()>| {
+        let body = Full::new(message.clone()).with_trailers(ready(trailers.clone().map(Ok)));
+        let mut response = Response::new(body);
+        response.headers_mut().extend(head.clone());
+        ready(Ok::<_, Infallible>(response))
+    });
+    let response = BalanceLayer::new(balancer.clone()).layer(service).oneshot(request()).await.unwrap();
+    response.into_body().collect().await.unwrap();
+    assert_eq!(in_flight(&balancer), 0);
+    taught(&balancer)
+}
+
+fn headers(fields: &[(&str, &str)]) -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in fields {
+        headers.insert(name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    headers
+}
+
+#[tokio::test]
+async fn grpc_fails_by_its_status_whatever_http_says() {
+    let grpc = ("content-type", "application/grpc");
+    assert_eq!(taught_by_grpc(&[grpc, ("grpc-status", "14")], "", &[]).await, (1, 1), "in the head alone");
+    assert_eq!(taught_by_grpc(&[grpc], "m", &[("grpc-status", "14")]).await, (1, 1), "in the trailers");
+    assert_eq!(taught_by_grpc(&[grpc], "m", &[("grpc-status", "0")]).await, (1, 0));
+    assert_eq!(taught_by_grpc(&[grpc], "m", &[("grpc-status", "5")]).await, (1, 0), "the client's own");
+    assert_eq!(taught_by_grpc(&[grpc], "m", &[]).await, (1, 1), "no status is none");
+    let json = ("content-type", "application/json");
+    assert_eq!(taught_by_grpc(&[json], "m", &[("grpc-status", "14")]).await, (1, 0), "it is not gRPC");
+}
+
+#[tokio::test]
+async fn a_grpc_endpoint_that_fails_at_once_attracts_nobody() {
+    let pool = PoolSpec::new(["http://10.0.0.1:8080", "http://10.0.0.2:8080"]);
+    let config = Config::new().with_pool("api", pool).with_tenant("acme", TenantSpec::default());
+    let balancer = Balancer::new(config).unwrap();
+    let service = service_fn(async |request: Request<()>| {
+        let works = request.extensions().get::<PickedEndpoint>().unwrap().address().contains("10.0.0.1");
+        let response = Response::builder().header("content-type", "application/grpc");
+        let response = if works {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            response.header("grpc-status", "0")
+        } else {
+            response.header("grpc-status", "14")
+        };
+        Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).unwrap())
+    });
+    let service = BalanceLayer::new(balancer.clone()).layer(service);
+    for _ in 0..100 {
+        service.clone().oneshot(request()).await.unwrap();
+    }
+    let stats = balancer.stats();
+    let [works, fails] = stats.pool("api").unwrap().endpoints() else { unreachable!("there are two") };
+    assert!(works.completed() > 80, "{} and {}", works.completed(), fails.completed());
+    assert_eq!(fails.failed(), fails.completed());
+}
+
+#[tokio::test]
+async fn a_classifier_of_ones_own_says_what_is_a_failure() {
+    let balancer = balancer(4);
+    let layer = BalanceLayer::new(balancer.clone()).classify(|head: &http::response::Parts| {
+        if head.headers.contains_key("x-stale") { Outcome::failure() } else { Outcome::success() }
+    });
+    for (status, field, expected) in [(200, "x-stale", (1, 1)), (500, "x-fresh", (2, 1))] {
+        let service = service_fn(move |_: Request<()>| {
+            let response = Response::builder().status(status).header(field, "1");
+            ready(Ok::<_, Infallible>(response.body(Empty::<Bytes>::new()).unwrap()))
+        });
+        layer.layer(service).oneshot(request()).await.unwrap();
+        assert_eq!(taught(&balancer), expected);
+    }
 }

@@ -3,16 +3,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tenantry::{FailureCause, Lease, Outcome, OutcomeKind};
 
-use super::{PickedEndpoint, report};
+use super::{PickedEndpoint, Verdict, classify::Classifier, report};
 
 pin_project! {
     /// A response body that holds the lease until its last byte: a request is in flight as long as its response flows.
     ///
-    /// - Read to its end, it finishes the lease with what the response's head said.
+    /// - Read to its end, it finishes the lease with what the response's head said, or where that left it open, its end.
     /// - Breaking off, it finishes the lease as a failure.
     /// - Dropped before, it ends the lease as cancelled, unless the head already said that the endpoint fails or has
     ///   too much to do.
@@ -32,15 +33,52 @@ pin_project! {
 struct Held {
     lease: Option<Lease>,
     picked: PickedEndpoint,
-    verdict: Outcome,
+    verdict: Pending,
+}
+
+/// What the answer says about its endpoint.
+#[derive(Debug)]
+pub(super) enum Pending {
+    Known(Outcome),
+    /// Whom to ask at its end.
+    AtEnd(Classifier),
+}
+
+impl Pending {
+    pub(super) fn new(verdict: Verdict, classifier: Classifier) -> Self {
+        match verdict {
+            Verdict::Known(outcome) => Self::Known(outcome),
+            Verdict::AtEnd => Self::AtEnd(classifier),
+        }
+    }
+
+    /// What the head said, if that was all.
+    pub(super) const fn known(&self) -> Option<Outcome> {
+        match self {
+            Self::Known(outcome) => Some(*outcome),
+            Self::AtEnd(_) => None,
+        }
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        self.known().is_some_and(|outcome| outcome.kind() == OutcomeKind::Success)
+    }
+
+    /// What the answer has said when it is over.
+    fn at_end(&self, trailers: Option<&HeaderMap>) -> Outcome {
+        match self {
+            Self::Known(outcome) => *outcome,
+            Self::AtEnd(classifier) => classifier.end(trailers),
+        }
+    }
 }
 
 impl<B: Body> LeaseBody<B> {
     /// Without a lease where another keeps it.
-    pub(super) fn new(inner: B, lease: Option<Lease>, picked: PickedEndpoint, verdict: Outcome) -> Self {
+    pub(super) fn new(inner: B, lease: Option<Lease>, picked: PickedEndpoint, verdict: Pending) -> Self {
         let mut held = Box::new(Held { lease, picked, verdict });
         if inner.is_end_stream() {
-            held.end(verdict);
+            held.ended(None);
         }
         Self { inner, held }
     }
@@ -56,15 +94,16 @@ impl<B: Body> Body for LeaseBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let mut frame = ready!(this.inner.as_mut().poll_frame(cx));
-        if let Some(Ok(frame)) = &mut frame {
-            this.held.read_trailers(frame);
-        }
-        let verdict = this.held.verdict;
-        match &frame {
-            // A body whose length is known tells its end with its last frame, and is then not polled again.
-            Some(Ok(_)) if !this.inner.is_end_stream() => {}
-            Some(Ok(_)) | None => this.held.end(verdict),
-            Some(Err(_)) => this.held.end(broken(verdict)),
+        match &mut frame {
+            Some(Ok(frame)) => {
+                this.held.read(frame);
+                // A body whose length is known tells its end with its last frame, and is then not polled again.
+                if this.inner.is_end_stream() {
+                    this.held.ended(None);
+                }
+            }
+            None => this.held.ended(None),
+            Some(Err(_)) => this.held.broken(),
         }
         Poll::Ready(frame)
     }
@@ -79,11 +118,36 @@ impl<B: Body> Body for LeaseBody<B> {
 }
 
 impl Held {
-    /// Trailers may bring a load report, as gRPC's do.
-    fn read_trailers<D>(&self, frame: &mut Frame<D>) {
-        let Some(report) = frame.trailers_mut().and_then(report::take) else { return };
-        if let Some(lease) = &self.lease {
+    fn read<D>(&mut self, frame: &mut Frame<D>) {
+        if let Some(trailers) = frame.trailers_mut() {
+            self.read_trailers(trailers);
+        } else if let (Pending::AtEnd(_), Some(lease)) = (&self.verdict, &mut self.lease) {
+            // A head that leaves all open may be an error's; what follows it is an answer's first part.
+            lease.first_byte();
+        }
+    }
+
+    /// They are the last of a body. They may bring a load report, as gRPC's do.
+    fn read_trailers(&mut self, trailers: &mut HeaderMap) {
+        if let (Some(report), Some(lease)) = (report::take(trailers), &self.lease) {
             lease.report_load(&report);
+        }
+        self.ended(Some(trailers));
+    }
+
+    /// The body is over.
+    fn ended(&mut self, trailers: Option<&HeaderMap>) {
+        if self.lease.is_some() {
+            let outcome = self.verdict.at_end(trailers);
+            self.end(outcome);
+        }
+    }
+
+    /// A body that broke off is a failure, unless the head already said worse.
+    fn broken(&mut self) {
+        match self.verdict.known().filter(|_| !self.verdict.is_success()) {
+            Some(worse) => self.end(worse),
+            None => self.end(Outcome::failure().with_cause(FailureCause::Connection)),
         }
     }
 
@@ -100,17 +164,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        match self.verdict.kind() {
-            OutcomeKind::Success => self.end(Outcome::cancelled()),
-            _ => self.end(self.verdict),
-        }
-    }
-}
-
-/// A body that broke off is a failure, unless the head already said worse.
-fn broken(verdict: Outcome) -> Outcome {
-    match verdict.kind() {
-        OutcomeKind::Success => Outcome::failure().with_cause(FailureCause::Connection),
-        _ => verdict,
+        let worse = self.verdict.known().filter(|_| !self.verdict.is_success());
+        self.end(worse.unwrap_or_else(Outcome::cancelled));
     }
 }

@@ -1,18 +1,118 @@
 //! What an answer says about the endpoint that gave it.
 
-use std::time::SystemTime;
+use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
 
-use http::{Response, StatusCode};
+use http::{HeaderMap, StatusCode, response::Parts};
 use tenantry::{FailureCause, Outcome};
 
-use crate::upstream::retry_after;
+use crate::{grpc, upstream::retry_after};
 
+/// Says what an answer teaches about its endpoint: by its head, or where that leaves it open, by its end.
+///
+/// Functions of the head do, where that tells all: `|head: &Parts| Outcome::success()`. Of a classifier of one's own only answers are asked; errors of the service
+/// within, and bodies that break off, are failures of the connection whatever it says.
+///
+/// ```
+/// use http::{StatusCode, response::Parts};
+/// use tenantry::Outcome;
+/// use tenantry_tower::balance::{BalanceLayer, Classify, HttpClassifier, Verdict};
+///
+/// // An upstream that says by 404 that it has lost its data; all else as usual.
+/// let classify = |head: &Parts| match head.status {
+///     StatusCode::NOT_FOUND => Outcome::failure(),
+///     status if status.is_server_error() => Outcome::failure(),
+///     _ => Outcome::success(),
+/// };
+/// # let config = tenantry::Config::new().with_pool("api", tenantry::PoolSpec::new(["http://10.0.0.1:8080"]));
+/// # let balancer = tenantry::Balancer::new(config)?;
+/// let layer = BalanceLayer::new(balancer).classify(classify);
+/// # Ok::<(), tenantry::ConfigError>(())
+/// ```
+pub trait Classify: Send + Sync {
+    /// What the head says.
+    fn head(&self, head: &Parts) -> Verdict;
+
+    /// What the end of an answer says whose head [left it open](Verdict::AtEnd), by its trailers where it has any.
+    fn end(&self, trailers: Option<&HeaderMap>) -> Outcome;
+}
+
+/// What the head of an answer says about its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// This; a body that breaks off makes a failure of a success.
+    Known(Outcome),
+    /// Nothing yet: [`Classify::end`] is asked when the body has ended.
+    AtEnd,
+}
+
+/// The default, for HTTP and gRPC.
+///
 /// 429 and 503 are overload, with the answer's own word on when to come back; what else starts with 5 is a failure, 502 and 504 a gateway's; the
 /// rest is success, the client's own mistakes (4xx) included.
-pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
-    match response.status() {
+///
+/// A gRPC answer (`application/grpc`, 200) says it by its `grpc-status`, in its head or its trailers: `RESOURCE_EXHAUSTED` is overload, with `grpc-retry-pushback-ms`;
+/// `UNKNOWN`, `INTERNAL`, `DATA_LOSS` are failures, `UNAVAILABLE` and `DEADLINE_EXCEEDED` a gateway's; `CANCELLED` teaches nothing; all else is the
+/// client's own. One without any status is a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpClassifier;
+
+impl Classify for HttpClassifier {
+    fn head(&self, head: &Parts) -> Verdict {
+        if head.status == StatusCode::OK && grpc::is_grpc(&head.headers) {
+            return grpc::status(&head.headers)
+                .map_or(Verdict::AtEnd, |status| Verdict::Known(by_grpc(status, &head.headers)));
+        }
+        Verdict::Known(by_status(head))
+    }
+
+    fn end(&self, trailers: Option<&HeaderMap>) -> Outcome {
+        let status = trailers.and_then(|trailers| Some((grpc::status(trailers)?, trailers)));
+        // gRPC: to the client, too, this is an error.
+        status.map_or_else(Outcome::failure, |(status, trailers)| by_grpc(status, trailers))
+    }
+}
+
+impl<F: Fn(&Parts) -> Outcome + Send + Sync> Classify for F {
+    fn head(&self, head: &Parts) -> Verdict {
+        Verdict::Known(self(head))
+    }
+
+    /// Is not asked.
+    fn end(&self, _: Option<&HeaderMap>) -> Outcome {
+        Outcome::success()
+    }
+}
+
+/// One's own, or the default. Clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Classifier(Option<Arc<dyn Classify>>);
+
+impl Classifier {
+    pub(super) fn new(own: impl Classify + 'static) -> Self {
+        Self(Some(Arc::new(own)))
+    }
+}
+
+impl Deref for Classifier {
+    type Target = dyn Classify;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_deref().unwrap_or(&HttpClassifier)
+    }
+}
+
+impl fmt::Debug for Classifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "one's own" } else { "HttpClassifier" })
+    }
+}
+
+fn by_status(head: &Parts) -> Outcome {
+    match head.status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            match retry_after(response.headers(), SystemTime::now) {
+            match retry_after(&head.headers, SystemTime::now) {
                 Some(wait) => Outcome::overload().with_retry_after(wait),
                 None => Outcome::overload(),
             }
@@ -25,17 +125,46 @@ pub(super) fn outcome<B>(response: &Response<B>) -> Outcome {
     }
 }
 
+fn by_grpc(status: u32, headers: &HeaderMap) -> Outcome {
+    match status {
+        grpc::OK => Outcome::success(),
+        grpc::CANCELLED => Outcome::cancelled(),
+        grpc::RESOURCE_EXHAUSTED => match grpc::pushback(headers).flatten() {
+            Some(wait) => Outcome::overload().with_retry_after(wait),
+            None => Outcome::overload(),
+        },
+        grpc::UNAVAILABLE | grpc::DEADLINE_EXCEEDED => Outcome::failure().with_cause(FailureCause::Gateway),
+        grpc::UNKNOWN | grpc::INTERNAL | grpc::DATA_LOSS => Outcome::failure(),
+        // Whoever does not know a status takes it for UNKNOWN.
+        status if status > grpc::LAST => Outcome::failure(),
+        _ => Outcome::success(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use http::{HeaderMap, header::RETRY_AFTER};
+    use http::{Response, header::RETRY_AFTER};
     use tenantry::OutcomeKind;
 
     use super::*;
 
     fn kind(status: u16) -> OutcomeKind {
-        outcome(&Response::builder().status(status).body(()).unwrap()).kind()
+        outcome(status, &[]).kind()
+    }
+
+    fn outcome(status: u16, headers: &[(&str, &str)]) -> Outcome {
+        match HttpClassifier.head(&head(status, headers)) {
+            Verdict::Known(outcome) => outcome,
+            Verdict::AtEnd => panic!("it is left open"),
+        }
+    }
+
+    fn head(status: u16, headers: &[(&str, &str)]) -> Parts {
+        let answer = Response::builder().status(status);
+        let answer = headers.iter().fold(answer, |answer, (name, value)| answer.header(*name, *value));
+        answer.body(()).unwrap().into_parts().0
     }
 
     fn wait(value: &str) -> Option<Duration> {
@@ -51,7 +180,7 @@ mod tests {
         }
         for failure in [500, 502, 504, 599] {
             assert_eq!(kind(failure), OutcomeKind::Failure, "{failure}");
-            let cause = outcome(&Response::builder().status(failure).body(()).unwrap()).cause();
+            let cause = outcome(failure, &[]).cause();
             assert_eq!(cause.is_gateway(), matches!(failure, 502 | 504), "{failure}");
         }
         for overload in [429, 503] {
@@ -71,5 +200,35 @@ mod tests {
         for nonsense in ["soon", "-1", "1.5", "99999999999999999999999"] {
             assert_eq!(wait(nonsense), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn a_grpc_status_tells_as_much_in_the_head_as_in_trailers() {
+        let grpc = ("content-type", "application/grpc+proto");
+        let failures = ["2", "4", "13", "14", "15", "17", "", "fourteen"];
+        let successes = ["0", "3", "5", "6", "7", "9", "10", "11", "12", "16"];
+        let all = failures.map(|status| (status, OutcomeKind::Failure)).into_iter();
+        let all = all.chain(successes.map(|status| (status, OutcomeKind::Success)));
+        for (status, kind) in all.chain([("1", OutcomeKind::Cancelled), ("8", OutcomeKind::Overload)]) {
+            let trailers = head(200, &[("grpc-status", status)]).headers;
+            let told = outcome(200, &[grpc, ("grpc-status", status)]);
+            assert_eq!((told.kind(), told), (kind, HttpClassifier.end(Some(&trailers))), "{status}");
+            assert_eq!(told.cause().is_gateway(), matches!(status, "4" | "14"), "{status}");
+        }
+        let pushed = outcome(200, &[grpc, ("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")]);
+        assert_eq!(pushed.retry_after(), Some(Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn a_grpc_answer_without_a_status_is_open_and_at_its_end_a_failure() {
+        let grpc = ("content-type", "application/grpc");
+        assert_eq!(HttpClassifier.head(&head(200, &[grpc])), Verdict::AtEnd);
+        for trailers in [None, Some(&HeaderMap::new())] {
+            assert_eq!(HttpClassifier.end(trailers).kind(), OutcomeKind::Failure);
+        }
+        assert_eq!(outcome(503, &[grpc]).kind(), OutcomeKind::Overload, "whoever answers so speaks HTTP");
+        assert_eq!(outcome(200, &[("grpc-status", "14")]).kind(), OutcomeKind::Success, "it is not gRPC");
+        let web = ("content-type", "application/grpc-web+proto");
+        assert_eq!(outcome(200, &[web]).kind(), OutcomeKind::Success, "its trailers are in its body");
     }
 }

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -7,12 +7,14 @@ use std::{
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
-use tenantry::{Acquire, Balancer, FailureCause, Lease, Outcome, OutcomeKind, Time};
+use tenantry::{Acquire, Balancer, FailureCause, Lease, Outcome, Time};
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::Service;
 
 use super::{
-    Error, LeaseBody, PickedEndpoint, Try, Tunnel, classify, report,
+    Error, LeaseBody, PickedEndpoint, Try, Tunnel,
+    body::Pending,
+    report,
     settings::{Landing, UpstreamLimits},
 };
 use crate::{inner_call::InnerCall, upstream};
@@ -160,29 +162,31 @@ impl Flight {
     ) -> Result<Response<LeaseBody<R>>, Error<E>> {
         let mut lease = self.lease.take().expect("a flight lands once");
         match result {
-            Ok(mut response) => {
-                if let Some(report) = report::take(response.headers_mut()) {
+            Ok(response) => {
+                let (mut head, body) = response.into_parts();
+                if let Some(report) = report::take(&mut head.headers) {
                     lease.report_load(&report);
                 }
-                let verdict = classify::outcome(&response);
+                let classifier = mem::take(&mut self.landing.classifier);
+                let verdict = Pending::new(classifier.head(&head), classifier);
                 if matches!(self.landing.limits, UpstreamLimits::Learnt) {
-                    lease.report_upstream(&upstream::read(response.status(), response.headers()));
+                    lease.report_upstream(&upstream::read(head.status, &head.headers));
                 }
                 if let Some(session) = &self.landing.session {
-                    session.tell(&lease, response.headers_mut());
+                    session.tell(&lease, &mut head.headers);
                 }
-                if verdict.kind() == OutcomeKind::Success {
+                if verdict.is_success() {
                     lease.first_byte();
                 }
                 let picked = self.picked.clone();
-                let lease = match response.extensions_mut().remove::<Tunnel>() {
+                let lease = match head.extensions.remove::<Tunnel>() {
                     None => Some(lease),
                     Some(tunnel) => {
                         tunnel.keep(lease);
                         None
                     }
                 };
-                Ok(response.map(|body| LeaseBody::new(body, lease, picked, verdict)))
+                Ok(Response::from_parts(head, LeaseBody::new(body, lease, picked, verdict)))
             }
             Err(error) => {
                 if !self.picked.is_excused() {

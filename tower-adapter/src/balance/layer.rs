@@ -5,7 +5,8 @@ use tenantry::Balancer;
 use tower::Layer;
 
 use super::{
-    Balance,
+    Balance, Classify,
+    classify::Classifier,
     settings::{Settings, UpstreamLimits},
 };
 use crate::affinity::Affinity;
@@ -113,6 +114,13 @@ impl BalanceLayer {
     #[must_use]
     pub fn affinity(mut self, affinity: Affinity) -> Self {
         self.settings.affinity = Some(affinity);
+        self
+    }
+
+    /// What answers say about their endpoints. Default: [`HttpClassifier`](super::HttpClassifier), which knows HTTP and gRPC.
+    #[must_use]
+    pub fn classify(mut self, classify: impl Classify + 'static) -> Self {
+        self.settings.classifier = Classifier::new(classify);
         self
     }
 

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 use http::request::Parts;
 use tenantry::{Acquire, Attempt, Balancer, Request};
 
-use super::{PickedEndpoint, Try};
+use super::{PickedEndpoint, Try, classify::Classifier};
 use crate::{
     affinity::{Affinity, Session},
     route::MatchedRoute,
@@ -21,6 +21,7 @@ pub(super) struct Settings {
     pub(super) key: Option<Arc<KeyFn>>,
     pub(super) limits: UpstreamLimits,
     pub(super) affinity: Option<Affinity>,
+    pub(super) classifier: Classifier,
 }
 
 /// What to do with what answers say of their endpoint's limits.
@@ -33,6 +34,7 @@ pub(super) enum UpstreamLimits {
 
 /// What is to be done when the answer comes.
 pub(super) struct Landing {
+    pub(super) classifier: Classifier,
     pub(super) limits: UpstreamLimits,
     pub(super) session: Option<Session>,
     pub(super) this_try: Option<Try>,
@@ -86,7 +88,8 @@ impl Settings {
             }
         }
         let (acquire, this_try) = (balancer.acquire_owned(request), this_try.cloned());
-        Some((acquire, Landing { limits: self.limits, session, this_try }))
+        let classifier = self.classifier.clone();
+        Some((acquire, Landing { classifier, limits: self.limits, session, this_try }))
     }
 }
 
@@ -101,6 +104,7 @@ impl fmt::Debug for Settings {
             .field("key", &self.key.as_ref().map(|_| "a function"))
             .field("limits", &self.limits)
             .field("affinity", &self.affinity)
+            .field("classifier", &self.classifier)
             .finish()
     }
 }

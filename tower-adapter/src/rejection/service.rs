@@ -5,11 +5,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, header::CONTENT_TYPE};
+use http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
 use super::{Problem, RejectionBody, ResponseFuture, future::Form};
+use crate::grpc;
 
 /// The service of [`RejectionLayer`](super::RejectionLayer).
 #[derive(Clone, Debug)]
@@ -49,14 +50,13 @@ where
 
 /// Whether the client wants its answer in gRPC's form.
 pub(crate) fn is_grpc<B>(request: &Request<B>) -> bool {
-    let kind = request.headers().get(CONTENT_TYPE).map_or(&[][..], |kind| kind.as_bytes());
-    // `application/grpc`, `application/grpc+proto`, …; not gRPC-Web, whose trailers are in the body.
-    kind.strip_prefix(b"application/grpc")
-        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    grpc::is_grpc(request.headers())
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::CONTENT_TYPE;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@ use http::{StatusCode, response::Parts};
 use tenantry::Rejection;
 
 use super::{RetryableError, Verdict, grpc, marks};
-use crate::upstream::retry_after;
+use crate::{grpc::is_grpc, upstream::retry_after};
 
 /// Says of an answer's head, or of an error, what it means for another attempt. Functions do: `|ended: Result<&Parts, &E>| …`.
 pub trait Classify<E> {
@@ -53,7 +53,7 @@ impl HttpClassifier {
         {
             return Verdict::Final;
         }
-        if grpc::is_grpc(headers) && head.status == StatusCode::OK {
+        if is_grpc(headers) && head.status == StatusCode::OK {
             return grpc::verdict(headers);
         }
         match head.status {

@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::UPGRADE, request::Parts};
 
-use super::grpc;
+use crate::grpc;
 
 /// How often a request was sent before this answer; among the extensions of every answer of a [`Retry`](super::Retry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,36 @@
+//! What a gRPC answer says of itself: by its head where it has no message (*Trailers-Only*), else by its trailers. Source: gRPC over HTTP/2 (`PROTOCOL-HTTP2.md`), gRFC A6.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+
+/// `application/grpc`, with or without a format after it. Not gRPC-Web, whose trailers stand in its body.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+}
+
+/// The status's number, where there is a status; one that cannot be read is [`UNKNOWN`].
+pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
+    let status = headers.get("grpc-status")?;
+    Some(status.to_str().ok().and_then(|status| status.parse().ok()).unwrap_or(UNKNOWN))
+}
+
+/// How long the server wishes to be left alone. `Some(None)`: for ever, or for what cannot be read.
+#[expect(clippy::option_option, reason = "nothing said and never again are two things")]
+pub(crate) fn pushback(headers: &HeaderMap) -> Option<Option<Duration>> {
+    let wait = headers.get("grpc-retry-pushback-ms")?;
+    Some(wait.to_str().ok().and_then(|wait| wait.parse().ok()).map(Duration::from_millis))
+}
+
+pub(crate) const OK: u32 = 0;
+pub(crate) const CANCELLED: u32 = 1;
+pub(crate) const UNKNOWN: u32 = 2;
+pub(crate) const DEADLINE_EXCEEDED: u32 = 4;
+pub(crate) const RESOURCE_EXHAUSTED: u32 = 8;
+pub(crate) const INTERNAL: u32 = 13;
+pub(crate) const UNAVAILABLE: u32 = 14;
+pub(crate) const DATA_LOSS: u32 = 15;
+/// The last that has a meaning, `UNAUTHENTICATED`.
+pub(crate) const LAST: u32 = 16;
