@@ -5,6 +5,7 @@
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -16,15 +17,16 @@ use tenantry_tower::identity::{
     Credential,
     key::{ApiKeys, KeyHash, KeySet, KeySpec, Pepper},
 };
+use tokio::task::spawn_blocking;
 
-use crate::unfit::Unfit;
+use crate::{rereading::settled, unfit::Unfit};
 
 /// A file of keys in force.
 #[derive(Clone)]
 pub struct KeyFile {
     path: PathBuf,
     /// What it held when it was used last.
-    used: String,
+    used: Arc<str>,
     pepper: Option<Pepper>,
     keys: ApiKeys,
 }
@@ -41,9 +43,9 @@ pub(crate) fn read(path: &str, table: &Value, folder: &Path) -> Result<(ApiKeys,
         }
         (None, Some(file)) => {
             let file = folder.join(file);
-            let used = content(&file)?;
+            let used = content(&file, None)?;
             let keys = ApiKeys::new(credential, parse(&file, &used, pepper.clone())?);
-            Ok((keys.clone(), Some(KeyFile { path: file, used, pepper, keys })))
+            Ok((keys.clone(), Some(KeyFile { path: file, used: used.into(), pepper, keys })))
         }
         _ => Err(Unfit::hidden(
             path,
@@ -67,13 +69,17 @@ pub(crate) fn with_defaults(table: &Value) -> Value {
 }
 
 impl KeyFile {
-    /// Reads the file again whenever it changes, at the latest after `every`. A file that cannot be used changes nothing; `tell` hears of it, and of new keys. Never ends.
+    /// Reads the file again whenever it changes, at the latest after `every`. A file that cannot be used, or is still being written, changes nothing; `tell` hears of it, and of new keys. Never ends.
     pub async fn watch(mut self, every: Duration, tell: impl Fn(String)) {
         let mut problem = None;
         loop {
             tokio::time::sleep(every).await;
-            // A small file; whoever writes it puts it in place by a rename.
-            let news = content(&self.path).and_then(|content| self.reread(content));
+            let (path, used) = (self.path.clone(), Arc::clone(&self.used));
+            let news = match spawn_blocking(move || content(&path, Some(&used))).await {
+                Ok(content) => content.and_then(|content| self.reread(&content)),
+                Err(error) if error.is_cancelled() => return, // the runtime ends
+                Err(error) => Err(Unfit::file(FILE, &self.path, error)),
+            };
             let news = news.map_err(|problem| problem.to_string());
             match news {
                 Ok(None) => problem = None,
@@ -92,14 +98,14 @@ impl KeyFile {
     }
 
     /// How many keys there are, if there are others than before.
-    fn reread(&mut self, content: String) -> Result<Option<usize>, Unfit> {
-        if content == self.used {
+    fn reread(&mut self, content: &str) -> Result<Option<usize>, Unfit> {
+        if *content == *self.used {
             return Ok(None);
         }
-        let set = parse(&self.path, &content, self.pepper.clone())?;
+        let set = parse(&self.path, content, self.pepper.clone())?;
         let keys = set.len();
         self.keys.replace(set);
-        self.used = content;
+        self.used = content.into();
         Ok(Some(keys))
     }
 }
@@ -110,8 +116,8 @@ impl fmt::Debug for KeyFile {
     }
 }
 
-fn content(file: &PathBuf) -> Result<String, Unfit> {
-    fs::read_to_string(file).map_err(|error| Unfit::file(FILE, file, error))
+fn content(file: &PathBuf, used: Option<&str>) -> Result<String, Unfit> {
+    settled(file, used).map_err(|error| Unfit::file(FILE, file, error))
 }
 
 fn parse(file: &PathBuf, text: &str, pepper: Option<Pepper>) -> Result<KeySet, Unfit> {

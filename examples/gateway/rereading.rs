@@ -1,6 +1,6 @@
 //! Files that are read again while the gateway serves, because somebody else renews them.
 
-use std::time::Duration;
+use std::{fs, io, path::Path, thread, time::Duration};
 
 use tenantry_tower::tls::TlsError;
 use tokio::{task::spawn_blocking, time::sleep};
@@ -33,3 +33,25 @@ pub(crate) async fn reread(
         last = problem;
     }
 }
+
+/// What a file holds once it has stopped changing: two readings some time apart agree, because half of a list may be a list, too. What is `used` already is not waited for.
+/// It blocks.
+pub(crate) fn settled(file: &Path, used: Option<&str>) -> io::Result<String> {
+    let mut content = fs::read_to_string(file)?;
+    for _ in 0..MOST_READINGS {
+        if used == Some(&*content) {
+            return Ok(content);
+        }
+        thread::sleep(SETTLING);
+        let again = fs::read_to_string(file)?;
+        if again == content {
+            return Ok(content);
+        }
+        content = again;
+    }
+    Err(io::Error::other("it does not stop changing"))
+}
+
+/// As for files of endpoints.
+const SETTLING: Duration = Duration::from_millis(100);
+const MOST_READINGS: usize = 50;

@@ -169,6 +169,44 @@ async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_file_of_keys_takes_nobodys_key_away() {
+    let folder = Folder::new("half-keys");
+    let hash = |key: u8| hex(digest(&SHA256, &[key]).as_ref());
+    let list = |keys: &[u8]| -> String {
+        keys.iter().map(|key| format!("[[keys]]\ntenant = \"acme\"\nsha256 = {:?}\n", hash(*key))).collect()
+    };
+    let file = folder.join("keys.toml");
+    fs::write(&file, list(&[1, 2])).unwrap();
+    let text = "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nidentify = { api_key = { keys_file = \"keys.toml\" } }";
+    let document = folder.join("gateway.toml");
+    fs::write(&document, text).unwrap();
+    let keys = Document::read(&document).unwrap().settings.key_file().cloned().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&heard);
+    let watching =
+        tokio::spawn(keys.watch(Duration::from_millis(2), move |news| told.lock().unwrap().push(news)));
+    // Whoever writes it takes its time between two keys, and all of it so far is a list.
+    let write = |keys: &[u8]| fs::write(&file, list(keys)).unwrap();
+    for half in [&[1][..], &[1, 3], &[1, 3, 2]] {
+        write(half);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    while heard.lock().unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // A reading at the start, or for a new document, waits for the rest as well.
+    write(&[1]);
+    let reading =
+        std::thread::spawn(move || format!("{:?}", Document::read(&document).unwrap().settings.key_file()));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    write(&[1, 2]);
+    let read = reading.join().unwrap();
+    assert!(read.contains("len: 2"), "{read}");
+    watching.abort();
+    assert!(heard.lock().unwrap()[0].ends_with("3 keys in force"), "{heard:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_scopes_claims_and_rules_of_routes() {
     let folder = Folder::new("tokens");
     let issuer = Issuer::ec("2026-1");
