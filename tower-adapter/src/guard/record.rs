@@ -22,12 +22,32 @@ pub(super) struct Record {
     pace: Pace,
     known: Known,
     standing: Option<Standing>,
-    /// Bans in a row, and since when peace would make them fewer: the end of the last.
-    bans: u32,
-    peace_since: Time,
+    bans: Row,
+    /// What would have been, by rules that are only told: apart, or a rule on trial would make real bans longer.
+    shadow_bans: Row,
     /// The last of what counted, at most [`SHOWN`].
     examples: Vec<Example>,
     touched: Time,
+}
+
+/// Bans in a row, and since when peace would make them fewer: the end of the last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    bans: u32,
+    peace_since: Time,
+}
+
+impl Row {
+    /// One more, after those that are forgiven: for how long, and how many there are now.
+    fn add(&mut self, policy: &GuardPolicy, now: Time) -> (Duration, u32) {
+        // One ban less for each stretch of peace.
+        let stretches = now.since(self.peace_since).as_nanos() / policy.forgiveness.as_nanos().max(1);
+        self.bans = self.bans.saturating_sub(u32::try_from(stretches).unwrap_or(u32::MAX));
+        let ban = length(self.bans, policy);
+        self.bans = self.bans.saturating_add(1);
+        self.peace_since = now + ban;
+        (ban, self.bans)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -141,20 +161,13 @@ impl Record {
     fn sentence(&mut self, rule: Rule, mode: Mode, breach: Breach, terms: Terms<'_>) -> Sentence {
         let Terms { policy, most, now } = terms;
         let mode = mode.min(most);
-        self.forgive(policy, now);
-        let ban = length(self.bans, policy);
-        self.bans = self.bans.saturating_add(1);
-        self.peace_since = now + ban;
-        if mode == Mode::Enforce {
+        let is_enforced = mode == Mode::Enforce;
+        let row = if is_enforced { &mut self.bans } else { &mut self.shadow_bans };
+        let (ban, bans) = row.add(policy, now);
+        if is_enforced {
             self.ban(Some(rule), ban, now);
         }
-        Sentence { rule, mode, breach, ban, bans: self.bans, examples: self.examples.clone() }
-    }
-
-    /// One ban less for each stretch of peace.
-    fn forgive(&mut self, policy: &GuardPolicy, now: Time) {
-        let stretches = now.since(self.peace_since).as_nanos() / policy.forgiveness.as_nanos().max(1);
-        self.bans = self.bans.saturating_sub(u32::try_from(stretches).unwrap_or(u32::MAX));
+        Sentence { rule, mode, breach, ban, bans, examples: self.examples.clone() }
     }
 
     /// Bans it; a ban that would end later stays.
@@ -178,7 +191,7 @@ impl Record {
     pub(super) fn listed(&self, subject: Subject, now: Time) -> Option<Ban> {
         let (remaining, standing) = (self.remaining(now)?, self.standing?);
         let Standing { rule, refused, .. } = standing;
-        Some(Ban { subject, rule, remaining, bans: self.bans, refused })
+        Some(Ban { subject, rule, remaining, bans: self.bans.bans, refused })
     }
 
     /// How much would be lost with it: who is near a ban stays before those who are not, then who has had some, then who came last. `None`: it is banned, and stays.
@@ -187,7 +200,7 @@ impl Record {
             return None;
         }
         let level = self.buckets.iter().map(|bucket| bucket.level(now)).max().unwrap_or_default();
-        Some((level, self.bans, self.touched))
+        Some((level, self.bans.bans, self.touched))
     }
 }
 
@@ -253,6 +266,19 @@ mod tests {
         let policy = policy.with_rule(Rule::Scanning, off);
         let terms = Terms { policy: &policy, most: Mode::Enforce, now: at(2) };
         assert!(record.charge(scan(), None, terms).is_empty());
+    }
+
+    #[test]
+    fn what_a_shadow_counts_makes_no_ban_longer_and_the_other_way_round() {
+        let (policy, mut record) = (policy(), Record::default());
+        for (round, seconds) in [60, 120, 240].into_iter().enumerate() {
+            let told = offend(&mut record, &policy, Mode::Shadow, at(1));
+            assert_eq!((told.ban, told.bans as usize), (Duration::from_secs(seconds), round + 1));
+        }
+        let first = offend(&mut record, &policy, Mode::Enforce, at(1));
+        assert_eq!((first.ban, first.bans), (Duration::from_secs(60), 1));
+        assert_eq!(offend(&mut record, &policy, Mode::Shadow, at(1)).bans, 4);
+        assert_eq!(record.listed(Subject::tenant("acme"), at(1)).map(|ban| ban.bans), Some(1));
     }
 
     #[test]
