@@ -110,8 +110,16 @@ impl Reloader {
                 _ = hangup.recv() => true,
                 () = sleep(every) => false,
             };
-            // A file that is gone is on its way to be replaced.
-            let Ok(content) = fs::read(&self.path) else { continue };
+            let content = match fs::read(&self.path) {
+                Ok(content) => content,
+                // A file that is gone is on its way to be replaced; whoever asks is answered all the same.
+                Err(error) => {
+                    if is_asked {
+                        tell(&stays(&format!("{}: {error}", self.path.display())));
+                    }
+                    continue;
+                }
+            };
             // Half a document may be one, too: it counts once two readings agree.
             let is_settled = seen.replace(content) == seen;
             if is_asked || (is_settled && self.used != seen) {
@@ -127,7 +135,7 @@ impl Reloader {
             Ok(unchanged) => {
                 format!("{}: in force, but {} after a restart", self.path.display(), unchanged.join(" and "))
             }
-            Err(problem) => format!("{problem}; what was in force before it stays"),
+            Err(problem) => stays(&problem),
         }
     }
 
@@ -160,6 +168,10 @@ impl Drop for Reloader {
     fn drop(&mut self) {
         self.stop_watching();
     }
+}
+
+fn stays(problem: &str) -> String {
+    format!("{problem}; what was in force before it stays")
 }
 
 /// Keys and certificates have files of their own, which change more often than the document.

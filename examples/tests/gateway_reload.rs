@@ -7,17 +7,20 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader, upstream};
+use rustix::process::{Signal, getpid, kill_process};
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+    time::timeout,
 };
 
 /// A file that goes with its test.
@@ -177,4 +180,34 @@ async fn bans_outlast_a_new_document() {
         reloader.reload(|_| ()).await.unwrap();
         assert_eq!(status(&mut stream, &format!("/round-{round}")).await, "429");
     }
+}
+
+/// What a reloader has told.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_for_a_document_that_is_gone_is_told_so() {
+    let file = File::new("reload-gone");
+    file.write(&["http://127.0.0.1:8".to_owned(), "http://127.0.0.1:9".to_owned()], 0, "");
+    let (reloader, ..) = gateway(&file).await;
+    let tell = |news: &str| TOLD.lock().unwrap().push(news.to_owned());
+    let following = tokio::spawn(reloader.follow(Duration::from_millis(5), tell));
+    // Listened for before it comes: else the signal would end this process.
+    let _hangup = signal(SignalKind::hangup()).unwrap();
+    fs::remove_file(&file.0).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(TOLD.lock().unwrap().is_empty(), "a file that is gone is on its way to be replaced");
+    kill_process(getpid(), Signal::HUP).unwrap();
+    let told = timeout(Duration::from_secs(30), async {
+        while TOLD.lock().unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    told.await.unwrap();
+    following.abort();
+    let told = TOLD.lock().unwrap().join("\n");
+    assert!(
+        told.contains("reload-gone") && told.contains("No such file") && told.contains("stays"),
+        "{told}"
+    );
 }
