@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
     time::Duration,
@@ -159,9 +160,12 @@ impl Settings {
         self.alarm.as_ref()
     }
 
-    /// The guard that was there before goes on where the new one would be like it; else its bans do.
-    pub(crate) fn go_on_with(&mut self, before: &Guard) {
-        if let Some(guard) = &mut self.watch {
+    /// What was learnt under the settings before goes on: what tenants have used of the routes' limits, the keys that an issuer gave, and the guard where the new one would be like
+    /// it; else its bans do.
+    pub(crate) fn go_on_with(&mut self, before: &Self) {
+        self.map = mem::take(&mut self.map).going_on_with(&before.map);
+        self.gate.go_on_with(&before.gate);
+        if let (Some(guard), Some(before)) = (&mut self.watch, &before.watch) {
             if guard.policy() == before.policy() {
                 *guard = before.clone();
             } else {

@@ -14,7 +14,7 @@ use tenantry_tower::identity::{
 use crate::{
     keys::{self, KeyFile},
     tls::TlsTable,
-    token::TokenTable,
+    token::{Fetched, TokenTable},
     unfit::Unfit,
     values::{Name, networks},
 };
@@ -68,6 +68,7 @@ pub(crate) struct Gate {
     tell: Option<HeaderName>,
     header: Option<HeaderName>,
     key_file: Option<KeyFile>,
+    fetched: Option<Fetched>,
     /// Whose word it takes.
     hops: Networks,
     /// Where the credential is, or the tenant's id.
@@ -87,7 +88,7 @@ impl Identify {
             let fix = "leave it out: it says who may set the header that names the tenant, and there is none";
             return Err(Unfit::hidden(format!("{PATH}.trusted"), fix));
         }
-        let (mut key_file, mut header) = (None, None);
+        let (mut key_file, mut fetched, mut header) = (None, None, None);
         let (mut hops, mut credential) = (Networks::default(), AUTHORIZATION);
         let authenticate: Arc<dyn Authenticate> = match (
             &self.header,
@@ -106,7 +107,11 @@ impl Identify {
                 credential = keys.credential().header_name().clone();
                 Arc::new(keys)
             }
-            (None, None, Some(table), None) => Arc::new(table.checker(&format!("{PATH}.jwt"), folder)?),
+            (None, None, Some(table), None) => {
+                let (jwt, keys) = table.checker(&format!("{PATH}.jwt"), folder)?;
+                fetched = keys;
+                Arc::new(jwt)
+            }
             (None, None, None, Some(table)) => Arc::new(ClientCertificate::new(table.name())),
             _ => {
                 let fix =
@@ -115,7 +120,7 @@ impl Identify {
             }
         };
         let tell = self.tell.as_ref().map(|Name(name)| name.clone());
-        Ok(Gate { authenticate, tell, header, key_file, hops, credential })
+        Ok(Gate { authenticate, tell, header, key_file, fetched, hops, credential })
     }
 
     /// What goes without saying: the header that names the tenant and who may set it where nothing else is said, and where keys are.
@@ -145,6 +150,13 @@ impl Gate {
         self.tell.iter().cloned().fold(layer, IdentityLayer::telling)
     }
 
+    /// The keys that an earlier one has fetched from the same issuer go on.
+    pub(crate) fn go_on_with(&self, before: &Self) {
+        if let (Some(fetched), Some(before)) = (&self.fetched, &before.fetched) {
+            fetched.go_on_with(before);
+        }
+    }
+
     pub(crate) const fn header(&self) -> Option<&HeaderName> {
         self.header.as_ref()
     }
@@ -168,7 +180,8 @@ impl Default for Gate {
         let name = HeaderName::from_static(DEFAULT_HEADER);
         let authenticate = Arc::new(TrustedHeader::new(name.clone(), loopback()));
         let header = Some(name.clone());
-        Self { authenticate, tell: None, header, key_file: None, hops: loopback(), credential: name }
+        let hops = loopback();
+        Self { authenticate, tell: None, header, key_file: None, fetched: None, hops, credential: name }
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
 };
 
 use tenantry::Balancer;
-use tenantry_tower::guard::Guard;
 use tokio::{
     signal::unix::{SignalKind, signal},
     task::{JoinHandle, spawn_blocking},
@@ -35,8 +34,8 @@ pub struct Reloader {
     live: Live,
     /// What the gateway was started with.
     started: Settings,
-    /// Which the next settings go on with.
-    guard: Option<Guard>,
+    /// Those in force, which the next ones go on with.
+    settings: Settings,
     /// Its own pages.
     pages: Option<Pages>,
     /// Watch the files that the settings in force name.
@@ -53,12 +52,12 @@ impl Reloader {
     pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
         let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
-        let (watchers, guard) = (watch_files(settings, tell), settings.guard().cloned());
+        let watchers = watch_files(settings, tell);
         let (used, path) = (fs::read(path).ok(), path.to_owned());
-        let (balancer, started) = (balancer.clone(), settings.clone());
+        let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
-        discoveries.follow(settings.discovery(), &balancer).iter().for_each(|problem| tell(problem));
-        Self { path, used, balancer, live, started, guard, pages, watchers, discoveries }
+        discoveries.follow(started.discovery(), &balancer).iter().for_each(|problem| tell(problem));
+        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries }
     }
 
     /// What is to be served.
@@ -79,8 +78,8 @@ impl Reloader {
             spawn_blocking(move || Document::read(&file)).await.map_err(|error| in_file(&error))?;
         let Document { balancer, mut settings, .. } = document.map_err(|error| in_file(&error))?;
         self.balancer.reconfigure(balancer.clone()).map_err(|error| in_file(&error))?;
-        self.guard.iter().for_each(|before| settings.go_on_with(before));
-        self.guard = settings.guard().cloned();
+        settings.go_on_with(&self.settings);
+        self.settings = settings.clone();
         let router =
             Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
         self.live.replace(&settings, router);

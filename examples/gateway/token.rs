@@ -47,14 +47,38 @@ pub(crate) struct TokenTable {
     forward: bool,
 }
 
+/// Keys that come from an issuer, who may be away when another document comes into force.
+#[derive(Clone)]
+pub(crate) struct Fetched {
+    url: String,
+    ca: Option<PathBuf>,
+    keys: Jwks,
+}
+
+impl Fetched {
+    /// Goes on with what was fetched before from the same place. A file is read anew: it is there.
+    pub(crate) fn go_on_with(&self, before: &Self) {
+        if self.url == before.url && self.ca == before.ca {
+            self.keys.carry_on(&before.keys);
+        }
+    }
+}
+
 impl TokenTable {
-    pub(crate) fn checker(&self, path: &str, folder: &Path) -> Result<Jwt, Unfit> {
+    /// What checks tokens, and the keys that it fetches from an issuer.
+    pub(crate) fn checker(&self, path: &str, folder: &Path) -> Result<(Jwt, Option<Fetched>), Unfit> {
         let mut algorithms = Vec::new();
         for (index, name) in self.algorithms.iter().enumerate() {
             let wrong = |error| Unfit::new(format!("{path}.algorithms[{index}]"), format!("{name:?}"), error);
             algorithms.push(name.parse::<Algorithm>().map_err(wrong)?);
         }
-        let jwt = Jwt::new(self.timed(self.keys(path, folder)?), algorithms);
+        let keys = self.timed(self.keys(path, folder)?);
+        let fetched = self.jwks.clone().map(|url| Fetched {
+            url,
+            ca: self.jwks_ca.as_ref().map(|file| folder.join(file)),
+            keys: keys.clone(),
+        });
+        let jwt = Jwt::new(keys, algorithms);
         let jwt = jwt.map_err(|error| {
             Unfit::new(format!("{path}.algorithms"), format!("{:?}", self.algorithms), error)
         })?;
@@ -63,7 +87,7 @@ impl TokenTable {
         let (tenant, scopes) = (ClaimPath::new(self.tenant.as_str()), ClaimPath::new(self.scopes.as_str()));
         let jwt = jwt.with_tenant_claim(tenant).with_scopes_claim(scopes);
         let credential = Credential::bearer();
-        Ok(jwt.with_credential(if self.forward { credential.forwarded() } else { credential }))
+        Ok((jwt.with_credential(if self.forward { credential.forwarded() } else { credential }), fetched))
     }
 
     fn timed(&self, keys: Jwks) -> Jwks {

@@ -10,6 +10,7 @@ mod pki;
 mod raw_upstream;
 
 use std::{
+    fs, future,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -18,10 +19,12 @@ use std::{
     time::Duration,
 };
 
+use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader};
 use issuer::{Issuer, in_seconds, key_set};
 use pki::Authority;
 use raw_upstream::{answering, head, ok};
 use serde_json::json;
+use tenantry::Balancer;
 use tenantry_tower::tls::{CertificateFiles, Certificates, ServerTls};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -140,4 +143,41 @@ async fn a_server_that_cannot_prove_who_it_is_gives_no_keys() {
     let answer = status(gateway, &token(&issuer)).await;
     assert!(answer == 401 || answer == 503, "{answer}");
     assert_eq!(server.asked(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_document_goes_on_with_the_keys_of_an_issuer_that_is_away() {
+    let (authority, server) = (Authority::new("jwks-reload"), Server::default());
+    let issuer = Issuer::ec("k1");
+    server.answer(ok(&key_set(&[&issuer])));
+    let (port, other) = (server.start(&authority).await, server.start(&authority).await);
+    let api = answering(|sent| sent.ends_with(b"\r\n\r\n"), |head| ok(&head)).await;
+    let (file, ca) = (authority.file("gateway.toml"), authority.file("ca.pem"));
+    let write = |port: u16, leeway: &str| {
+        let text = format!(
+            "[pools.api]\nendpoints = [{api:?}]\n[tenants.acme]\n[gateway.identify.jwt]\njwks = \"https://localhost:{port}/jwks.json\"\n\
+            jwks_ca = {ca:?}\nalgorithms = [\"ES256\"]\nissuer = \"i\"\naudience = \"a\"\nleeway = {leeway:?}"
+        );
+        fs::write(&file, text).unwrap();
+    };
+    write(port, "60s");
+    let Document { balancer, settings, .. } = Document::read(&file).unwrap();
+    let balancer = Balancer::new(balancer).unwrap();
+    let mut reloader = Reloader::start(&file, &balancer, &settings, &Served::default(), |_| ());
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gateway = socket.local_addr().unwrap();
+    tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));
+    assert_eq!(status(gateway, &token(&issuer)).await, 200);
+    server
+        .answer("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".into());
+    // The same document, and one that checks otherwise.
+    for leeway in ["60s", "30s"] {
+        write(port, leeway);
+        reloader.reload(|_| ()).await.unwrap();
+        assert_eq!(status(gateway, &token(&issuer)).await, 200, "{leeway}");
+    }
+    assert_eq!(server.asked(), 1, "nobody waits for another fetch");
+    write(other, "30s");
+    reloader.reload(|_| ()).await.unwrap();
+    assert_eq!(status(gateway, &token(&issuer)).await, 503, "what another place says is not known");
 }

@@ -211,3 +211,29 @@ async fn whoever_asks_for_a_document_that_is_gone_is_told_so() {
         "{told}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_used_of_a_routes_limits_outlasts_a_new_document() {
+    let file = File::new("reload-limits");
+    let endpoint = format!("http://{}", upstream::start().await.unwrap());
+    let write = |rate: &str, more: &str| {
+        let text = format!(
+            "[pools.api]\nendpoints = [{endpoint:?}]\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\" }}, {{ path = \"/few\", pool = \"api\", rate = {rate:?} }}{more}]\n"
+        );
+        fs::write(&file.0, text).unwrap();
+    };
+    write("2/h", "");
+    let (mut reloader, _, gateway) = gateway(&file).await;
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    for expected in ["200", "200", "429"] {
+        assert_eq!(status(&mut stream, "/few").await, expected);
+    }
+    // The same; beside another route; with another rate, which counts from what was used.
+    let other = ", { path = \"/a\", pool = \"api\" }";
+    for (rate, more, expected) in [("2/h", "", "429"), ("2/h", other, "429"), ("3/h", other, "200")] {
+        write(rate, more);
+        reloader.reload(|_| ()).await.unwrap();
+        assert_eq!(status(&mut stream, "/few").await, expected, "{rate} {more}");
+    }
+    assert_eq!(status(&mut stream, "/few").await, "429");
+}

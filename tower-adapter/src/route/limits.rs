@@ -6,6 +6,7 @@ use crate::tenant::TenantId;
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
     balancer: Balancer,
+    config: Config,
 }
 
 impl Limits {
@@ -13,7 +14,17 @@ impl Limits {
         let config = Config::new()
             .with_template(TEMPLATE, each)
             .with_unknown_tenants(UnknownTenants::template(TEMPLATE, MOST_TENANTS));
-        Ok(Self { balancer: Balancer::new(config)? })
+        Ok(Self { balancer: Balancer::new(config.clone())?, config })
+    }
+
+    /// These, with what tenants have used of those before.
+    pub(super) fn going_on_with(self, before: &Self) -> Self {
+        let Self { balancer, config } = self;
+        match before.balancer.reconfigure(config.clone()) {
+            Ok(()) => Self { balancer: before.balancer.clone(), config },
+            // Not of a configuration that a balancer was made of.
+            Err(_) => Self { balancer, config },
+        }
     }
 
     pub(super) fn charge(&self, tenant: &TenantId, cost: u64) -> Result<(), Rejection> {

@@ -33,6 +33,7 @@ pub struct Routes {
     slashes: EncodedSlashes,
 }
 
+#[derive(Clone)]
 pub(super) struct Lane {
     pub(super) route: Route,
     host: Option<Host>,
@@ -66,6 +67,19 @@ impl Routes {
     #[must_use]
     pub const fn with_encoded_slashes(mut self, slashes: EncodedSlashes) -> Self {
         self.slashes = slashes;
+        self
+    }
+
+    /// Goes on with what tenants have used of the limits of others, whose place these take: a route is the same where its path, host and methods are. The limits are the new
+    /// ones, by the rules of [`Balancer::reconfigure`](tenantry::Balancer::reconfigure); the others have them, too, from now on.
+    #[must_use]
+    pub fn going_on_with(mut self, before: &Self) -> Self {
+        for lane in Arc::make_mut(&mut self.lanes) {
+            let same = before.lanes.iter().find(|earlier| earlier.is_same_as(lane));
+            if let Some(used) = same.and_then(|same| same.limits.as_ref()) {
+                lane.limits = lane.limits.take().map(|limits| limits.going_on_with(used));
+            }
+        }
         self
     }
 
@@ -151,6 +165,10 @@ impl Lane {
 
     fn is_beside(&self, other: &Self) -> bool {
         self.route.path == other.route.path && self.host == other.host
+    }
+
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.is_beside(other) && self.route.methods == other.route.methods
     }
 
     fn collides_with(&self, other: &Self) -> bool {

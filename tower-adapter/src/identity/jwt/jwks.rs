@@ -111,6 +111,20 @@ impl Jwks {
         self.revised(|shared| shared.cooldown = time)
     }
 
+    /// Goes on with the keys that another one has fetched from the same place, and with its pause before the next fetch: of the one whose place this takes, when other
+    /// settings do. Keys of one's own stay, and fixed ones.
+    pub fn carry_on(&self, before: &Self) {
+        let (now, before) = (&self.shared, &before.shared);
+        if now.source.is_none() || before.source.is_none() || now.set.load().is_some() {
+            return;
+        }
+        now.set.store(before.set.load_full());
+        // Where a fetch is under way, who sends it there has the next word.
+        if let (Ok(mut next), Ok(pause)) = (now.next.try_lock(), before.next.try_lock()) {
+            *next = *pause;
+        }
+    }
+
     fn with(set: Option<Set>, source: Option<Fetch>) -> Self {
         let set = ArcSwapOption::from_pointee(set);
         let shared = Shared { set, source, next: Mutex::new(None), max_age: MAX_AGE, cooldown: COOLDOWN };
