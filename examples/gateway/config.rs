@@ -144,6 +144,12 @@ impl Settings {
         self.admin.as_ref()
     }
 
+    /// Who speaks for other clients, as far as it says so anywhere.
+    pub(crate) fn hops(&self) -> [Networks; 3] {
+        let guard = self.watch.as_ref().map(|guard| guard.policy().trusted_hops().clone());
+        [self.proxies.clone(), self.gate.hops().clone(), guard.unwrap_or_default()]
+    }
+
     /// How requests are identified.
     pub(crate) const fn gate(&self) -> &Gate {
         &self.gate
@@ -249,6 +255,7 @@ impl Settings {
             otel: self.otel.as_ref().map(|otel| otel.with_defaults(trusted)),
             alert: self.alert.as_ref().map(AlertTable::with_defaults),
             tls: self.tls.as_ref().map(TlsTable::with_defaults),
+            limits: self.limits.with_defaults(),
             routes: self.routes.iter().map(RouteTable::with_defaults).collect(),
             identify: Some(identify),
             ..self.clone()

@@ -1,6 +1,11 @@
 //! Requests that the listener refuses before the router sees them: told and counted as others are, without a tenant.
 
-use std::{convert::Infallible, error, future::ready, net::SocketAddr};
+use std::{
+    convert::Infallible,
+    error,
+    future::ready,
+    net::{IpAddr, SocketAddr},
+};
 
 use http::{Request, Response};
 use tenantry_tower::{log::LogLayer, metrics, rejection::Problem};
@@ -47,8 +52,17 @@ impl Refusals {
             return;
         };
         let reason = if error.is_parse_too_large() { HEADERS_TOO_LARGE } else { MALFORMED_HEAD };
+        self.note(reason, client.ip());
+    }
+
+    /// A connection was not served, because its client has too many.
+    pub(crate) fn note_too_many(&self, client: IpAddr) {
+        self.note(TOO_MANY_CONNECTIONS, client);
+    }
+
+    fn note(&self, reason: &'static str, client: IpAddr) {
         self.count(reason);
-        let client = client.ip().to_canonical().to_string();
+        let client = client.to_canonical().to_string();
         tracing::info!(target: "tenantry::access", outcome = "rejected", reason, client);
     }
 
@@ -62,3 +76,6 @@ pub(crate) const HEADERS_TOO_LARGE: &str = "HEADERS_TOO_LARGE";
 
 /// A head is none.
 const MALFORMED_HEAD: &str = "MALFORMED_HEAD";
+
+/// A client has as many connections as one may have.
+const TOO_MANY_CONNECTIONS: &str = "TOO_MANY_CONNECTIONS";

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::{JoinSet, yield_now},
     time::sleep,
 };
@@ -209,4 +209,61 @@ async fn a_connection_beyond_the_most_waits_for_one_that_goes() {
     assert!(!is_early, "there is no seat for it");
     drop(first);
     assert!(rest(&mut second).await.starts_with("HTTP/1.1 200"));
+}
+
+/// A connection of the client with this address.
+async fn connect_from(client: [u8; 4], gateway: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((client, 0).into()).unwrap();
+    socket.connect(gateway).await.unwrap()
+}
+
+/// Whether the gateway keeps it and serves it.
+async fn is_served(stream: &mut TcpStream) -> bool {
+    let mut answer = [0; 1_000];
+    stream.write_all(request("GET /", "").as_bytes()).await.ok(); // it may be closed by now
+    stream.read(&mut answer).await.is_ok_and(|read| read > 0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_client_cannot_have_all_connections() {
+    let url = upstream(OK, false).await;
+    for (limits, most) in [("", 2), ("max_connections_per_client = 3", 3)] {
+        let document = format!(
+            "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\nidentify = {{ header = \"x-tenant\", trusted = [\"127.0.0.1\", \"127.0.0.2\", \"192.0.2.0/24\"] }}\n\
+            proxy_protocol = {{ trusted = [\"127.0.0.4\"] }}\n[gateway.limits]\nmax_connections = 8\n{limits}"
+        );
+        let (gateway, _) = inside::gateway(&document).await;
+        // Silent ones.
+        let mut held = vec![];
+        for _ in 0..most {
+            held.push(connect_from([127, 0, 0, 9], gateway).await);
+        }
+        sleep(Duration::from_millis(50)).await;
+        for _ in 0..20 {
+            let mut one_more = connect_from([127, 0, 0, 9], gateway).await;
+            assert!(!is_served(&mut one_more).await, "{most} are enough");
+        }
+        let mut other = connect_from([127, 0, 0, 8], gateway).await;
+        assert!(is_served(&mut other).await, "others do not notice");
+        // A hop speaks for many.
+        let mut hops = Vec::new();
+        for _ in 0..=most {
+            hops.push(connect_from([127, 0, 0, 2], gateway).await);
+            assert!(is_served(hops.last_mut().unwrap()).await);
+        }
+        drop((hops, held, other));
+        sleep(Duration::from_millis(100)).await;
+        let mut again = connect_from([127, 0, 0, 9], gateway).await;
+        assert!(is_served(&mut again).await, "its others have gone");
+        drop(again);
+        // Whom a proxy names counts as one who came himself.
+        let mut all_named = Vec::new();
+        for expected in (0..=most).map(|before| before < most) {
+            let mut named = connect_from([127, 0, 0, 4], gateway).await;
+            named.write_all(b"PROXY TCP4 198.51.100.7 198.51.100.1 5 80\r\n").await.unwrap();
+            assert_eq!(is_served(&mut named).await, expected);
+            all_named.push(named);
+        }
+    }
 }

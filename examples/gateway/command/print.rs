@@ -121,7 +121,12 @@ discovery = { next = { srv = "http://_api._tcp.internal", floor = "7s" } }
         let gate = format!("{:?} {:?}", settings.gate(), settings.gate().hops());
         // A burst that is not said is the rate's own.
         let routes = settings.routes().iter().map(|table| format!("{:?}", table.with_defaults().route()));
-        let others = format!("{:?} {:?} {:?}", settings.limits(), settings.log(), settings.discovery());
+        let others = format!(
+            "{:?} {:?} {:?}",
+            settings.limits().with_defaults(),
+            settings.log(),
+            settings.discovery()
+        );
         again.chain(routes).chain(alarm).chain([gate, others]).collect()
     }
 

@@ -12,7 +12,9 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::{Builder, UpgradeableConnection},
 };
-use tenantry_tower::{identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer};
+use tenantry_tower::{
+    guard::ClientNetwork, identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -43,7 +45,7 @@ struct Visit {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presence: Presence) {
+pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut presence: Presence) {
     // Small frames (events, the last bytes of a body) shall not wait for an acknowledgement. A socket that cannot do
     // this still works.
     stream.set_nodelay(true).ok();
@@ -59,6 +61,9 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     } else {
         peer
     };
+    if !may_enter(&live, &limits, &peer, &mut presence) {
+        return;
+    }
     let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
     let Some(acceptor) = acceptor else {
         let beginning = timeout(limits.header_timeout(), is_http1(&stream));
@@ -72,6 +77,19 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, presenc
     let visit = Visit { peer, certificate: certificate(&stream), ..visit };
     let is_http1 = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
     visit.http(stream, is_http1, limits, presence).await;
+}
+
+/// Whether its client has not too many connections already. Hops speak for many clients, and who has no address is nobody in particular.
+fn may_enter(live: &Live, limits: &Limits, peer: &Peer, presence: &mut Presence) -> bool {
+    let (now, client) = (live.now(), peer.address().ip());
+    if client.is_unspecified() || now.is_hop(client) {
+        return true;
+    }
+    let may = presence.enter(ClientNetwork::of(client), limits.max_connections_per_client());
+    if !may {
+        now.router.refusals().note_too_many(client);
+    }
+    may
 }
 
 /// Whether it begins as no preface of HTTP/2 does (RFC 9113 §3.4). Where it begins with `P` alone, nobody knows yet.

@@ -14,6 +14,7 @@ use crate::values::Span;
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     max_connections: NonZeroUsize,
+    max_connections_per_client: Option<NonZeroUsize>,
     max_header_bytes: NonZeroUsize,
     max_headers: NonZeroUsize,
     header_timeout: Span,
@@ -30,6 +31,18 @@ impl Limits {
     #[must_use]
     pub const fn max_connections(&self) -> usize {
         self.max_connections.get()
+    }
+
+    /// How many of them one client may have, by its IPv4 address or IPv6 /64; further ones are closed. Default a quarter of them all. Trusted hops may have any number.
+    #[must_use]
+    pub fn max_connections_per_client(&self) -> usize {
+        let quarter = (self.max_connections() / 4).max(1);
+        self.max_connections_per_client.map_or(quarter, NonZeroUsize::get)
+    }
+
+    /// The same with what follows from the rest.
+    pub(crate) fn with_defaults(self) -> Self {
+        Self { max_connections_per_client: NonZeroUsize::new(self.max_connections_per_client()), ..self }
     }
 
     /// How many bytes a request's line and fields may have (431 beyond). Default 32 KiB, as nginx's four buffers of 8 KiB.
@@ -91,6 +104,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: size(10_000),
+            max_connections_per_client: None,
             max_header_bytes: size(32 << 10),
             max_headers: size(100),
             header_timeout: Span(Duration::from_secs(10)),

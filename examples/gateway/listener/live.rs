@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use arc_swap::{ArcSwap, Guard};
 use tenantry_tower::{health::PoolTls, identity::Networks, proxy::Transport};
@@ -19,6 +19,8 @@ pub(super) struct InForce {
     pub(super) secure: Option<Secure>,
     /// Who begins with a PROXY header.
     pub(super) proxies: Networks,
+    /// Who speaks for other clients.
+    hops: [Networks; 3],
     pub(super) router: Router,
     /// How endpoints are spoken to.
     transports: Transports,
@@ -50,8 +52,8 @@ impl Live {
 impl From<Router> for Live {
     /// Within the default limits, without TLS.
     fn from(router: Router) -> Self {
-        let (limits, proxies) = (Limits::default(), Networks::default());
-        let now = InForce { limits, secure: None, proxies, router, transports: Transports::new() };
+        let (limits, proxies, hops) = (Limits::default(), Networks::default(), Default::default());
+        let now = InForce { limits, secure: None, proxies, hops, router, transports: Transports::new() };
         Self { now: Arc::new(ArcSwap::from_pointee(now)) }
     }
 }
@@ -60,7 +62,12 @@ impl InForce {
     fn new(settings: &Settings, router: Router) -> Self {
         let (secure, proxies) = (settings.secure().cloned(), settings.proxies().clone());
         let transports = settings.transports().clone();
-        Self { limits: settings.limits(), secure, proxies, router, transports }
+        Self { limits: settings.limits(), secure, proxies, hops: settings.hops(), router, transports }
+    }
+
+    /// Whether this is one that speaks for other clients.
+    pub(super) fn is_hop(&self, address: IpAddr) -> bool {
+        self.hops.iter().any(|hops| hops.contains(address))
     }
 }
 

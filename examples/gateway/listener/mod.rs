@@ -11,6 +11,7 @@ mod activity;
 mod answer;
 mod answered;
 mod connection;
+mod crowd;
 mod extended_connect;
 mod inbound;
 mod limits;
@@ -32,6 +33,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crowd::Crowd;
 pub use inbound::InboundBody;
 pub use limits::Limits;
 pub use live::Live;
@@ -56,13 +58,13 @@ impl Listener {
         let Self { socket, live } = self;
         let seats = Arc::new(Semaphore::new(live.now().limits.max_connections()));
         let (stopping, stopped) = watch::channel(());
-        let hangup = Hangup::new();
+        let (hangup, crowd) = (Hangup::new(), Crowd::default());
         pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 (seat, stream, peer) = next(&socket, &seats) => {
-                    let presence = Presence::new(seat, stopped.clone(), hangup.clone());
+                    let presence = Presence::new(seat, stopped.clone(), hangup.clone(), crowd.clone());
                     tokio::spawn(connection::serve(live.clone(), stream, peer, presence));
                 }
             }

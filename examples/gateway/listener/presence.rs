@@ -1,5 +1,7 @@
-use tenantry_tower::proxy::Hangup;
+use tenantry_tower::{guard::ClientNetwork, proxy::Hangup};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::crowd::{Crowd, Place};
 
 /// That a connection is there, whatever is spoken over it: it has one of the listener's seats, and the listener does not end before it, in its drain time.
 #[derive(Debug)]
@@ -7,6 +9,9 @@ pub(super) struct Presence {
     _seat: OwnedSemaphorePermit,
     stopped: watch::Receiver<()>,
     hangup: Hangup,
+    crowd: Crowd,
+    /// Among its client's, where those are counted.
+    place: Option<Place>,
 }
 
 impl Presence {
@@ -14,8 +19,15 @@ impl Presence {
         seat: OwnedSemaphorePermit,
         stopped: watch::Receiver<()>,
         hangup: Hangup,
+        crowd: Crowd,
     ) -> Self {
-        Self { _seat: seat, stopped, hangup }
+        Self { _seat: seat, stopped, hangup, crowd, place: None }
+    }
+
+    /// Whether its client may have it, too, beside those that it has.
+    pub(super) fn enter(&mut self, client: ClientNetwork, most: usize) -> bool {
+        self.place = self.crowd.enter(client, most);
+        self.place.is_some()
     }
 
     /// Tells when the listener is to stop.

@@ -169,6 +169,12 @@ impl GuardPolicy {
         self.rules.get(rule.index())
     }
 
+    /// Whose word counts on who the client is.
+    #[must_use]
+    pub const fn trusted_hops(&self) -> &Networks {
+        &self.hops
+    }
+
     pub(super) fn is_allowed(&self, tenant: &TenantId) -> bool {
         self.allowed_tenants.contains(tenant)
     }
