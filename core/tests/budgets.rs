@@ -368,3 +368,44 @@ fn run_many(balancer: &Balancer, seed: u64) -> u64 {
     };
     (0..3_000).filter_map(one).sum()
 }
+
+#[test]
+fn a_soft_limit_slows_checks_too() {
+    let spec = TenantSpec::new()
+        .with_rate(Rate::per_second(10).with_burst(1))
+        .with_budget(Budget::requests(1_000, BudgetPeriod::Day).with_soft_limit(1, 10));
+    let (balancer, clock) = balancer([("a", spec)]);
+    let passed = (0..300).filter(|_| {
+        clock.advance(Duration::from_millis(100));
+        balancer.check(&Request::new("a")).is_ok()
+    });
+    let passed = passed.count();
+    assert!((30..=50).contains(&passed), "ten at full speed, then one a second, and not {passed}");
+}
+
+#[test]
+fn a_debt_of_thousands_of_minutes_drains_minute_by_minute_while_idle() {
+    let (balancer, clock) =
+        balancer([("a", TenantSpec::new().with_budget(Budget::cost(10, BudgetPeriod::Minute)))]);
+    let lease = balancer.try_acquire(&Request::new("a").cost(1)).expect("fresh");
+    lease.finish(Outcome::success().with_cost(20_011));
+    clock.advance(Duration::from_secs(60 * 1_999));
+    assert!(run(&balancer, 1).is_some(), "the last of it is owed yet");
+    clock.advance(Duration::from_secs(60 * 3));
+    assert_eq!(used(&balancer), [0]);
+    assert_eq!(run(&balancer, 10), None);
+}
+
+#[test]
+fn a_dimension_that_is_named_twice_counts_twice_and_never_overflows() {
+    let spec = TenantSpec::new().with_budget(Budget::of(dimension("input"), 100, BudgetPeriod::Day));
+    let (balancer, _clock) = balancer([("a", spec)]);
+    let ask = |amounts| balancer.try_acquire(&Request::new("a").amounts(amounts));
+    let refused = ask(&[("input", u64::MAX), ("input", 2)]).err();
+    assert_eq!(refused, Some(Rejection::CostTooHigh { limit: 100 }));
+    let mut lease = ask(&[("input", 1), ("input", 2)]).expect("fresh");
+    assert_eq!(used(&balancer), [3]);
+    lease.report(&[("input", 5), ("input", 7)]).expect("it is a dimension");
+    lease.finish(Outcome::success());
+    assert_eq!(used(&balancer), [12]);
+}

@@ -14,8 +14,8 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, CapacitySpec, Config, EndpointSpec, Lease, ManualClock, Outcome, OutlierSpec,
-    PoolSpec, PrequalSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
+    Acquire, Balancer, CapacitySpec, Config, EndpointSpec, HealthOverride, Lease, ManualClock, Outcome,
+    OutlierSpec, PoolSpec, PrequalSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
 };
 
 fn pool(caps: &[u32]) -> PoolSpec {
@@ -215,6 +215,31 @@ enum Step {
     Drop(usize),
     Reconfigure(Vec<u32>),
     Wait(u64),
+}
+
+#[test]
+fn who_may_wait_goes_to_the_fallback_while_no_endpoint_is_usable_and_is_refused_without_one() {
+    let overridden = |with_fallback: bool, health| {
+        let spec = pool(&[1, 1]);
+        let spec = if with_fallback { spec.with_fallback("other") } else { spec };
+        let config = config(spec).with_pool("other", PoolSpec::new(["elsewhere"]));
+        let balancer = Balancer::new(config).expect("it is valid");
+        for address in ["0", "1"] {
+            balancer.override_health("pool", address, health, None).expect("there");
+        }
+        let polled = poll(&mut balancer.acquire_owned(Request::new("a").pool("pool")), Waker::noop());
+        let tried = balancer.try_acquire(&Request::new("a").pool("pool")).map(|lease| lease.pool());
+        (polled.map_ok(|lease| lease.pool()), tried)
+    };
+    let (ejected, disabled) = (HealthOverride::Ejected, HealthOverride::Disabled);
+    for health in [ejected, disabled] {
+        let served = || Ok(Some("other".to_owned()));
+        assert_eq!(overridden(true, health), (Poll::Ready(served()), served()));
+    }
+    let none = || Err(Rejection::NoEndpoint);
+    assert_eq!(overridden(false, disabled), (Poll::Ready(none()), none()));
+    let in_panic = || Ok(Some("pool".to_owned()));
+    assert_eq!(overridden(false, ejected), (Poll::Ready(in_panic()), in_panic()), "somebody must serve");
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -71,3 +71,22 @@ fn where_all_are_new_nobody_is_measured_by_another() {
     assert!(reached < 100, "{reached} of 1000");
     assert!(latency(&balancer, "e") > latency(&balancer, "d"));
 }
+
+#[test]
+fn a_newcomer_taken_out_last_of_all_still_settles_and_gives_its_seat_back() {
+    for tells_first_byte in [false, true] {
+        let (balancer, clock) = start();
+        clock.advance(Duration::from_secs(1));
+        let swap = ["a", "b", "c"].map(|old| EndpointChange::Remove(old.to_owned()));
+        let new = [EndpointChange::Add(EndpointSpec::new("d"))];
+        balancer.change_endpoints("api", &[&swap[..], &new].concat()).expect("they are there");
+        let mut lease = balancer.try_acquire(&Request::new("t")).expect("it serves");
+        clock.advance(USUAL);
+        balancer.change_endpoints("api", &[EndpointChange::Remove("d".to_owned())]).expect("it is there");
+        if tells_first_byte {
+            lease.first_byte();
+        }
+        lease.finish(Outcome::success());
+        assert_eq!(balancer.pool_stats("api").expect("the pool").in_flight(), 0);
+    }
+}

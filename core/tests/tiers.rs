@@ -262,3 +262,24 @@ fn under_load_a_newcomer_holds_its_part_of_what_is_in_flight() {
     // Half of what each of the others has: a seventh of all.
     assert!((80..=120).contains(&held), "{held}");
 }
+
+#[test]
+fn a_fallback_that_the_tenant_may_not_use_refuses_nobody_who_is_served_beyond_it() {
+    let of = |address: &str, seats| {
+        PoolSpec::new([EndpointSpec::new(address)]).with_capacity(CapacitySpec::fixed(seats))
+    };
+    let config = Config::new()
+        .with_pool("api", of("first", 1).with_fallback("eu"))
+        .with_pool("eu", of("second", 1).with_fallback("us"))
+        .with_pool("us", of("third", 1))
+        .with_tenant("t", TenantSpec::new().with_pools(["api", "us"]));
+    let balancer = Balancer::new(config).expect("usable");
+    let ask = || balancer.try_acquire(&Request::new("t").pool("api"));
+    let rejected = || balancer.tenant_stats("t").expect("it is there").rejected();
+    let _held = [ask().expect("a seat"), ask().expect("a seat beyond the one that is left out")];
+    assert_eq!(rejected(), 0);
+    assert!(ask().is_err(), "nobody has a seat");
+    assert_eq!(rejected(), 1);
+    let forbidden = balancer.try_acquire(&Request::new("t").pool("eu")).err();
+    assert_eq!((forbidden, rejected()), (Some(Rejection::PoolForbidden), 2));
+}

@@ -49,9 +49,9 @@ impl Admission {
         self.seats.0.try_take(width).map(|taken| Seat { turn: taken.turn(), width: taken.width(), line: 0 })
     }
 
-    /// The same where tenants have shares of the seats, which only the queue knows.
+    /// The same where seats are free and only the queue knows whose they are: tenants have shares of them, or somebody waits who cannot use them.
     #[cold]
-    pub(crate) fn try_admit_guarded(&self, joining: &Joining<'_>, now: Time) -> Option<Seated> {
+    pub(crate) fn try_admit_in_turn(&self, joining: &Joining<'_>, now: Time) -> Option<Seated> {
         self.with_queue(now, |queue, wakers, seats| queue.try_seat(joining, seats, now, wakers))
     }
 
@@ -67,13 +67,18 @@ impl Admission {
         self.join(joining, now)
     }
 
-    /// A place in the queue, also where seats are free; where tenants have shares of them, perhaps seats.
+    /// Whether seats are free, and the queue knows whose they are.
+    pub(crate) fn asks_queue(&self, width: u32) -> bool {
+        self.seats.0.is_queued() && self.has_free_seats(width)
+    }
+
+    /// A place in the queue, also where seats are free; where the queue knows whose those are, perhaps seats.
     ///
     /// # Errors
     /// As [`Self::admit`].
     pub(crate) fn join(&self, joining: &Joining<'_>, now: Time) -> Result<Place, Rejection> {
         self.with_queue(now, |queue, wakers, seats| {
-            if queue.limits.guarded
+            if (queue.limits.guarded || queue.is_held_up(seats))
                 && let Some(seated) = queue.try_seat(joining, seats, now, wakers)
             {
                 return Ok(Place::Seated(seated));

@@ -30,23 +30,33 @@ impl Queue {
         }
         self.fair.set_capacity(seats.capacity());
         self.fair.tidy();
-        let mut look_at = None;
+        let mut look_at: Option<Time> = None;
         while self.fair.waiting() > 0 && seats.taken() < seats.capacity() {
             let Some(next) = self.fair.next(&self.limits, now, wakers) else { break };
             match self.hand_to(next, seats, now) {
                 Handed::To(waker) => wakers.extend(waker),
                 Handed::Not(until) => {
-                    look_at = until;
+                    look_at = earlier(look_at, until);
                     break;
+                }
+                Handed::Past(until) => {
+                    look_at = earlier(look_at, until);
+                    self.fair.set_aside(next);
                 }
             }
         }
+        self.fair.take_back();
         if self.fair.waiting() == 0 && !self.limits.guarded {
             seats.set_queued(false);
             return None;
         }
         // Where caps keep the seats few, an ejection that ends lets more in.
         look_at.or_else(|| self.pool.as_ref()?.next_return())
+    }
+
+    /// Whether somebody waits although seats are free: whoever comes may have one without waiting.
+    pub(super) fn is_held_up(&self, seats: &Seats) -> bool {
+        self.fair.waiting() > 0 && seats.taken() < seats.capacity()
     }
 
     /// Gives the next one its seats, if they are free and there is an endpoint for it.
@@ -59,22 +69,24 @@ impl Queue {
         let Some(taken) = fits.then(|| seats.try_take_for_waiter(width)).flatten() else {
             return Handed::Not(None);
         };
-        let Some(pool) = self.pool.as_ref().filter(|pool| pool.is_limited()) else {
+        let wants = self.fair.wants(&next);
+        let Some(pool) = self.pool.as_ref().filter(|pool| pool.keeps_waiting(&wants)) else {
             return Handed::To(self.fair.seat(next, taken, now));
         };
-        let wants = self.fair.wants(&next);
         let ask = Ask { number: taken.turn(), saturated: true, wants, purpose: Purpose::Reserve };
         let picked = pool.pick(&ask, now);
         let outlook = if picked.is_none() { pool.outlook(&wants, now) } else { Outlook::default() };
-        if !outlook.is_limited() {
+        if !outlook.keeps_waiting(&wants) {
             // Without an endpoint it learns why when it asks.
             let waker = self.fair.seat(next, taken, now);
             self.fair.keep(next, picked);
             return Handed::To(waker);
         }
         seats.give_back(taken.width());
+        let is_confined = wants.is_confined();
         match outlook.never() {
             Some(rejection) => Handed::To(self.fair.turn_away(next, rejection)),
+            None if is_confined => Handed::Past(outlook.look_at()),
             None => Handed::Not(outlook.look_at()),
         }
     }
@@ -110,6 +122,12 @@ pub(crate) struct Seated {
 enum Handed {
     /// Yes: whom to wake.
     To(Option<Waker>),
-    /// No; look again then, if no one says so before.
+    /// No, and nobody else's comes before; look again then, if no one says so before.
     Not(Option<Time>),
+    /// The same, but only a part of the endpoints is there for it: the others need not wait for those.
+    Past(Option<Time>),
+}
+
+fn earlier(one: Option<Time>, other: Option<Time>) -> Option<Time> {
+    [one, other].into_iter().flatten().min()
 }

@@ -63,6 +63,9 @@ impl State {
                 let paid = visit.pay(service, request)?;
                 self.count_run(service, visit.charged.found.entry(), paid.as_ref(), now);
             }
+            if visit.charged.is_metered() {
+                self.settle_use(snapshot, visit.charged, None, visit.uptime);
+            }
             self.count_settlement();
             self.complete(visit.tenant, visit.charged);
             Ok(())

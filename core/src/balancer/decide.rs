@@ -135,7 +135,9 @@ impl State {
                 None => (true, None),
             };
             if !may {
-                tenant.reject();
+                if service.is_none_or(|service| snapshot.is_final(service, request)) {
+                    tenant.reject();
+                }
                 return Err(Rejection::PoolForbidden);
             }
             let demand = Demand { cost: request.units(), amounts: request.declared() };

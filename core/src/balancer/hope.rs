@@ -60,7 +60,7 @@ impl Visit<'_> {
         };
         let Place::Seated(Seated { seat, picked: None }) = place else { return Ok(exchanged(place)) };
         let picked = service.pool.pick(&ask_at_once(seat, wants), now);
-        if picked.is_some() || !service.pool.outlook(&wants, now).is_limited() {
+        if picked.is_some() || !service.pool.outlook(&wants, now).keeps_waiting(&wants) {
             return Ok(Place::Seated(Seated { seat, picked }));
         }
         service.admission.release(seat, Spent::NOTHING, now);

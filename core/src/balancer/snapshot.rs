@@ -12,6 +12,7 @@ use crate::{
     outcome::OutcomeKind,
     pool::{Pool, PoolId, Wants},
     rejection::Rejection,
+    request::Request,
     tenant::{Directory, Entry},
     time::Time,
 };
@@ -121,6 +122,14 @@ impl Snapshot {
         Err(rejection)
     }
 
+    /// Whether a pool that its tenant may not use is where a request's way ends: it was asked for, or nobody serves in its place. Any other is left out.
+    #[cold]
+    pub(super) fn is_final(&self, service: &Service, request: &Request<'_>) -> bool {
+        let is_asked =
+            || self.service(request.pool_name()).is_ok_and(|asked| asked.pool.id() == service.pool.id());
+        service.spec.fallback().is_none() || is_asked()
+    }
+
     /// The pool with this id, unless it has been removed.
     #[inline]
     pub(super) fn service_of(&self, id: PoolId) -> Option<&Service> {
@@ -161,7 +170,7 @@ impl Service {
     #[cold]
     pub(super) fn why_full(&self, width: u32, wants: &Wants<'_>, now: Time) -> Rejection {
         if !self.pool.is_limited() || !self.admission.has_free_seats(width) {
-            return Rejection::Saturated;
+            return self.pool.why_closed(false, now).unwrap_or(Rejection::Saturated);
         }
         // Seats are free: others wait for the same endpoints to return.
         let outlook = self.pool.outlook(wants, now);

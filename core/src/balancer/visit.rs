@@ -73,7 +73,7 @@ impl Visit<'_> {
         held: &mut Option<Held>,
     ) -> Result<(), Rejection> {
         let asking = (request, self.wants(service, request));
-        let seated = match self.try_admit_guarded(service, asking, now) {
+        let seated = match self.try_admit_in_turn(service, asking, now) {
             Some(seated) => seated,
             None => self.try_again(service, asking, now)?,
         };
@@ -136,7 +136,12 @@ impl Visit<'_> {
         deadline: Time,
         now: Time,
     ) -> Result<Place, Rejection> {
-        let limited = service.pool.is_limited();
+        if !service.admission.has_free_seats(request.width())
+            && let Some(rejection) = service.pool.why_closed(service.spec.fallback().is_some(), now)
+        {
+            return Err(rejection);
+        }
+        let limited = service.pool.keeps_waiting(&wants);
         if limited {
             check_hope(service, &wants, deadline, now)?;
         }
@@ -149,15 +154,16 @@ impl Visit<'_> {
         }
     }
 
-    /// Step three of a request that does not wait, where tenants have shares of the seats.
-    fn try_admit_guarded(
+    /// Step three of a request that does not wait, where the queue knows whose the free seats are.
+    fn try_admit_in_turn(
         &self,
         service: &Service,
         asking: (&Request<'_>, Wants<'_>),
         now: Time,
     ) -> Option<Seated> {
-        let try_admit = |joining: &Joining<'_>| service.admission.try_admit_guarded(joining, now);
-        let seated = service.limits.guarded.then(|| self.joining(asking, now, try_admit))?;
+        let try_admit = |joining: &Joining<'_>| service.admission.try_admit_in_turn(joining, now);
+        let seated =
+            service.admission.asks_queue(asking.0.width()).then(|| self.joining(asking, now, try_admit))?;
         seated.map(|seated| self.exchanged(service, asking.1, seated, now))
     }
 
@@ -176,7 +182,7 @@ impl Visit<'_> {
         let admit = || {
             let seat = service.admission.try_admit(asking.0.width());
             let seated = seat.map(|seat| Seated { seat, picked: None });
-            seated.or_else(|| self.try_admit_guarded(service, asking, now))
+            seated.or_else(|| self.try_admit_in_turn(service, asking, now))
         };
         let seated = again.then(admit).flatten();
         seated.ok_or_else(|| self.turn_away(service, service.why_full(asking.0.width(), &asking.1, now)))

@@ -55,6 +55,18 @@ impl Calendar {
         }
     }
 
+    /// No window is longer, in seconds: a day to spare for whatever a zone does.
+    pub(crate) const fn longest(&self) -> i64 {
+        match self.span {
+            Span::Minute => 60,
+            Span::Hour => 3_600,
+            Span::Day => 2 * DAY,
+            Span::Week => 8 * DAY,
+            Span::Month => 32 * DAY,
+            Span::Year => 367 * DAY,
+        }
+    }
+
     /// The stretch of `length` seconds by the zone's clocks, cut where they are set.
     fn within_offset(&self, at: i64, length: i64) -> (i64, i64) {
         let moment = timestamp(at);
@@ -176,6 +188,8 @@ fn timestamp(at: i64) -> Timestamp {
 
 /// The weekday that weeks begin with, by default.
 pub(crate) const MONDAY: i8 = Weekday::Monday.to_monday_one_offset();
+
+const DAY: i64 = 86_400;
 
 #[cfg(all(test, not(loom)))]
 mod tests {

@@ -56,6 +56,11 @@ pub(crate) struct KeptWants {
 }
 
 impl Wants<'_> {
+    /// Whether only a part of the endpoints is there for it.
+    pub(crate) const fn is_confined(&self) -> bool {
+        self.shard.is_some() || self.avoided.is_strict()
+    }
+
     /// To be kept.
     pub(crate) fn kept(&self) -> KeptWants {
         let Self { key, shard, target, avoided, cost } = *self;

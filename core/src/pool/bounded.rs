@@ -1,7 +1,9 @@
 //! Picks under bounded load: see [`LoadBound`] for the rule.
 
+use super::enter::on_trial;
 use crate::{
     endpoint::{Arrival, Arrivals, InFlight, Member},
+    health::Scrutiny,
     strategy::{Candidates, LoadBound},
     sync::{AtomicU64, Ordering},
     time::Time,
@@ -68,10 +70,14 @@ impl Placing {
 }
 
 /// Where nobody usable is under the bound, because there would be room only where caps, shards or rates keep the request out: the least loaded.
-pub(super) fn enter_least(everybody: &Candidates<'_>, cost: u64, now: Time) -> Option<InFlight> {
+pub(super) fn enter_least(
+    everybody: &Candidates<'_>,
+    (cost, scrutiny): (u64, Scrutiny),
+    now: Time,
+) -> Option<InFlight> {
     let usable = (0..everybody.len()).filter(|&index| everybody.is_usable(index));
     let least = usable.map(|index| everybody.member(index)).min_by(|one, other| by_load(one, other))?;
-    least.try_enter_within(|_| true, cost, now)
+    on_trial(least.try_enter_within(|_| true, cost, now)?, least, scrutiny, now)
 }
 
 /// By what is in flight over weight.

@@ -44,12 +44,21 @@ pub(super) fn enter(
     if let Some(stays) = entrant.stays_at(member) {
         return Some(stays);
     }
-    let mut picked = try_enter(member, bound, entrant.cost, now)?;
+    on_trial(try_enter(member, bound, entrant.cost, now)?, member, entrant.scrutiny, now)
+}
+
+/// One that is inside stays, on trial where its endpoint is; unless somebody else's trial is out there.
+pub(super) fn on_trial(
+    mut picked: InFlight,
+    member: &Member,
+    scrutiny: Scrutiny,
+    now: Time,
+) -> Option<InFlight> {
     let health = member.endpoint().health();
     // Also in a panic: else nobody would ever return from one.
     let trial = health.outlier().claim_trial(now);
     picked.set_trial(trial);
-    if !entrant.scrutiny.asks_health() || trial || health.needs_no_trial(now) {
+    if !scrutiny.asks_health() || trial || health.needs_no_trial(now) {
         return Some(picked);
     }
     picked.give_back(now);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    endpoint::{Endpoint, Took},
+    endpoint::{Endpoint, Member, Took},
     pool::Pool,
     rng,
     time::Time,
@@ -34,7 +34,10 @@ impl Pool {
         let count = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         for turn in 0..ASKED {
             let half = (rng::draw(now.as_nanos(), turn as u64) >> 32) as u32;
-            let peer = self.members[rng::below(half, count) as usize].endpoint();
+            // An update may have taken the last one out since the request went to it.
+            let Some(peer) = self.members.get(rng::below(half, count) as usize).map(Member::endpoint) else {
+                break;
+            };
             if let Some(latency) = peer.latency(self.decay, now).filter(|_| !is_new(peer)) {
                 latencies[known] = latency;
                 known += 1;

@@ -28,6 +28,12 @@ impl Pool {
         self.rated || self.health.has_told()
     }
 
+    /// Whether one who has a seat may still have to wait for an endpoint: they have limits of their own, or caps while only a part of them is there for it.
+    #[inline]
+    pub(crate) fn keeps_waiting(&self, wants: &Wants<'_>) -> bool {
+        self.is_limited() || self.capped && wants.is_confined()
+    }
+
     /// From now on endpoints have: one has told so.
     pub(crate) fn note_limits(&self) {
         self.health.note_told();
@@ -82,6 +88,21 @@ impl Pool {
         outlook
     }
 
+    /// Why nobody gets a seat where endpoints have caps, if not because others have them: there is no endpoint, or, where a fallback serves, all are left out
+    /// and their seats with them.
+    #[cold]
+    pub(crate) fn why_closed(&self, has_fallback: bool, now: Time) -> Option<Rejection> {
+        if !self.capped {
+            return None;
+        }
+        let health = || self.serving().map(|(member, scrutiny)| (member.endpoint().health(), scrutiny));
+        if !health().any(|(health, _)| health.is_present(now)) {
+            return Some(Rejection::NoEndpoint);
+        }
+        let is_open = health().any(|(health, scrutiny)| health.admits(scrutiny.but_cooling(), now));
+        (has_fallback && !is_open).then_some(Rejection::Saturated)
+    }
+
     /// Why a request with a seat got no endpoint: there is none, their own limits are spent, or, at the moment of an update or an ejection,
     /// all have what their caps allow.
     #[cold]
@@ -104,6 +125,11 @@ impl Outlook {
     /// Whether limits are what keeps the request out.
     pub(crate) const fn is_limited(&self) -> bool {
         self.spent || self.most.is_some()
+    }
+
+    /// Whether it waits for an endpoint: limits keep it out, or those that are there for it are full.
+    pub(crate) const fn keeps_waiting(&self, wants: &Wants<'_>) -> bool {
+        self.is_limited() || self.open && wants.is_confined()
     }
 
     /// Whether no endpoint would take it before `deadline`, whatever ends until then.

@@ -128,7 +128,7 @@ impl Pool {
         let around = around(candidates.len(), start as usize);
         let mut usable = around.filter(|&index| candidates.is_usable(index));
         let entered = usable.find_map(|index| enter(candidates.member(index), bound, entrant, now));
-        let least = || bound.and_then(|_| enter_least(&everybody, cost, now));
+        let least = || bound.and_then(|_| enter_least(&everybody, (cost, scrutiny), now));
         entered.or_else(least).map(|picked| placed(picked, placing))
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Node {
     pub(super) epoch: u32,
     /// Who is next in it.
     pub(super) head: Head,
+    /// Whether it is passed over for the moment: nobody who is next in it has an endpoint.
+    pub(super) aside: bool,
     /// Whether it is in play: somebody waits, and it may have the seats.
     pub(super) in_play: bool,
     /// Whether it is idle and kept for its tag, which virtual time has not reached.
@@ -120,6 +122,7 @@ impl Node {
             remainder: 0,
             epoch: 0,
             head: Head::default(),
+            aside: false,
             in_play: false,
             kept: false,
             share: Share::none(),
@@ -158,7 +161,7 @@ impl Node {
             Kind::Line(_) => self.waiting > 0,
             Kind::Group(group) => group.in_play > 0,
         };
-        somebody && self.may_have_more()
+        somebody && !self.aside && self.may_have_more()
     }
 
     /// Reserved seats that it does not use.

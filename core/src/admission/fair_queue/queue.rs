@@ -49,6 +49,8 @@ pub(in crate::admission) struct Next {
 pub(in crate::admission) struct FairQueue {
     pub(super) tree: Tree,
     pub(super) waiters: Waiters,
+    /// Lines that are passed over until everybody else has been asked.
+    aside: Vec<u32>,
     /// Nodes whose reserved seats are kept.
     pinned: Vec<u32>,
     /// Set when the pool is gone: what everyone who still comes is told.
@@ -59,7 +61,14 @@ pub(in crate::admission) struct FairQueue {
 
 impl FairQueue {
     pub(in crate::admission) fn new() -> Self {
-        Self { tree: Tree::new(), waiters: Waiters::default(), pinned: vec![], closed: None, watch: None }
+        Self {
+            tree: Tree::new(),
+            waiters: Waiters::default(),
+            aside: vec![],
+            pinned: vec![],
+            closed: None,
+            watch: None,
+        }
     }
 
     /// How many wait.
@@ -118,6 +127,22 @@ impl FairQueue {
         self.note_head(line);
         self.tree.dispatch(line, cost, width, now);
         waker
+    }
+
+    /// Passes the next one's line over, until [`take_back`](Self::take_back): it waits for endpoints that the others do not need.
+    pub(in crate::admission) fn set_aside(&mut self, next: Next) {
+        self.tree.node_mut(next.line).aside = true;
+        self.tree.refresh(next.line);
+        self.aside.push(next.line);
+    }
+
+    /// Nobody is passed over any more.
+    pub(in crate::admission) fn take_back(&mut self) {
+        while let Some(line) = self.aside.pop() {
+            // It is there: somebody waits in it.
+            self.tree.node_mut(line).aside = false;
+            self.tree.refresh(line);
+        }
     }
 
     /// What the next one wants of an endpoint.

@@ -121,7 +121,8 @@ impl Demand<'_> {
             Measure::Requests => 1,
             Measure::Cost => self.cost,
             Measure::Dimension(name) => {
-                self.amounts.iter().filter(|(named, _)| *named == &**name).map(|(_, amount)| amount).sum()
+                let amounts = self.amounts.iter().filter(|(named, _)| *named == &**name);
+                amounts.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
             }
         }
     }
@@ -133,7 +134,8 @@ impl Actual<'_> {
             Measure::Requests => None,
             Measure::Cost => self.cost,
             Measure::Dimension(name) => {
-                self.amounts.iter().find(|(named, _)| **named == **name).map(|(_, amount)| *amount)
+                let amounts = self.amounts.iter().filter(|(named, _)| **named == **name);
+                amounts.map(|(_, amount)| *amount).reduce(u64::saturating_add)
             }
         }
     }

@@ -45,8 +45,8 @@ impl Window {
             }
         }
         // A debt of very many windows: what has surely drained of it, and not more.
-        let windows = (now - self.end) / LONGEST_YEAR;
-        let drained = u64::try_from(windows).unwrap_or(0).saturating_mul(terms.amount);
+        let windows = u64::try_from((now - self.end) / terms.calendar.longest()).unwrap_or(0);
+        let drained = windows.saturating_mul(terms.amount).saturating_add(self.limit);
         (self.start, self.end) = terms.calendar.window(now);
         (self.used, self.limit) = (self.used.saturating_sub(drained), terms.amount);
     }
@@ -138,5 +138,3 @@ pub(super) fn until(at: u64, moment: &Moment) -> std::time::Duration {
 const NANOS: u64 = 1_000_000_000;
 /// After so many windows, a debt's end is a lower bound.
 const MOST_STEPS: usize = 1_024;
-/// In seconds, with a day to spare for whatever a zone does.
-const LONGEST_YEAR: i64 = 367 * 86_400;
