@@ -304,6 +304,36 @@ async fn heads_that_may_be_read_in_two_ways_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_spelling_of_a_host_gets_around_its_rule() {
+    let rules = r#"routes = [{ path = "/", pool = "api" }, { path = "/", host = "admin.test", pool = "api", tenants = [] }]"#;
+    let (ruled, free) = (Scene::new(rules).await, Scene::new("").await);
+    let to = |host: &str| format!("POST / HTTP/1.1\r\nhost: {host}\r\nx-tenant: acme\r\n\r\n");
+    for (host, expected) in [
+        ("admin.test", 403),
+        ("ADMIN.test:80", 403),
+        ("admin.test.", 403),
+        ("admin.test:80:90", 400),
+        ("admin.test..", 400),
+        ("%61dmin.test", 400),
+        ("admin.test;x", 400),
+        ("admin.test,", 400),
+        ("admin.test!", 400),
+        ("[admin.test]", 400),
+        ("", 400),
+    ] {
+        for (scene, expected) in [(&ruled, Some(expected)), (&free, Some(400).filter(|_| expected == 400))] {
+            let (statuses, seen) = scene.send(to(host).as_bytes()).await;
+            let is_through = seen.iter().any(|seen| seen.line == "POST /");
+            assert_eq!(
+                (statuses[0], is_through),
+                (expected.unwrap_or(200), expected.is_none()),
+                "{host}: {seen:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connection_names_no_field_of_the_gateways_own_away() {
     let scene = Scene::new(r#"identify = { header = "x-tenant", tell = "x-account" }"#).await;
     let lines = "connection: x-account, x-forwarded-for, host, x-secret\r\nx-account: other\r\nx-secret: 1\r\nx-forwarded-for: 10.9.9.9";

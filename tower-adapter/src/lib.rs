@@ -58,6 +58,7 @@ pub mod fault;
 pub mod guard;
 pub mod health;
 pub mod hedge;
+mod host;
 pub mod identity;
 mod inner_call;
 pub mod ledger;

@@ -280,7 +280,21 @@ async fn a_get_with_a_chunked_body_keeps_it() {
 async fn a_request_without_exactly_one_valid_host_is_refused() {
     let (server, _hear) = listening().await;
     let front = front(RejectionLayer::new().layer(ReverseProxy::new()), &server.url()).await;
-    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a b\r\n", "host: user@a\r\n", "host: a\"/\r\n"] {
+    for hosts in [
+        "",
+        "host: a\r\nhost: b\r\n",
+        "host: a b\r\n",
+        "host: user@a\r\n",
+        "host: a\"/\r\n",
+        "host: \r\n",
+        "host: a:80:90\r\n",
+        "host: a..\r\n",
+        "host: %61\r\n",
+        "host: a;x\r\n",
+        "host: a,\r\n",
+        "host: a!\r\n",
+        "host: [a]\r\n",
+    ] {
         let answer = raw(&front, &format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("BAD_HOST"), "{answer}");
     }

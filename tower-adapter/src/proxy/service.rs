@@ -18,7 +18,7 @@ use super::{
     Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
     upgrade::Upgrade, upload::Upload, wires::Wires,
 };
-use crate::balance::PickedEndpoint;
+use crate::{balance::PickedEndpoint, host::Host};
 
 /// Forwards each request to the endpoint that was picked for it. Clones share their connections.
 ///
@@ -128,7 +128,7 @@ where
         forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
         let host = match self.host {
             HostPolicy::Preserve => host,
-            HostPolicy::Endpoint => host_of(&target.authority),
+            HostPolicy::Endpoint => value(&target.authority),
         };
         let uri = mem::take(&mut parts.uri);
         parts.uri = if is_http2 {
@@ -200,50 +200,17 @@ fn client_error(picked: &PickedEndpoint, error: Error) -> Error {
     error
 }
 
-/// The one host that the request is for: its target's, or else its `Host` field's (RFC 9112 §3.2.2).
+/// The one host that the request is for, with its port.
 fn host(parts: &Parts) -> Option<HeaderValue> {
-    let mut fields = parts.headers.get_all(HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() {
-        return None;
-    }
-    match parts.uri.authority() {
-        Some(authority) => Some(host_of(authority)),
-        None => field.filter(|field| field.as_bytes().iter().copied().all(is_host)).cloned(),
+    let host = Host::of(parts).ok()??;
+    match parts.headers.get(HOST).filter(|_| parts.uri.authority().is_none()) {
+        Some(field) => Some(field.clone()),
+        None => HeaderValue::from_str(host.as_str()).ok(),
     }
 }
 
-/// RFC 3986 §3.2: what a host and a port are written with, user information left out.
-const fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b'%'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'['
-                | b']'
-        )
-}
-
-/// An authority as `Host` has it: without user information.
-fn host_of(authority: &Authority) -> HeaderValue {
-    let text = authority.as_str();
-    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    HeaderValue::from_str(host).expect("an authority is visible ASCII")
+fn value(authority: &Authority) -> HeaderValue {
+    HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII")
 }
 
 /// Says `chunked` for a body of unknown length, which hyper otherwise leaves out of a `GET`.
