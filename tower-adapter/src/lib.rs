@@ -55,6 +55,7 @@ pub mod alert;
 pub mod balance;
 pub mod discovery;
 pub mod fault;
+mod field;
 pub mod guard;
 pub mod health;
 pub mod hedge;

@@ -2,6 +2,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{Authenticate, Decision, Fault, Identity, Networks, Refusal, Scheme};
 use crate::{
+    field::Withheld,
     proxy::Peer,
     tenant::{Header, Identify},
 };
@@ -69,6 +70,7 @@ impl Authenticate for TrustedHeader {
         if !self.is_trusted(request) {
             let is_refused = is_there && self.strangers == Strangers::Refused;
             request.headers.remove(&self.name);
+            Withheld::add(request, &self.name);
             return if is_refused { Refusal::Untrusted } else { missing }.into();
         }
         match self.header.identify(request) {

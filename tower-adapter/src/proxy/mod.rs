@@ -18,6 +18,8 @@
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
 //!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3): a name or an address,
 //!   and at most one port.
+//! - **Trailers** pass in both directions, but for those that are about a connection or its framing, and towards the endpoint those that
+//!   only a head may say (RFC 9110 §6.5.1): where the request goes, who sends it and what its body is, and whatever its head has said already.
 //! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
 //!   `X-Forwarded-Proto` and `X-Forwarded-Host`, which hold one value and therefore this hop's, so that no client can
 //!   invent them. Put a [`Peer`] into the extensions; without one it is `unknown`. Trust the right end of the lists.
@@ -50,6 +52,7 @@ mod response_body;
 mod rest;
 mod service;
 mod targets;
+mod trailers;
 #[cfg(feature = "tls")]
 mod transport;
 mod tunnel;

@@ -160,7 +160,7 @@ where
         if !wire.is_http2() {
             frame(&mut parts.headers, &body);
         }
-        let upload = Upload::new(body, picked.clone());
+        let upload = Upload::new(body, picked.clone(), &parts);
         let watch = upload.watch();
         let request = Request::from_parts(parts, upload);
         let is_alone = upgrade.as_ref().is_some_and(Upgrade::is_extended_connect);
