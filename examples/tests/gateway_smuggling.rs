@@ -347,11 +347,22 @@ async fn connection_names_no_field_of_the_gateways_own_away() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spoofed_x_forwarded_for_convinces_nobody() {
-    let scene = Scene::new("").await;
-    let seen = scene.passes(&post("x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil", ""), "POST /", "").await;
-    assert_eq!(seen.all("x-forwarded-for"), ["10.0.0.1, 127.0.0.1"], "the last one is the gateway's word");
-    assert_eq!(seen.all("forwarded"), ["for=10.0.0.1, for=127.0.0.1;host=h;proto=http"]);
-    assert_eq!((seen.all("x-forwarded-proto"), seen.all("x-forwarded-host")), (vec!["http"], vec!["h"]));
+    let told = "x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil\r\nx-forwarded-user: root";
+    let (own, chained) = ("for=127.0.0.1;host=h;proto=http", "for=10.0.0.1, for=127.0.0.1;host=h;proto=http");
+    let names = ["x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-user"];
+    for (trusted, expected) in [
+        (
+            "forwarded = { trusted = [\"10.0.0.0/8\"] }",
+            [Some("127.0.0.1"), Some(own), Some("http"), Some("h"), None],
+        ),
+        // By default whom `identify` trusts: this machine.
+        ("", [Some("10.0.0.1, 127.0.0.1"), Some(chained), Some("https"), Some("evil"), Some("root")]),
+    ] {
+        let seen = Scene::new(trusted).await.passes(&post(told, ""), "POST /", "").await;
+        for (name, expected) in names.into_iter().zip(expected) {
+            assert_eq!(seen.all(name), Vec::from_iter(expected), "{name} {trusted}");
+        }
+    }
     // Who may name a tenant is told by the socket.
     let scene = Scene::new(r#"identify = { header = "x-tenant", trusted = ["10.0.0.0/8"] }"#).await;
     let (statuses, seen) = scene.send(post("x-forwarded-for: 10.0.0.1", "").as_bytes()).await;

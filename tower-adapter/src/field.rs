@@ -1,6 +1,6 @@
 //! Names of header fields, as servers behind may read them.
 
-use http::{HeaderName, request::Parts};
+use http::{HeaderMap, HeaderName, request::Parts};
 
 /// Whether some server takes both for one: CGI, WSGI and PHP know no signs in names but `_`, and write it for all others.
 pub(crate) fn is_alike(one: &HeaderName, other: &HeaderName) -> bool {
@@ -12,6 +12,14 @@ pub(crate) fn begins_alike(name: &HeaderName, beginning: &str) -> bool {
     let read = |byte: &u8| if byte.is_ascii_alphanumeric() { *byte } else { b'_' };
     let name = name.as_str().as_bytes().get(..beginning.len());
     name.is_some_and(|name| name.iter().map(read).eq(beginning.as_bytes().iter().map(read)))
+}
+
+/// Takes out all fields of such names.
+pub(crate) fn remove(headers: &mut HeaderMap, is_wrong: impl Fn(&HeaderName) -> bool) {
+    let wrong: Vec<HeaderName> = headers.keys().filter(|name| is_wrong(name)).cloned().collect();
+    for name in wrong {
+        headers.remove(name);
+    }
 }
 
 /// Fields that were taken off a request because they say who somebody is: none of them may come behind its body.

@@ -20,9 +20,9 @@
 //!   and at most one port.
 //! - **Trailers** pass in both directions, but for those that are about a connection or its framing, and towards the endpoint those that
 //!   only a head may say (RFC 9110 §6.5.1): where the request goes, who sends it and what its body is, and whatever its head has said already.
-//! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
-//!   `X-Forwarded-Proto` and `X-Forwarded-Host`, which hold one value and therefore this hop's, so that no client can
-//!   invent them. Put a [`Peer`] into the extensions; without one it is `unknown`. Trust the right end of the lists.
+//! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends, and in `X-Forwarded-Proto` and
+//!   `X-Forwarded-Host`, which hold one value: the first hop's. What peers say there that are no [trusted hops](ReverseProxy::with_trusted_hops), by default anybody,
+//!   is taken off before, as are all other fields named `X-Forwarded-*`, so that no client can invent them. Put a [`Peer`] into the extensions; without one it is `unknown`.
 //! - No `Via`: nginx as an endpoint stops compressing when it sees one.
 //! - **Nothing is retried** once a byte was sent.
 //!

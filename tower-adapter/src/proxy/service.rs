@@ -18,7 +18,7 @@ use super::{
     Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
     upgrade::Upgrade, upload::Upload, wires::Wires,
 };
-use crate::{balance::PickedEndpoint, host::Host};
+use crate::{balance::PickedEndpoint, host::Host, identity::Networks};
 
 /// Forwards each request to the endpoint that was picked for it. Clones share their connections.
 ///
@@ -46,6 +46,8 @@ pub struct ReverseProxy<B> {
     patience: Option<Duration>,
     tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
+    /// Shared, too.
+    hops: Arc<Networks>,
 }
 
 /// What an endpoint sees as `Host`.
@@ -73,6 +75,7 @@ where
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
+            hops: Arc::default(),
         }
     }
 
@@ -97,6 +100,14 @@ where
     #[must_use]
     pub const fn with_host(mut self, policy: HostPolicy) -> Self {
         self.host = policy;
+        self
+    }
+
+    /// Whose word counts on who asked, for what host and by which scheme: peers in these networks, whose `Forwarded` and `X-Forwarded-*` go on. What
+    /// everybody else says there is replaced. Default: nobody's.
+    #[must_use]
+    pub fn with_trusted_hops(mut self, hops: Networks) -> Self {
+        self.hops = Arc::new(hops);
         self
     }
 
@@ -125,7 +136,11 @@ where
         }
         let host = host(parts).ok_or_else(|| client_error(picked, Error::Host))?;
         headers::clean_request(&mut parts.headers);
-        forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
+        let peer = parts.extensions.get::<Peer>();
+        if !peer.is_some_and(|peer| self.hops.contains(peer.address().ip())) {
+            forwarded::forget(&mut parts.headers);
+        }
+        forwarded::add(&mut parts.headers, peer, &host);
         let host = match self.host {
             HostPolicy::Preserve => host,
             HostPolicy::Endpoint => value(&target.authority),
@@ -234,7 +249,8 @@ where
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
-        Self { wires: Arc::clone(&self.wires), patience, tunnel_idle_timeout, host }
+        let (wires, hops) = (Arc::clone(&self.wires), Arc::clone(&self.hops));
+        Self { wires, patience, tunnel_idle_timeout, host, hops }
     }
 }
 
@@ -244,6 +260,7 @@ impl<B> fmt::Debug for ReverseProxy<B> {
             .field("patience", &self.patience)
             .field("tunnel_idle_timeout", &self.tunnel_idle_timeout)
             .field("host", &self.host)
+            .field("hops", &self.hops)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Fields behind a body (RFC 9110 §6.5): whoever reads them may take them for fields of the head, so none may say what only the head may.
 
 use http::{
-    HeaderMap, HeaderName,
+    HeaderName,
     header::{
         AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, COOKIE, EXPECT,
         FORWARDED, HOST, TRAILER,
@@ -11,7 +11,7 @@ use http::{
 use http_body::Frame;
 
 use super::headers::is_hop_by_hop;
-use crate::field::{Withheld, begins_alike, is_alike};
+use crate::field::{self, Withheld, begins_alike, is_alike};
 
 /// What the trailers of one request may not say: what its head has said, or was not let say.
 #[derive(Debug, Default)]
@@ -47,16 +47,9 @@ fn without<D>(frame: Frame<D>, is_wrong: impl Fn(&HeaderName) -> bool) -> Option
     match frame.into_trailers() {
         Err(data) => Some(data),
         Ok(mut trailers) => {
-            clean(&mut trailers, is_wrong);
+            field::remove(&mut trailers, is_wrong);
             (!trailers.is_empty()).then(|| Frame::trailers(trailers))
         }
-    }
-}
-
-fn clean(trailers: &mut HeaderMap, is_wrong: impl Fn(&HeaderName) -> bool) {
-    let wrong: Vec<HeaderName> = trailers.keys().filter(|name| is_wrong(name)).cloned().collect();
-    for name in wrong {
-        trailers.remove(name);
     }
 }
 
