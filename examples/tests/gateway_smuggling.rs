@@ -346,6 +346,17 @@ async fn connection_names_no_field_of_the_gateways_own_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cgi_takes_for_a_field_of_the_gateways_own_goes_no_further() {
+    let scene = Scene::new(r#"identify = { header = "x-tenant", tell = "x-account" }"#).await;
+    let lines = "x_account: other\r\nX_Tenant: other\r\nx_forwarded_for: 10.9.9.9\r\nX-Forwarded_Proto: https\r\nx_other: 1";
+    let seen = scene.passes(&post(lines, ""), "POST /", "").await;
+    let spelled: Vec<&str> =
+        seen.fields.iter().map(|(name, _)| &**name).filter(|name| name.contains('_')).collect();
+    assert_eq!(spelled, ["x_other"]);
+    assert_eq!((seen.all("x-account"), seen.all("x-tenant")), (vec!["acme"], vec!["acme"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spoofed_x_forwarded_for_convinces_nobody() {
     let told = "x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil\r\nx-forwarded-user: root";
     let (own, chained) = ("for=127.0.0.1;host=h;proto=http", "for=10.0.0.1, for=127.0.0.1;host=h;proto=http");

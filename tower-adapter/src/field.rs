@@ -22,6 +22,11 @@ pub(crate) fn remove(headers: &mut HeaderMap, is_wrong: impl Fn(&HeaderName) -> 
     }
 }
 
+/// Takes out what some server would take for this one, which itself stays.
+pub(crate) fn remove_lookalikes(headers: &mut HeaderMap, own: &HeaderName) {
+    remove(headers, |name| name != own && is_alike(name, own));
+}
+
 /// Fields that were taken off a request because they say who somebody is: none of them may come behind its body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Withheld(Vec<HeaderName>);
@@ -44,6 +49,15 @@ impl Withheld {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lookalikes_go_and_all_others_stay() {
+        let names = ["x-tenant", "x_tenant", "x.tenant", "x_tenants", "x_other", "x-tenant-id"];
+        let mut headers: HeaderMap =
+            names.map(|name| (HeaderName::from_static(name), "v".parse().unwrap())).into_iter().collect();
+        remove_lookalikes(&mut headers, &HeaderName::from_static("x-tenant"));
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-tenant", "x_tenants", "x_other", "x-tenant-id"]);
+    }
 
     #[test]
     fn names_that_differ_in_signs_only_are_alike() {

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use super::{Fault, Refusal, Scheme};
-use crate::field::Withheld;
+use crate::field::{self, Withheld};
 
 /// Where in a request a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,7 @@ impl Credential {
             Withheld::add(request, name);
         }
         let name = self.header_name();
+        field::remove_lookalikes(&mut request.headers, name);
         let mut values = request.headers.get_all(name).iter();
         let value = values.next().ok_or(Refusal::Missing(scheme))?;
         if values.next().is_some() {

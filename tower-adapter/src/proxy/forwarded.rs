@@ -17,6 +17,12 @@ pub(super) fn forget(headers: &mut HeaderMap) {
     field::remove(headers, |name| *name == FORWARDED || begins_alike(name, "x-forwarded-"));
 }
 
+/// Takes out what no hop writes, and CGI, WSGI or PHP would take for it: `x_forwarded_for`.
+pub(super) fn forget_lookalikes(headers: &mut HeaderMap) {
+    const BEGINNING: &str = "x-forwarded-";
+    field::remove(headers, |name| begins_alike(name, BEGINNING) && !name.as_str().starts_with(BEGINNING));
+}
+
 /// Adds this hop: appends to the lists, and says what holds one value where no hop before has.
 pub(super) fn add(headers: &mut HeaderMap, peer: Option<&Peer>, host: &HeaderValue) {
     let (element, client, scheme) = match peer {
@@ -197,6 +203,16 @@ mod tests {
         assert_eq!(headers["x-forwarded-host"], "bank.test");
         assert_eq!(headers["forwarded"], "for=unknown;host=h;proto=http");
         assert_eq!(headers.get("x-forwarded-for"), None);
+    }
+
+    #[test]
+    fn what_looks_like_it_is_forgotten_whoever_sends_it() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-forwarded-for", "x_forwarded_for", "x-forwarded_proto", "x_other"] {
+            headers.insert(name, HeaderValue::from_static("v"));
+        }
+        forget_lookalikes(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-forwarded-for", "x_other"]);
     }
 
     #[test]

@@ -137,7 +137,9 @@ where
         let host = host(parts).ok_or_else(|| client_error(picked, Error::Host))?;
         headers::clean_request(&mut parts.headers);
         let peer = parts.extensions.get::<Peer>();
-        if !peer.is_some_and(|peer| self.hops.contains(peer.address().ip())) {
+        if peer.is_some_and(|peer| self.hops.contains(peer.address().ip())) {
+            forwarded::forget_lookalikes(&mut parts.headers);
+        } else {
             forwarded::forget(&mut parts.headers);
         }
         forwarded::add(&mut parts.headers, peer, &host);
