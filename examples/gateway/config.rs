@@ -23,6 +23,7 @@ use crate::{
     admin::{AdminForm, AdminTable},
     alert::{Alarm, AlertTable},
     discovery::{self, DiscoveryTables, Schemes},
+    forwarded::ForwardedTable,
     guard::GuardTable,
     identify::{Gate, Identify},
     keys::KeyFile,
@@ -53,6 +54,7 @@ pub struct Settings {
     alert: Option<AlertTable>,
     routes: Vec<RouteTable>,
     encoded_slashes: Slashes,
+    forwarded: ForwardedTable,
     drain: Span,
     rate_limit_headers: RateLimitHeaders,
     limits: Limits,
@@ -203,6 +205,11 @@ impl Settings {
         &self.map
     }
 
+    /// Whose word counts on who asked, and for what. Default: that of those whom `identify` trusts.
+    pub(crate) fn forwarding_hops(&self) -> Networks {
+        self.forwarded.hops(&self.gate).expect("they were checked")
+    }
+
     /// How long requests in flight may take after a signal. Default 30 s.
     #[must_use]
     pub const fn drain(&self) -> Duration {
@@ -253,6 +260,7 @@ impl Settings {
         Self {
             guard: self.guard.as_ref().map(|guard| guard.with_defaults(trusted)),
             otel: self.otel.as_ref().map(|otel| otel.with_defaults(trusted)),
+            forwarded: self.forwarded.with_defaults(trusted),
             alert: self.alert.as_ref().map(AlertTable::with_defaults),
             tls: self.tls.as_ref().map(TlsTable::with_defaults),
             limits: self.limits.with_defaults(),
@@ -287,6 +295,7 @@ impl Settings {
         if let Some(identify) = &self.identify {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
+        self.forwarded.hops(&self.gate)?;
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
         self.otel.as_ref().map_or(Ok(()), |otel| otel.check(&self.gate))?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
@@ -319,6 +328,7 @@ impl Default for Settings {
             alert: None,
             routes: Vec::new(),
             encoded_slashes: Slashes::default(),
+            forwarded: ForwardedTable::default(),
             drain: Span(Duration::from_secs(30)),
             rate_limit_headers: RateLimitHeaders::default(),
             limits: Limits::default(),

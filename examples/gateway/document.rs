@@ -117,6 +117,10 @@ mod tests {
                 "proxy_protocol = { trusted = [\"10.0.0.0/8\", \"lb\"] }",
                 ["gateway.proxy_protocol.trusted[1]", "\"lb\"", "10.0.0.0/8"],
             ),
+            (
+                "forwarded = { trusted = [\"10.0.0.0/8\", \"lb\"] }",
+                ["gateway.forwarded.trusted[1]", "\"lb\"", "10.0.0.0/8"],
+            ),
             ("proxy_protocol = { trusted = [] }", ["gateway.proxy_protocol.trusted", "[]", "leave"]),
             ("admin = \"there\"", ["gateway.admin", "there", "127.0.0.1:9090"]),
             ("admin = { lisen = \"127.0.0.1:1\" }", ["gateway.admin.lisen", "127.0.0.1:1", "listen"]),

@@ -18,6 +18,7 @@ pub mod demo;
 mod discovery;
 mod document;
 mod document_error;
+mod forwarded;
 mod guard;
 mod identify;
 pub mod keys;

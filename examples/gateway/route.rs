@@ -264,6 +264,7 @@ fn lane(
 
 fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
     let proxy = ReverseProxy::new().with_tunnel_idle_timeout(settings.limits().tunnel_idle_timeout());
+    let proxy = proxy.with_trusted_hops(settings.forwarding_hops());
     let transports = settings.transports().iter();
     transports.fold(proxy, |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
 }

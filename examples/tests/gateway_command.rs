@@ -52,6 +52,7 @@ rate = ["100/s", { requests = 5, per = "10ms", burst = 20 }]
 listen = "127.0.0.1:0"
 admin = { listen = "127.0.0.1:0", hosts = ["gateway.internal"] }
 identify = { api_key = { keys = [{ tenant = "acme", sha256 = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2" }] } }
+forwarded = { trusted = ["10.0.0.0/8"] }
 guard = { ban = "90s", rules = { probing = { limit = 7 } } }
 drain = "90s"
 rate_limit_headers = "older"

@@ -4,9 +4,11 @@
 
 mod inside;
 mod pki;
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod raw_upstream;
 mod tls_client;
 
-use std::{convert::Infallible, net::SocketAddr};
+use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, Version};
@@ -21,9 +23,12 @@ use hyper_util::{
     server::conn::auto,
 };
 use pki::Authority;
+use raw_upstream::answering;
+use tenantry::Balancer;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    time::timeout,
 };
 
 /// Answers with what it got: the version and host in headers, the body twice, and trailers as gRPC has them.
@@ -38,6 +43,8 @@ async fn echo(request: Request<Incoming>) -> Result<Response<BoxBody<Bytes, Infa
         return Ok(builder.status(400).body(Full::default().boxed()).unwrap());
     };
     let from_client = collected.trailers().cloned().unwrap_or_default();
+    let names: Vec<&str> = from_client.keys().map(http::HeaderName::as_str).collect();
+    let builder = builder.header("x-trailers", names.join(","));
     let bytes = collected.to_bytes();
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", "0".parse().unwrap());
@@ -67,11 +74,14 @@ async fn upstream() -> String {
 }
 
 async fn gateway(http2: bool, tls: &str) -> SocketAddr {
-    let url = upstream().await;
+    before(&upstream().await, http2, tls).await.0
+}
+
+async fn before(url: &str, http2: bool, tls: &str) -> (SocketAddr, Balancer) {
     let document = format!(
         "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway.upstream.api]\nhttp2 = {http2}\n{tls}"
     );
-    inside::gateway(&document).await.0
+    inside::gateway(&document).await
 }
 
 type Body = StreamBody<futures_util::stream::Iter<std::array::IntoIter<Result<Frame<Bytes>, Infallible>, 2>>>;
@@ -171,3 +181,60 @@ async fn heads_that_are_too_large_are_refused_over_http2_and_the_connection_live
     }
     assert_served(&mut client, Version::HTTP_2).await;
 }
+
+/// What a client writes behind its body would be fields of its head to some endpoints, and hang or break the request at others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trailers_that_only_a_head_may_say_go_no_further_and_the_endpoint_is_not_blamed() {
+    let (gateway, balancer) = before(&upstream().await, true, "").await;
+    for name in [
+        "content-length",
+        "connection",
+        "te",
+        "upgrade",
+        "keep-alive",
+        "proxy-connection",
+        "transfer-encoding",
+        "x-tenant",
+        "x_tenant",
+        "authorization",
+        "cookie",
+        "host",
+        "forwarded",
+        "x-forwarded-for",
+    ] {
+        let mut stream = TcpStream::connect(gateway).await.unwrap();
+        let head =
+            "POST / HTTP/1.1\r\nhost: h\r\nx-tenant: acme\r\ntransfer-encoding: chunked\r\nconnection: close";
+        let request = format!("{head}\r\n\r\n4\r\nping\r\n0\r\n{name}: 7\r\nx-checksum: 1\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+        assert!(read.is_ok() && answer.starts_with("HTTP/1.1 200"), "{name}: {answer}");
+        assert!(answer.contains("x-trailers: x-checksum\r\n"), "{name}: {answer}");
+    }
+    let stats = balancer.stats();
+    let pool = stats.pool("api").unwrap();
+    assert_eq!(
+        (pool.in_flight(), pool.endpoints().iter().map(|endpoint| endpoint.failed()).sum()),
+        (0, 0_u64)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_end_over_http2_whatever_stands_in_their_trailers() {
+    for name in ["connection", "te", "upgrade", "keep-alive", "proxy-connection", "content-length"] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n{name}: 7\r\nx-checksum: 1\r\n\r\n"
+        );
+        let url = answering(|sent| sent.ends_with(b"0\r\n\r\n"), move |_| answer.clone().into_bytes()).await;
+        let (gateway, _) = before(&url, false, "").await;
+        let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+        let response = client.send_request(call("/")).await.unwrap();
+        let collected = timeout(PATIENCE, response.into_body().collect()).await.expect(name).unwrap();
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        assert_eq!((trailers.len(), &trailers["x-checksum"]), (1, &"1".parse().unwrap()), "{name}");
+        assert_eq!(collected.to_bytes(), "ok");
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -304,6 +304,36 @@ async fn heads_that_may_be_read_in_two_ways_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_spelling_of_a_host_gets_around_its_rule() {
+    let rules = r#"routes = [{ path = "/", pool = "api" }, { path = "/", host = "admin.test", pool = "api", tenants = [] }]"#;
+    let (ruled, free) = (Scene::new(rules).await, Scene::new("").await);
+    let to = |host: &str| format!("POST / HTTP/1.1\r\nhost: {host}\r\nx-tenant: acme\r\n\r\n");
+    for (host, expected) in [
+        ("admin.test", 403),
+        ("ADMIN.test:80", 403),
+        ("admin.test.", 403),
+        ("admin.test:80:90", 400),
+        ("admin.test..", 400),
+        ("%61dmin.test", 400),
+        ("admin.test;x", 400),
+        ("admin.test,", 400),
+        ("admin.test!", 400),
+        ("[admin.test]", 400),
+        ("", 400),
+    ] {
+        for (scene, expected) in [(&ruled, Some(expected)), (&free, Some(400).filter(|_| expected == 400))] {
+            let (statuses, seen) = scene.send(to(host).as_bytes()).await;
+            let is_through = seen.iter().any(|seen| seen.line == "POST /");
+            assert_eq!(
+                (statuses[0], is_through),
+                (expected.unwrap_or(200), expected.is_none()),
+                "{host}: {seen:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connection_names_no_field_of_the_gateways_own_away() {
     let scene = Scene::new(r#"identify = { header = "x-tenant", tell = "x-account" }"#).await;
     let lines = "connection: x-account, x-forwarded-for, host, x-secret\r\nx-account: other\r\nx-secret: 1\r\nx-forwarded-for: 10.9.9.9";
@@ -316,12 +346,34 @@ async fn connection_names_no_field_of_the_gateways_own_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cgi_takes_for_a_field_of_the_gateways_own_goes_no_further() {
+    let scene = Scene::new(r#"identify = { header = "x-tenant", tell = "x-account" }"#).await;
+    let lines = "x_account: other\r\nX_Tenant: other\r\nx_forwarded_for: 10.9.9.9\r\nX-Forwarded_Proto: https\r\nx_other: 1";
+    let seen = scene.passes(&post(lines, ""), "POST /", "").await;
+    let spelled: Vec<&str> =
+        seen.fields.iter().map(|(name, _)| &**name).filter(|name| name.contains('_')).collect();
+    assert_eq!(spelled, ["x_other"]);
+    assert_eq!((seen.all("x-account"), seen.all("x-tenant")), (vec!["acme"], vec!["acme"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spoofed_x_forwarded_for_convinces_nobody() {
-    let scene = Scene::new("").await;
-    let seen = scene.passes(&post("x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil", ""), "POST /", "").await;
-    assert_eq!(seen.all("x-forwarded-for"), ["10.0.0.1, 127.0.0.1"], "the last one is the gateway's word");
-    assert_eq!(seen.all("forwarded"), ["for=10.0.0.1, for=127.0.0.1;host=h;proto=http"]);
-    assert_eq!((seen.all("x-forwarded-proto"), seen.all("x-forwarded-host")), (vec!["http"], vec!["h"]));
+    let told = "x-forwarded-for: 10.0.0.1\r\nforwarded: for=10.0.0.1\r\nx-forwarded-proto: https\r\nx-forwarded-host: evil\r\nx-forwarded-user: root";
+    let (own, chained) = ("for=127.0.0.1;host=h;proto=http", "for=10.0.0.1, for=127.0.0.1;host=h;proto=http");
+    let names = ["x-forwarded-for", "forwarded", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-user"];
+    for (trusted, expected) in [
+        (
+            "forwarded = { trusted = [\"10.0.0.0/8\"] }",
+            [Some("127.0.0.1"), Some(own), Some("http"), Some("h"), None],
+        ),
+        // By default whom `identify` trusts: this machine.
+        ("", [Some("10.0.0.1, 127.0.0.1"), Some(chained), Some("https"), Some("evil"), Some("root")]),
+    ] {
+        let seen = Scene::new(trusted).await.passes(&post(told, ""), "POST /", "").await;
+        for (name, expected) in names.into_iter().zip(expected) {
+            assert_eq!(seen.all(name), Vec::from_iter(expected), "{name} {trusted}");
+        }
+    }
     // Who may name a tenant is told by the socket.
     let scene = Scene::new(r#"identify = { header = "x-tenant", trusted = ["10.0.0.0/8"] }"#).await;
     let (statuses, seen) = scene.send(post("x-forwarded-for: 10.0.0.1", "").as_bytes()).await;

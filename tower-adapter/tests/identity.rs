@@ -295,6 +295,27 @@ async fn what_clients_say_of_the_verified_tenant_is_overwritten() {
     assert_served(&ask(keys(Credential::bearer()), spoofed).await, "acme ");
 }
 
+#[tokio::test]
+async fn what_servers_would_take_for_a_header_that_says_who_it_is_goes_no_further() {
+    let spoofed = request(&[
+        ("authorization", "Bearer acme-key-1"),
+        ("x_verified_tenant", "umbrella"),
+        ("x_verified-tenant", "umbrella"),
+        ("x.verified.tenant", "umbrella"),
+        ("x_other", "1"),
+    ]);
+    assert_served(&ask(keys(Credential::bearer()), spoofed).await, "acme x_other");
+    let own = Credential::header(HeaderName::from_static("x-api-key"));
+    for (credential, names) in [(own.clone(), "acme "), (own.forwarded(), "acme x-api-key")] {
+        let keyed = request(&[("x-api-key", "acme-key-1"), ("x_api_key", "umbrella-key")]);
+        assert_served(&ask(keys(credential), keyed).await, names);
+    }
+    let hops = Networks::parse(["127.0.0.1"]).unwrap();
+    let header = TrustedHeader::new(HeaderName::from_static("x-tenant"), hops);
+    let named = request(&[("x-tenant", "acme"), ("x_tenant", "umbrella")]);
+    assert_served(&ask(header, from_peer(named, "127.0.0.1:1")).await, "acme x-tenant");
+}
+
 /// Everything that is logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

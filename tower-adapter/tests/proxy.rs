@@ -15,6 +15,7 @@ use http_body_util::{
 use hyper::body::Incoming;
 use support::{BoxError, TestBody, body, empty, front, pattern, to, upstream};
 use tenantry_tower::{
+    identity::Networks,
     proxy::{Error, HostPolicy, ReverseProxy},
     rejection::RejectionLayer,
 };
@@ -122,21 +123,25 @@ async fn hop_by_hop_fields_end_here_in_both_directions() {
 }
 
 #[tokio::test]
-async fn the_endpoint_learns_who_asked() {
+async fn the_endpoint_learns_who_asked_from_those_who_are_believed() {
     let (server, mut hear) = listening().await;
-    let front = front(ReverseProxy::new(), &server.url()).await;
-    raw(
-        &front,
-        "GET / HTTP/1.1\r\nhost: a.test:8080\r\nx-forwarded-for: 203.0.113.7\r\nconnection: close\r\n\r\n",
-    )
-    .await;
-    let headers = hear.recv().await.unwrap().0.headers;
-    assert_eq!(headers["forwarded"], "for=127.0.0.1;host=\"a.test:8080\";proto=http");
-    assert_eq!(headers["x-forwarded-for"], "203.0.113.7, 127.0.0.1");
-    assert_eq!(
-        (&headers["x-forwarded-proto"], &headers["x-forwarded-host"]),
-        (&"http".parse().unwrap(), &"a.test:8080".parse().unwrap())
-    );
+    let trusting = |hop| ReverseProxy::new().with_trusted_hops(Networks::parse([hop]).unwrap());
+    let own = "for=127.0.0.1;host=\"a.test:8080\";proto=http";
+    let chained = format!("for=203.0.113.7;proto=https, {own}");
+    for (proxy, expected) in [
+        (ReverseProxy::new(), [own, "127.0.0.1", "http", "a.test:8080"]),
+        (trusting("10.0.0.0/8"), [own, "127.0.0.1", "http", "a.test:8080"]),
+        (trusting("127.0.0.1"), [&*chained, "203.0.113.7, 127.0.0.1", "https", "shop.test"]),
+    ] {
+        let front = front(proxy, &server.url()).await;
+        let head = "GET / HTTP/1.1\r\nhost: a.test:8080\r\nx-forwarded-for: 203.0.113.7\r\nforwarded: for=203.0.113.7;proto=https\r\n";
+        let rest = "x-forwarded-proto: https\r\nx-forwarded-host: shop.test\r\nconnection: close\r\n\r\n";
+        raw(&front, &format!("{head}{rest}")).await;
+        let headers = hear.recv().await.unwrap().0.headers;
+        let names = ["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"];
+        assert_eq!(names.map(|name| headers[name].to_str().unwrap()), expected);
+        assert!(names.iter().all(|name| headers.get_all(*name).iter().count() == 1), "{headers:?}");
+    }
 }
 
 #[tokio::test]
@@ -280,7 +285,21 @@ async fn a_get_with_a_chunked_body_keeps_it() {
 async fn a_request_without_exactly_one_valid_host_is_refused() {
     let (server, _hear) = listening().await;
     let front = front(RejectionLayer::new().layer(ReverseProxy::new()), &server.url()).await;
-    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a b\r\n", "host: user@a\r\n", "host: a\"/\r\n"] {
+    for hosts in [
+        "",
+        "host: a\r\nhost: b\r\n",
+        "host: a b\r\n",
+        "host: user@a\r\n",
+        "host: a\"/\r\n",
+        "host: \r\n",
+        "host: a:80:90\r\n",
+        "host: a..\r\n",
+        "host: %61\r\n",
+        "host: a;x\r\n",
+        "host: a,\r\n",
+        "host: a!\r\n",
+        "host: [a]\r\n",
+    ] {
         let answer = raw(&front, &format!("GET / HTTP/1.1\r\n{hosts}connection: close\r\n\r\n")).await;
         assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("BAD_HOST"), "{answer}");
     }

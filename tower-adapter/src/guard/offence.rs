@@ -76,7 +76,9 @@ fn of_route(refusal: route::Refusal, uri: &Uri) -> Offence {
     match refusal {
         route::Refusal::NotFound => not_found(refusal.code(), WHOLE, uri),
         route::Refusal::Method(_) => probing.weighing(WHOLE / 2),
-        route::Refusal::Path(_) | route::Refusal::Tenant | route::Refusal::Scope => probing,
+        route::Refusal::Path(_) | route::Refusal::Host | route::Refusal::Tenant | route::Refusal::Scope => {
+            probing
+        }
     }
 }
 

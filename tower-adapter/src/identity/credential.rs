@@ -4,6 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION, request::Parts};
 
 use super::{Fault, Refusal, Scheme};
+use crate::field::{self, Withheld};
 
 /// Where in a request a secret is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,11 @@ impl Credential {
     /// Takes it out of the request.
     pub(super) fn take(&self, request: &mut Parts) -> Result<Secret, Refusal> {
         let scheme = self.scheme();
+        if let (Place::Header(name), Forwarded::No) = (&self.place, self.forwarded) {
+            Withheld::add(request, name);
+        }
         let name = self.header_name();
+        field::remove_lookalikes(&mut request.headers, name);
         let mut values = request.headers.get_all(name).iter();
         let value = values.next().ok_or(Refusal::Missing(scheme))?;
         if values.next().is_some() {

@@ -59,7 +59,7 @@ impl<A: Authenticate> IdentityLayer<A> {
         Self { authenticate: Arc::new(authenticate), tell: None }
     }
 
-    /// Tells the service within the tenant's id in this header, and takes off what the client has written there. A tenant whose id cannot stand in a
+    /// Tells the service within the tenant's id in this header, and takes off what the client has written there, or in one that CGI, WSGI or PHP would take for it (`x_tenant`). A tenant whose id cannot stand in a
     /// header is refused. Default: not told; then what the client writes in a header that means something to an upstream goes through.
     #[must_use]
     pub fn telling(mut self, header: HeaderName) -> Self {

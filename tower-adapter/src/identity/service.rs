@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Request, request::Parts};
 use tower::Service;
 
 use super::{Authenticate, Decision, Error, Identity, Refusal, ResponseFuture, event};
+use crate::field;
 
 /// The service of [`IdentityLayer`](super::IdentityLayer).
 ///
@@ -62,6 +63,7 @@ pub(super) fn admit(
         if let Some(name) = tell {
             let id = HeaderValue::from_str(identity.tenant().as_str());
             let id = id.map_err(|_| Refusal::Unknown(identity.scheme()))?;
+            field::remove_lookalikes(&mut parts.headers, name);
             parts.headers.insert(name.clone(), id);
         }
         parts.extensions.insert(identity.tenant().clone());

@@ -2,6 +2,7 @@ use http::{HeaderName, request::Parts};
 
 use super::{Authenticate, Decision, Fault, Identity, Networks, Refusal, Scheme};
 use crate::{
+    field::{self, Withheld},
     proxy::Peer,
     tenant::{Header, Identify},
 };
@@ -9,7 +10,7 @@ use crate::{
 /// Believes a header, but only from trusted hops: peers in these networks. Everybody else may not send it.
 ///
 /// The peer is the [`Peer`] among the request's extensions; a request without one comes from nobody trusted. What `X-Forwarded-For` and its
-/// kin say does not count: anybody can write them.
+/// kin say does not count: anybody can write them. A header that CGI, WSGI or PHP would take for it (`x_tenant`) is taken off, whoever sends it.
 ///
 /// ```
 /// use http::{HeaderName, Request};
@@ -66,9 +67,11 @@ impl Authenticate for TrustedHeader {
     fn authenticate(&self, request: &mut Parts) -> Decision {
         let missing = Refusal::Missing(Scheme::TrustedHeader);
         let is_there = request.headers.contains_key(&self.name);
+        field::remove_lookalikes(&mut request.headers, &self.name);
         if !self.is_trusted(request) {
             let is_refused = is_there && self.strangers == Strangers::Refused;
             request.headers.remove(&self.name);
+            Withheld::add(request, &self.name);
             return if is_refused { Refusal::Untrusted } else { missing }.into();
         }
         match self.header.identify(request) {

@@ -10,8 +10,20 @@ use http::{
 };
 
 use super::{Peer, peer::Told};
+use crate::field::{self, begins_alike};
 
-/// Adds this hop: appends to the lists, overwrites what holds one value.
+/// Takes out what a client says of who asked, and for what, that is to be believed of nobody.
+pub(super) fn forget(headers: &mut HeaderMap) {
+    field::remove(headers, |name| *name == FORWARDED || begins_alike(name, "x-forwarded-"));
+}
+
+/// Takes out what no hop writes, and CGI, WSGI or PHP would take for it: `x_forwarded_for`.
+pub(super) fn forget_lookalikes(headers: &mut HeaderMap) {
+    const BEGINNING: &str = "x-forwarded-";
+    field::remove(headers, |name| begins_alike(name, BEGINNING) && !name.as_str().starts_with(BEGINNING));
+}
+
+/// Adds this hop: appends to the lists, and says what holds one value where no hop before has.
 pub(super) fn add(headers: &mut HeaderMap, peer: Option<&Peer>, host: &HeaderValue) {
     let (element, client, scheme) = match peer {
         Some(peer) => {
@@ -24,8 +36,8 @@ pub(super) fn add(headers: &mut HeaderMap, peer: Option<&Peer>, host: &HeaderVal
     if let Some(client) = client {
         append(headers, X_FORWARDED_FOR, client);
     }
-    headers.insert(X_FORWARDED_HOST, host.clone());
-    headers.insert(X_FORWARDED_PROTO, value(scheme));
+    headers.entry(X_FORWARDED_HOST).or_insert_with(|| host.clone());
+    headers.entry(X_FORWARDED_PROTO).or_insert_with(|| value(scheme));
 }
 
 fn tell(peer: &Peer, host: &HeaderValue) -> Told {
@@ -184,11 +196,34 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_invent_the_scheme_or_the_host() {
+    fn what_a_hop_before_has_told_of_scheme_and_host_stays() {
         let headers =
             forwarded(&[("x-forwarded-proto", "https"), ("x-forwarded-host", "bank.test")], None, "h");
-        assert_eq!(headers["x-forwarded-proto"], "http");
-        assert_eq!(headers["x-forwarded-host"], "h");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "bank.test");
+        assert_eq!(headers["forwarded"], "for=unknown;host=h;proto=http");
         assert_eq!(headers.get("x-forwarded-for"), None);
+    }
+
+    #[test]
+    fn what_looks_like_it_is_forgotten_whoever_sends_it() {
+        let mut headers = HeaderMap::new();
+        for name in ["x-forwarded-for", "x_forwarded_for", "x-forwarded_proto", "x_other"] {
+            headers.insert(name, HeaderValue::from_static("v"));
+        }
+        forget_lookalikes(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-forwarded-for", "x_other"]);
+    }
+
+    #[test]
+    fn what_a_stranger_tells_is_forgotten() {
+        let names =
+            ["forwarded", "x-forwarded-for", "x-forwarded-client-cert", "x_forwarded_proto", "x-forward"];
+        let mut headers: HeaderMap = names
+            .map(|name| (HeaderName::from_static(name), HeaderValue::from_static("v")))
+            .into_iter()
+            .collect();
+        forget(&mut headers);
+        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-forward"]);
     }
 }

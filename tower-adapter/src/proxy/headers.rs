@@ -52,7 +52,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Most messages have none of them, and one look at each name is less than a search for each of nine.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
+pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
     HOP_BY_HOP.contains(name)
 }
 

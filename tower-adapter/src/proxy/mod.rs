@@ -16,10 +16,13 @@
 //!   tunnel ends, and so is whatever the request's extensions hold; a [`Hangup`] among them ends it from outside. Towards HTTP/2 a WebSocket is asked for by an extended CONNECT (RFC 8441) over a connection of its own, and answered by 200. Never passed on: other versions of HTTP, and TLS (h2c smuggling); a wish with a body; one
 //!   for anything but a WebSocket, or by anything but GET, towards HTTP/2. Any other status is an ordinary answer. The request must come from hyper's server (`with_upgrades`), and its extensions with it. `CONNECT` is refused.
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
-//!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3).
-//! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends; and in
-//!   `X-Forwarded-Proto` and `X-Forwarded-Host`, which hold one value and therefore this hop's, so that no client can
-//!   invent them. Put a [`Peer`] into the extensions; without one it is `unknown`. Trust the right end of the lists.
+//!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3): a name or an address,
+//!   and at most one port.
+//! - **Trailers** pass in both directions, but for those that are about a connection or its framing, and towards the endpoint those that
+//!   only a head may say (RFC 9110 §6.5.1): where the request goes, who sends it and what its body is, and whatever its head has said already.
+//! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends, and in `X-Forwarded-Proto` and
+//!   `X-Forwarded-Host`, which hold one value: the first hop's. What peers say there that are no [trusted hops](ReverseProxy::with_trusted_hops), by default anybody,
+//!   is taken off before, as are all other fields named `X-Forwarded-*`, so that no client can invent them. Put a [`Peer`] into the extensions; without one it is `unknown`.
 //! - No `Via`: nginx as an endpoint stops compressing when it sees one.
 //! - **Nothing is retried** once a byte was sent.
 //!
@@ -49,6 +52,7 @@ mod response_body;
 mod rest;
 mod service;
 mod targets;
+mod trailers;
 #[cfg(feature = "tls")]
 mod transport;
 mod tunnel;

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use sync_wrapper::SyncWrapper;
 
-use super::{connection::Driver, rest::Answered};
+use super::{connection::Driver, rest::Answered, trailers};
 
 /// The body of an endpoint's answer, which comes as it is polled. Where it is dropped before its end has come, an HTTP/1.1 connection is closed, and a stream of HTTP/2 reset.
 pub struct ResponseBody {
@@ -80,6 +80,10 @@ impl Body for ResponseBody {
             carrier.drive(cx);
             polled = Pin::new(&mut self.incoming).poll_frame(cx);
         }
+        let polled = match polled {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(trailers::pass_answers(frame).map(Ok)),
+            polled => polled,
+        };
         let is_more = matches!(&polled, Poll::Pending | Poll::Ready(Some(Ok(_))));
         if !is_more || self.incoming.is_end_stream() {
             self.carried = None;

@@ -18,7 +18,7 @@ use super::{
     Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
     upgrade::Upgrade, upload::Upload, wires::Wires,
 };
-use crate::balance::PickedEndpoint;
+use crate::{balance::PickedEndpoint, host::Host, identity::Networks};
 
 /// Forwards each request to the endpoint that was picked for it. Clones share their connections.
 ///
@@ -46,6 +46,8 @@ pub struct ReverseProxy<B> {
     patience: Option<Duration>,
     tunnel_idle_timeout: Option<Duration>,
     host: HostPolicy,
+    /// Shared, too.
+    hops: Arc<Networks>,
 }
 
 /// What an endpoint sees as `Host`.
@@ -73,6 +75,7 @@ where
             patience: Some(RESPONSE_TIMEOUT),
             tunnel_idle_timeout: Some(TUNNEL_IDLE_TIMEOUT),
             host: HostPolicy::default(),
+            hops: Arc::default(),
         }
     }
 
@@ -97,6 +100,14 @@ where
     #[must_use]
     pub const fn with_host(mut self, policy: HostPolicy) -> Self {
         self.host = policy;
+        self
+    }
+
+    /// Whose word counts on who asked, for what host and by which scheme: peers in these networks, whose `Forwarded` and `X-Forwarded-*` go on. What
+    /// everybody else says there is replaced. Default: nobody's.
+    #[must_use]
+    pub fn with_trusted_hops(mut self, hops: Networks) -> Self {
+        self.hops = Arc::new(hops);
         self
     }
 
@@ -125,10 +136,16 @@ where
         }
         let host = host(parts).ok_or_else(|| client_error(picked, Error::Host))?;
         headers::clean_request(&mut parts.headers);
-        forwarded::add(&mut parts.headers, parts.extensions.get::<Peer>(), &host);
+        let peer = parts.extensions.get::<Peer>();
+        if peer.is_some_and(|peer| self.hops.contains(peer.address().ip())) {
+            forwarded::forget_lookalikes(&mut parts.headers);
+        } else {
+            forwarded::forget(&mut parts.headers);
+        }
+        forwarded::add(&mut parts.headers, peer, &host);
         let host = match self.host {
             HostPolicy::Preserve => host,
-            HostPolicy::Endpoint => host_of(&target.authority),
+            HostPolicy::Endpoint => value(&target.authority),
         };
         let uri = mem::take(&mut parts.uri);
         parts.uri = if is_http2 {
@@ -160,7 +177,7 @@ where
         if !wire.is_http2() {
             frame(&mut parts.headers, &body);
         }
-        let upload = Upload::new(body, picked.clone());
+        let upload = Upload::new(body, picked.clone(), &parts);
         let watch = upload.watch();
         let request = Request::from_parts(parts, upload);
         let is_alone = upgrade.as_ref().is_some_and(Upgrade::is_extended_connect);
@@ -200,50 +217,17 @@ fn client_error(picked: &PickedEndpoint, error: Error) -> Error {
     error
 }
 
-/// The one host that the request is for: its target's, or else its `Host` field's (RFC 9112 §3.2.2).
+/// The one host that the request is for, with its port.
 fn host(parts: &Parts) -> Option<HeaderValue> {
-    let mut fields = parts.headers.get_all(HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() {
-        return None;
-    }
-    match parts.uri.authority() {
-        Some(authority) => Some(host_of(authority)),
-        None => field.filter(|field| field.as_bytes().iter().copied().all(is_host)).cloned(),
+    let host = Host::of(parts).ok()??;
+    match parts.headers.get(HOST).filter(|_| parts.uri.authority().is_none()) {
+        Some(field) => Some(field.clone()),
+        None => HeaderValue::from_str(host.as_str()).ok(),
     }
 }
 
-/// RFC 3986 §3.2: what a host and a port are written with, user information left out.
-const fn is_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'-' | b'.'
-                | b'_'
-                | b'~'
-                | b'%'
-                | b'!'
-                | b'$'
-                | b'&'
-                | b'\''
-                | b'('
-                | b')'
-                | b'*'
-                | b'+'
-                | b','
-                | b';'
-                | b'='
-                | b':'
-                | b'['
-                | b']'
-        )
-}
-
-/// An authority as `Host` has it: without user information.
-fn host_of(authority: &Authority) -> HeaderValue {
-    let text = authority.as_str();
-    let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    HeaderValue::from_str(host).expect("an authority is visible ASCII")
+fn value(authority: &Authority) -> HeaderValue {
+    HeaderValue::from_str(authority.as_str()).expect("an authority is visible ASCII")
 }
 
 /// Says `chunked` for a body of unknown length, which hyper otherwise leaves out of a `GET`.
@@ -267,7 +251,8 @@ where
 impl<B> Clone for ReverseProxy<B> {
     fn clone(&self) -> Self {
         let Self { patience, tunnel_idle_timeout, host, .. } = *self;
-        Self { wires: Arc::clone(&self.wires), patience, tunnel_idle_timeout, host }
+        let (wires, hops) = (Arc::clone(&self.wires), Arc::clone(&self.hops));
+        Self { wires, patience, tunnel_idle_timeout, host, hops }
     }
 }
 
@@ -277,6 +262,7 @@ impl<B> fmt::Debug for ReverseProxy<B> {
             .field("patience", &self.patience)
             .field("tunnel_idle_timeout", &self.tunnel_idle_timeout)
             .field("host", &self.host)
+            .field("hops", &self.hops)
             .finish_non_exhaustive()
     }
 }

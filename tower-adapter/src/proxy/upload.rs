@@ -7,18 +7,21 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
+use super::trailers::Said;
 use crate::balance::PickedEndpoint;
 
 pin_project! {
-    /// A request's body on its way to the endpoint, watched: whose turn it is, and whether the client broke off.
+    /// A request's body on its way to the endpoint, watched: whose turn it is, and whether the client broke off, with no trailers that may not be.
     pub(super) struct Upload<B> {
         #[pin]
         inner: B,
         watch: Watch,
         picked: PickedEndpoint,
+        said: Said,
     }
 
     impl<B> PinnedDrop for Upload<B> {
@@ -40,9 +43,12 @@ pub(super) struct Watch(Option<Arc<AtomicU64>>);
 pub(super) struct Standing(u64);
 
 impl<B: Body> Upload<B> {
-    pub(super) fn new(inner: B, picked: PickedEndpoint) -> Self {
-        let watch = Watch((!inner.is_end_stream()).then(Arc::default));
-        Self { inner, watch, picked }
+    /// With the head that it goes behind.
+    pub(super) fn new(inner: B, picked: PickedEndpoint, head: &Parts) -> Self {
+        let has_ended = inner.is_end_stream();
+        let watch = Watch((!has_ended).then(Arc::default));
+        let said = if has_ended { Said::default() } else { Said::by(head) };
+        Self { inner, watch, picked, said }
     }
 }
 
@@ -88,7 +94,10 @@ impl<B: Body> Body for Upload<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let polled = this.inner.poll_frame(cx);
+        let polled = match this.inner.poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(this.said.pass(frame).map(Ok)),
+            polled => polled,
+        };
         match &polled {
             // Asked again while it was its turn already, the client has done nothing.
             Poll::Pending if this.watch.standing().is_clients_turn() => {}

@@ -25,6 +25,7 @@
 //! | [`Refusal`] | status | code |
 //! |---|---|---|
 //! | [`Path`](Refusal::Path): can be read in several ways | 400 | `AMBIGUOUS_PATH` |
+//! | [`Host`](Refusal::Host): names several hosts, or what cannot be one, where a route asks for a host | 400 | `BAD_HOST` |
 //! | [`NotFound`](Refusal::NotFound): no route leads there | 404 | `NO_ROUTE` |
 //! | [`Method`](Refusal::Method): not with this method | 405, with `Allow` | `METHOD_NOT_ALLOWED` |
 //! | [`Tenant`](Refusal::Tenant): not this tenant | 403 | `ROUTE_FORBIDDEN` |

@@ -10,6 +10,8 @@ use super::{Methods, PathFault};
 pub enum Refusal {
     /// Its path can be read in several ways.
     Path(PathFault),
+    /// It names several hosts, or what cannot be one, and some route is for one host only.
+    Host,
     /// No route leads there.
     NotFound,
     /// The route does not have this method, but these.
@@ -26,6 +28,7 @@ impl Refusal {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Path(_) => "AMBIGUOUS_PATH",
+            Self::Host => "BAD_HOST",
             Self::NotFound => "NO_ROUTE",
             Self::Method(_) => "METHOD_NOT_ALLOWED",
             Self::Tenant => "ROUTE_FORBIDDEN",
@@ -37,7 +40,7 @@ impl Refusal {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Path(_) => StatusCode::BAD_REQUEST,
+            Self::Path(_) | Self::Host => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Tenant | Self::Scope => StatusCode::FORBIDDEN,
@@ -47,6 +50,7 @@ impl Refusal {
     pub(crate) const fn title(self) -> &'static str {
         match self {
             Self::Path(_) => "The path can be read in several ways",
+            Self::Host => "The request must name exactly one host",
             Self::NotFound => "No route leads there",
             Self::Method(_) => "The route does not take this method",
             Self::Tenant => "The tenant may not use this route",

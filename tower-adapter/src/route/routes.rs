@@ -5,10 +5,11 @@ use tenantry::ConfigError;
 
 use super::{
     EncodedSlashes, MatchedRoute, Methods, PathFault, Refusal, Route,
-    host::{self, Host},
+    host::Host,
     limits::Limits,
     path::{generous, normal},
 };
+use crate::host;
 
 /// All routes; by default none. Cheap to clone; what tenants have used of a route's limits is shared.
 ///
@@ -86,7 +87,7 @@ impl Routes {
     /// The request's route. The request's path becomes its normal form.
     ///
     /// # Errors
-    /// When it has none, or its path can be read in several ways.
+    /// When it has none, or its path can be read in several ways; or its host, where a route asks for one.
     pub fn find<'a>(&'a self, request: &mut Parts) -> Result<&'a MatchedRoute, Refusal> {
         self.lane(request).map(|lane| &lane.matched)
     }
@@ -97,7 +98,8 @@ impl Routes {
             "" | "*" => Cow::Borrowed("/"),
             path => normal(path, self.slashes).map_err(Refusal::Path)?,
         };
-        let host = if self.by_host { host::of(request) } else { None };
+        let host = if self.by_host { host::Host::of(request).map_err(|_| Refusal::Host)? } else { None };
+        let host = host.map(host::Host::normal);
         let group = self.group(&path, host.as_deref());
         let reading = generous(&path);
         // A group begins with its own lane in the one list: the same place is the same group.
