@@ -22,6 +22,7 @@ mod forwarded;
 mod guard;
 mod identify;
 pub mod keys;
+mod lanes;
 pub mod listener;
 pub mod load;
 pub mod log;

@@ -1,13 +1,6 @@
 //! From a request to the lane that serves it: who it is, which route it takes, what stands on the way.
 
-use std::{
-    convert::Infallible,
-    error, fmt,
-    future::ready,
-    num::NonZeroU32,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{error, fmt, future::ready, num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
@@ -19,13 +12,12 @@ use tenantry_tower::{
     identity::Identified,
     log::{CountedBody, LogBody, Logged, Note, NoteLayer},
     metrics::{Metrics, RequestsLayer},
-    proxy::{ResponseBody, ReverseProxy},
+    proxy::{ResponseBody, ReverseProxy, Transport},
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
     replay::ReplayBody,
     retry::{RetryBody, RetryLayer, RetryPolicy},
-    route::{MatchedRoute, RouteLayer, Routed},
-    tenant::TenantId,
+    route::{RouteLayer, Routed},
 };
 use tower::{
     Layer, Service, ServiceBuilder, service_fn,
@@ -36,6 +28,7 @@ use crate::{
     again::Retry,
     config::{RateLimitHeaders, Settings},
     identify::Gate,
+    lanes::{AllLanes, Lanes},
     listener::InboundBody,
     log::LogTable,
     meter::Meter,
@@ -50,11 +43,12 @@ use crate::{
 pub type Body = LogBody<RejectionBody<LaneBody>>;
 
 /// A client's body, counted for the log.
-type Inbound = CountedBody<InboundBody>;
+pub(crate) type Inbound = CountedBody<InboundBody>;
 
-type LaneBody = RejectionBody<RetryBody<LeaseBody<ResponseBody>>>;
+pub(crate) type LaneBody = RejectionBody<RetryBody<LeaseBody<ResponseBody>>>;
 /// What stands before a route's stack, as far as it is wanted.
-type Lane = Note<Optional<Meter, Optional<RequestsLayer, Optional<RateLimitLayer, Stack<Inbound>>>>>;
+pub(crate) type Lane =
+    Note<Optional<Meter, Optional<RequestsLayer, Optional<RateLimitLayer, Stack<Inbound>>>>>;
 type Optional<L, S> = Either<<L as Layer<S>>::Service, S>;
 type Stack<B> = stack::Stack<Request<B>, Response<LaneBody>>;
 
@@ -74,18 +68,6 @@ type Front = Logged<ServerSpans<Either<Watched, Plain>>>;
 type Plain = Respond<Identified<Note<Routed<Lanes>>, Gate>>;
 type Watched = Guarded<Respond<Identified<Note<ByTenant<Routed<Lanes>>>, Gate>>>;
 
-/// Where requests go on. One list, shared: services are cloned for every request.
-#[derive(Clone)]
-pub(crate) struct Lanes(Arc<AllLanes>);
-
-struct AllLanes {
-    /// One for each route, in the order of the settings.
-    lanes: Vec<Lane>,
-    /// The tenants that copies are sent as, which no client may be.
-    reserved: Vec<TenantId>,
-    refusing: Lane,
-}
-
 impl Router {
     /// Routes as the settings say; a meter, where there is one, sees every request that names a tenant.
     #[must_use]
@@ -104,12 +86,14 @@ impl Router {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
         let build = Build { balancer, settings, meter, metrics, proxies, mirrored };
         let routes = settings.routes().iter();
+        let hears_grpc = |pool| settings.transports().get(pool).is_some_and(Transport::is_http2);
         let lanes = AllLanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
+            hear_grpc: routes.clone().map(|route| hears_grpc(route.pool())).collect(),
             lanes: routes.map(|route| build.lane(route)).collect(),
             refusing: lane(refusing(), None, None, None),
         };
-        let lanes = Lanes(Arc::new(lanes));
+        let lanes = Lanes::from(lanes);
         let (identity, routes) = (settings.gate().layer(), RouteLayer::new(settings.map().clone()));
         let front = ServiceBuilder::new();
         let front = match settings.guard().cloned() {
@@ -137,31 +121,6 @@ impl Router {
     pub(crate) fn answer(&self, request: Request<InboundBody>) -> Answering {
         // Always ready, as its layers are, or what they stand around.
         self.front.clone().call(request)
-    }
-}
-
-impl Service<Request<Inbound>> for Lanes {
-    type Response = Response<LaneBody>;
-    type Error = Infallible;
-    type Future = <Lane as Service<Request<Inbound>>>::Future;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Inbound>) -> Self::Future {
-        let tenant = request.extensions().get::<TenantId>();
-        if tenant.is_some_and(|tenant| self.0.reserved.contains(tenant)) {
-            return self.0.refusing.clone().call(request);
-        }
-        let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
-        self.0.lanes[route.index()].clone().call(request)
-    }
-}
-
-impl fmt::Debug for Lanes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lanes({})", self.0.lanes.len())
     }
 }
 

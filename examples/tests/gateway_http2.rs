@@ -11,7 +11,9 @@ mod tls_client;
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{HeaderMap, Request, Response, Version};
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
 use hyper::{
     body::{Frame, Incoming},
@@ -28,7 +30,7 @@ use tenantry::Balancer;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// Answers with what it got: the version and host in headers, the body twice, and trailers as gRPC has them.
@@ -87,9 +89,10 @@ async fn before(url: &str, http2: bool, tls: &str) -> (SocketAddr, Balancer) {
 type Body = StreamBody<futures_util::stream::Iter<std::array::IntoIter<Result<Frame<Bytes>, Infallible>, 2>>>;
 
 /// Speaks HTTP/2 without asking.
-async fn http2<S>(stream: S) -> SendRequest<Body>
+async fn http2<S, B>(stream: S) -> SendRequest<B>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    B: HttpBody<Data = Bytes, Error = Infallible> + Send + Unpin + 'static,
 {
     let (client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -180,6 +183,28 @@ async fn heads_that_are_too_large_are_refused_over_http2_and_the_connection_live
         assert_eq!(response.status(), 431);
     }
     assert_served(&mut client, Version::HTTP_2).await;
+}
+
+/// Whether a call is gRPC is its client's word, and a word must not hold a seat.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_endpoints_hear_no_grpc_nobody_may_pause_for_long_by_calling_it_that() {
+    for hears_grpc in [true, false] {
+        let limits = "[gateway.limits]\nbody_grace = \"500ms\"";
+        let (gateway, balancer) = before(&upstream().await, hears_grpc, limits).await;
+        let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+        let request = call("/").map(|_| {
+            let frames = futures_util::stream::iter(["pi", "ng"]).then(|part| async move {
+                sleep(Duration::from_secs(1)).await;
+                Ok::<_, Infallible>(Frame::data(Bytes::from(part)))
+            });
+            StreamBody::new(Box::pin(frames))
+        });
+        let response = client.send_request(request).await.unwrap();
+        let is_served = response.headers().contains_key("x-version");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!((is_served, body == "pingping"), (hears_grpc, hears_grpc), "{body:?}");
+        assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+    }
 }
 
 /// What a client writes behind its body would be fields of its head to some endpoints, and hang or break the request at others.

@@ -56,7 +56,12 @@ mod tests {
         let mut headers: HeaderMap =
             names.map(|name| (HeaderName::from_static(name), "v".parse().unwrap())).into_iter().collect();
         remove_lookalikes(&mut headers, &HeaderName::from_static("x-tenant"));
-        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-tenant", "x_tenants", "x_other", "x-tenant-id"]);
+        assert_eq!(headers.len(), 4);
+        assert!(
+            ["x-tenant", "x_tenants", "x_other", "x-tenant-id"]
+                .iter()
+                .all(|name| headers.contains_key(*name))
+        );
     }
 
     #[test]

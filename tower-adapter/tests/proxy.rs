@@ -332,14 +332,14 @@ async fn an_answer_that_is_not_http_is_a_bad_gateway() {
 }
 
 /// An endpoint that answers one request with these bytes and closes.
-async fn answering(bytes: &'static [u8]) -> String {
+async fn answering(bytes: impl AsRef<[u8]> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let heard = stream.read(&mut [0; 4096]).await.unwrap();
         assert!(heard > 0);
-        stream.write_all(bytes).await
+        stream.write_all(bytes.as_ref()).await
     });
     address
 }
@@ -353,6 +353,47 @@ async fn a_length_beside_chunks_cuts_no_answer() {
     let front = front(ReverseProxy::new(), &endpoint).await;
     let answer = raw(&front, "GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await;
     assert!(answer.contains("5\r\nhello\r\n") && !answer.contains("content-length"), "{answer}");
+}
+
+#[tokio::test]
+async fn of_an_answer_the_length_is_one_number_or_it_is_a_bad_gateway() {
+    for (lengths, expected) in [
+        ("content-length: 5\r\n", true),
+        ("content-length: 5\r\ncontent-length: 5\r\n", true),
+        ("content-length: 5, 5\r\n", true),
+        ("content-length: 5\r\ncontent-length: 6\r\n", false),
+        ("content-length: 5, 6\r\n", false),
+        ("content-length: +5\r\n", false),
+        ("content-length: -5\r\n", false),
+    ] {
+        for (method, body) in [("HEAD", ""), ("GET", "hello")] {
+            let endpoint = answering(format!("HTTP/1.1 200 OK\r\n{lengths}\r\n{body}").into_bytes()).await;
+            let front = front(RejectionLayer::new().layer(ReverseProxy::new()), &endpoint).await;
+            let answer =
+                raw(&front, &format!("{method} / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")).await;
+            let told: Vec<&str> = answer.lines().filter(|line| line.starts_with("content-length")).collect();
+            if expected {
+                assert!(
+                    answer.starts_with("HTTP/1.1 200") && answer.ends_with(body),
+                    "{method} {lengths}: {answer}"
+                );
+                assert_eq!(told, ["content-length: 5"], "{method} {lengths}");
+            } else {
+                assert!(answer.starts_with("HTTP/1.1 502"), "{method} {lengths}: {answer}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_transfer_coding_that_would_be_lost_is_a_bad_gateway() {
+    for codings in ["gzip, chunked", "gzip\r\ntransfer-encoding: chunked", "identity", "xchunked"] {
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {codings}\r\nconnection: close\r\n\r\n");
+        let endpoint = answering((head + "5\r\nhello\r\n0\r\n\r\n").into_bytes()).await;
+        let error = failure(ReverseProxy::new(), &endpoint, empty()).await;
+        assert!(matches!(error, Error::Endpoint(_)), "{codings}: {error:?}");
+        assert_eq!(error.status(), StatusCode::BAD_GATEWAY);
+    }
 }
 
 #[tokio::test]

@@ -179,8 +179,6 @@ impl Visit {
         let (limit, patience) = (limits.max_body_bytes(), limits.patience());
         // Over HTTP/1.1 the connection is what stalls.
         let answer_patience = patience.filter(|_| !is_http1);
-        // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
-        let patience = patience.filter(|_| is_http1 || !screen::is_grpc(request.headers()));
         let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
         request.extensions_mut().insert(self.peer.clone());
         if let Some(problem) = refusal {

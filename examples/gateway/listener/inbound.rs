@@ -40,6 +40,13 @@ impl InboundBody {
         let stream = Stream { inner, patience, timer: None, seat: seat.clone(), is_read: false };
         Self { stream: Some(Box::new(stream)) }
     }
+
+    /// Its client may take as long as it likes.
+    pub(crate) fn wait_for_ever(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.patience = None;
+        }
+    }
 }
 
 impl Stream {

@@ -38,6 +38,7 @@ pub use inbound::InboundBody;
 pub use limits::Limits;
 pub use live::Live;
 use presence::Presence;
+pub(crate) use screen::is_grpc;
 
 /// Accepts connections and serves them, until it is told to stop.
 #[derive(Debug)]

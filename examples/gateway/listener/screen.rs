@@ -1,7 +1,7 @@
 //! What no route should see.
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version,
     header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, TRANSFER_ENCODING},
 };
 use tenantry_tower::rejection::Problem;
@@ -86,9 +86,10 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// gRPC over HTTP/2: `application/grpc`, with or without a format after it.
-pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
-    let format = headers.get(CONTENT_TYPE).and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
+/// gRPC over HTTP/2, by its client's word: `application/grpc`, with or without a format after it.
+pub(crate) fn is_grpc<B>(request: &Request<B>) -> bool {
+    let format = request.headers().get(CONTENT_TYPE).filter(|_| request.version() == Version::HTTP_2);
+    let format = format.and_then(|kind| kind.as_bytes().strip_prefix(b"application/grpc"));
     format.is_some_and(|format| matches!(format.first(), None | Some(b'+' | b';')))
 }
 
@@ -115,15 +116,16 @@ mod tests {
 
     #[test]
     fn grpc_is_what_says_so_to_the_letter() {
-        let is = |kind: &'static str| {
-            is_grpc(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]))
+        let spoken = |version, kind: &str| {
+            is_grpc(&Request::post("/").version(version).header(CONTENT_TYPE, kind).body(()).unwrap())
         };
+        let is = |kind| spoken(Version::HTTP_2, kind);
         for kind in ["application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8"] {
-            assert!(is(kind), "{kind}");
+            assert!(is(kind) && !spoken(Version::HTTP_11, kind), "{kind}");
         }
         for kind in ["application/grpcx", "application/grpc-web", "application/json", ""] {
             assert!(!is(kind), "{kind}");
         }
-        assert!(!is_grpc(&HeaderMap::new()));
+        assert!(!is_grpc(&Request::new(())));
     }
 }

@@ -23,6 +23,11 @@ impl<B> CountedBody<B> {
     pub(super) const fn new(inner: B, record: Option<Record>) -> Self {
         Self { inner, record }
     }
+
+    /// The body itself, for those who know more of it.
+    pub const fn inner_mut(&mut self) -> &mut B {
+        &mut self.inner
+    }
 }
 
 impl<B: Body> Body for CountedBody<B> {

@@ -27,7 +27,7 @@ pub enum Error {
     ClientGone(BoxError),
     /// No connection to the endpoint.
     Connect(BoxError),
-    /// The endpoint broke off before its answer, or answered in what is not HTTP.
+    /// The endpoint broke off before its answer, or answered in what is not HTTP, or may be read in several ways.
     Endpoint(BoxError),
     /// The endpoint speaks HTTP/2 and takes no extended CONNECT, which a WebSocket is there.
     NoExtendedConnect(BoxError),

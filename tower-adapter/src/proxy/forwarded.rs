@@ -212,7 +212,8 @@ mod tests {
             headers.insert(name, HeaderValue::from_static("v"));
         }
         forget_lookalikes(&mut headers);
-        assert_eq!(headers.keys().collect::<Vec<_>>(), ["x-forwarded-for", "x_other"]);
+        assert_eq!(headers.len(), 2);
+        assert!(headers.contains_key("x-forwarded-for") && headers.contains_key("x_other"));
     }
 
     #[test]

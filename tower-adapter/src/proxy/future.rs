@@ -16,7 +16,7 @@ use tower::BoxError;
 use super::{
     Error, ResponseBody,
     failure::Failure,
-    headers,
+    framing, headers,
     upgrade::{self, Upgrade},
     upload::{Standing, Watch},
     wire::Call,
@@ -139,7 +139,7 @@ fn client_error(error: BoxError) -> Error {
 }
 
 /// The endpoint's answer, as it may go on to the client. A 101 that nobody asked for may not: a client that saw one would
-/// take what follows for a protocol that nobody speaks.
+/// take what follows for a protocol that nobody speaks. Nor one of which nobody can say where it ends.
 fn received(
     mut response: Response<ResponseBody>,
     upgrade: Option<Upgrade>,
@@ -149,6 +149,7 @@ fn received(
         let granted = upgrade.filter(|upgrade| upgrade.is_granted(response.headers()));
         granted.ok_or(Error::Switched)?.open(&mut response);
     } else {
+        framing::check(response.headers_mut()).map_err(|unframed| Error::Endpoint(unframed.into()))?;
         headers::clean_response(response.headers_mut());
     }
     *response.version_mut() = Version::HTTP_11;

@@ -17,7 +17,8 @@
 //!   for anything but a WebSocket, or by anything but GET, towards HTTP/2. Any other status is an ordinary answer. The request must come from hyper's server (`with_upgrades`), and its extensions with it. `CONNECT` is refused.
 //! - **Framing** is made anew for each side. A request with both `Content-Length` and `Transfer-Encoding` is read by the
 //!   latter and forwarded without the former; one without exactly one valid `Host` is refused (RFC 9112 §3.2, §6.3): a name or an address,
-//!   and at most one port.
+//!   and at most one port. Of an answer the length is one number, however often it is said, and the
+//!   transfer coding `chunked`, or the answer is none ([`Error::Endpoint`]).
 //! - **Trailers** pass in both directions, but for those that are about a connection or its framing, and towards the endpoint those that
 //!   only a head may say (RFC 9110 §6.5.1): where the request goes, who sends it and what its body is, and whatever its head has said already.
 //! - **Who asked** is told in `Forwarded` (RFC 7239) and `X-Forwarded-For`, to which this hop appends, and in `X-Forwarded-Proto` and
@@ -40,6 +41,7 @@ mod error;
 mod extended_connect;
 mod failure;
 mod forwarded;
+mod framing;
 mod future;
 mod hangup;
 mod headers;

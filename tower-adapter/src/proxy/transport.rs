@@ -76,6 +76,12 @@ impl Transport {
         self.tls.is_some()
     }
 
+    /// Whether it speaks HTTP/2.
+    #[must_use]
+    pub const fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
     /// How health checks of these endpoints speak TLS, which is as requests do: for [`HealthChecker::with_pool_tls`](crate::health::HealthChecker::with_pool_tls). `None`: it speaks none.
     #[cfg(feature = "health-tls")]
     #[must_use]
