@@ -1,6 +1,6 @@
 //! From a request to the lane that serves it: who it is, which route it takes, what stands on the way.
 
-use std::{error, fmt, future::ready, num::NonZeroU32, sync::Arc};
+use std::{error, future::ready, num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
