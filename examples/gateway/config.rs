@@ -147,9 +147,9 @@ impl Settings {
     }
 
     /// Who speaks for other clients, as far as it says so anywhere.
-    pub(crate) fn hops(&self) -> [Networks; 3] {
+    pub(crate) fn hops(&self) -> [Networks; 4] {
         let guard = self.watch.as_ref().map(|guard| guard.policy().trusted_hops().clone());
-        [self.proxies.clone(), self.gate.hops().clone(), guard.unwrap_or_default()]
+        [self.proxies.clone(), self.gate.hops().clone(), guard.unwrap_or_default(), self.forwarding_hops()]
     }
 
     /// How requests are identified.

@@ -118,7 +118,7 @@ mod tests {
                 ["gateway.proxy_protocol.trusted[1]", "\"lb\"", "10.0.0.0/8"],
             ),
             (
-                "forwarded = { trusted = [\"10.0.0.0/8\", \"lb\"] }",
+                "forwarded = { trusted = [\"10.0.0.0/8\", \"lb\"] }\nroutes = [{ path = \"/\", pool = \"api\" }]",
                 ["gateway.forwarded.trusted[1]", "\"lb\"", "10.0.0.0/8"],
             ),
             ("proxy_protocol = { trusted = [] }", ["gateway.proxy_protocol.trusted", "[]", "leave"]),

@@ -231,7 +231,7 @@ async fn one_client_cannot_have_all_connections() {
     for (limits, most) in [("", 2), ("max_connections_per_client = 3", 3)] {
         let document = format!(
             "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\nidentify = {{ header = \"x-tenant\", trusted = [\"127.0.0.1\", \"127.0.0.2\", \"192.0.2.0/24\"] }}\n\
-            proxy_protocol = {{ trusted = [\"127.0.0.4\"] }}\n[gateway.limits]\nmax_connections = 8\n{limits}"
+            proxy_protocol = {{ trusted = [\"127.0.0.4\"] }}\nforwarded = {{ trusted = [\"127.0.0.5\"] }}\n[gateway.limits]\nmax_connections = 8\n{limits}"
         );
         let (gateway, _) = inside::gateway(&document).await;
         // Silent ones.
@@ -248,9 +248,12 @@ async fn one_client_cannot_have_all_connections() {
         assert!(is_served(&mut other).await, "others do not notice");
         // A hop speaks for many.
         let mut hops = Vec::new();
-        for _ in 0..=most {
-            hops.push(connect_from([127, 0, 0, 2], gateway).await);
-            assert!(is_served(hops.last_mut().unwrap()).await);
+        for hop in [[127, 0, 0, 2], [127, 0, 0, 5]] {
+            for _ in 0..=most {
+                hops.push(connect_from(hop, gateway).await);
+                assert!(is_served(hops.last_mut().unwrap()).await);
+            }
+            hops.clear();
         }
         drop((hops, held, other));
         sleep(Duration::from_millis(100)).await;

@@ -20,7 +20,7 @@ pub(super) struct InForce {
     /// Who begins with a PROXY header.
     pub(super) proxies: Networks,
     /// Who speaks for other clients.
-    hops: [Networks; 3],
+    hops: [Networks; 4],
     pub(super) router: Router,
     /// How endpoints are spoken to.
     transports: Transports,
