@@ -511,6 +511,12 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "within 4 years",
     ),
     (
+        "[tenants.acme]\nrate = { cost = 10_000_000_000, per = '1s' }",
+        "tenants.acme.rate.cost",
+        "10000000000",
+        "larger unit",
+    ),
+    (
         "[tenants.acme]\nrate = ['1/s', '1/s', '1/s', '1/s', '1/s']",
         "tenants.acme.rate",
         "5 rates",

@@ -14,8 +14,9 @@ use std::{
 
 use proptest::prelude::*;
 use tenantry::{
-    Acquire, Balancer, CapacitySpec, Config, EndpointSpec, HealthOverride, Lease, ManualClock, Outcome,
-    OutlierSpec, PoolSpec, PrequalSpec, QueueSpec, Rejection, Request, StrategySpec, TenantSpec,
+    Acquire, Balancer, CapacitySpec, Config, EndpointSpec, HealthOverride, HealthState, KetamaSpec, Lease,
+    ManualClock, Outcome, OutlierSpec, PoolSpec, PrequalSpec, QueueSpec, Rejection, Request, StrategySpec,
+    TenantSpec,
 };
 
 fn pool(caps: &[u32]) -> PoolSpec {
@@ -208,13 +209,29 @@ fn the_end_of_an_ejection_is_seen_by_who_comes_next_while_the_others_stay_busy()
     }
 }
 
-#[derive(Clone, Debug)]
-enum Step {
-    Acquire,
-    Finish(usize, bool),
-    Drop(usize),
-    Reconfigure(Vec<u32>),
-    Wait(u64),
+#[test]
+fn under_a_bound_that_all_exceed_a_trial_is_one_and_ends_the_probation() {
+    let clock = ManualClock::new();
+    let strategy = KetamaSpec::new().with_bounded(1.0);
+    let outlier = OutlierSpec::new().with_consecutive_failures(1).with_max_ejected_percent(50);
+    let spec = PoolSpec::new([EndpointSpec::new("open"), EndpointSpec::new("full").with_max_in_flight(1)])
+        .with_strategy(strategy)
+        .with_outlier(outlier)
+        .with_capacity(CapacitySpec::fixed(100));
+    let balancer = Balancer::with_clock(config(spec), clock.clone()).expect("it is valid");
+    let mut held: Vec<Lease> = (0..6).map(|_| try_acquire(&balancer).expect("one is open")).collect();
+    let failed = held.iter().position(|lease| lease.endpoint().address() == "open").expect("most are there");
+    held.remove(failed).finish(Outcome::failure());
+    clock.advance(Duration::from_secs(400));
+    let health = || {
+        let pool = balancer.pool_stats("pool").expect("it is there");
+        pool.endpoints().iter().find(|endpoint| endpoint.address() == "open").expect("it is there").health()
+    };
+    assert_eq!(health(), HealthState::Probation);
+    let trial = try_acquire(&balancer).expect("there are seats");
+    assert_eq!(trial.endpoint().address(), "open", "the other one is full");
+    trial.finish(Outcome::success());
+    assert_eq!(health(), HealthState::Healthy);
 }
 
 #[test]
@@ -240,6 +257,15 @@ fn who_may_wait_goes_to_the_fallback_while_no_endpoint_is_usable_and_is_refused_
     assert_eq!(overridden(false, disabled), (Poll::Ready(none()), none()));
     let in_panic = || Ok(Some("pool".to_owned()));
     assert_eq!(overridden(false, ejected), (Poll::Ready(in_panic()), in_panic()), "somebody must serve");
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire,
+    Finish(usize, bool),
+    Drop(usize),
+    Reconfigure(Vec<u32>),
+    Wait(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

@@ -67,8 +67,8 @@ impl Admission {
         self.join(joining, now)
     }
 
-    /// Whether seats are free, and the queue knows whose they are.
-    pub(crate) fn asks_queue(&self, width: u32) -> bool {
+    /// Whether so many seats are free, and the queue knows whose they are.
+    pub(crate) fn queue_knows_whose(&self, width: u32) -> bool {
         self.seats.0.is_queued() && self.has_free_seats(width)
     }
 
@@ -78,7 +78,7 @@ impl Admission {
     /// As [`Self::admit`].
     pub(crate) fn join(&self, joining: &Joining<'_>, now: Time) -> Result<Place, Rejection> {
         self.with_queue(now, |queue, wakers, seats| {
-            if (queue.limits.guarded || queue.is_held_up(seats))
+            if queue.knows_whose(seats)
                 && let Some(seated) = queue.try_seat(joining, seats, now, wakers)
             {
                 return Ok(Place::Seated(seated));

@@ -54,9 +54,10 @@ impl Queue {
         look_at.or_else(|| self.pool.as_ref()?.next_return())
     }
 
-    /// Whether somebody waits although seats are free: whoever comes may have one without waiting.
-    pub(super) fn is_held_up(&self, seats: &Seats) -> bool {
-        self.fair.waiting() > 0 && seats.taken() < seats.capacity()
+    /// Whether seats are free and it says whose they are: tenants have shares of them, or somebody waits who cannot use them. Whoever comes may then have one without
+    /// waiting.
+    pub(super) fn knows_whose(&self, seats: &Seats) -> bool {
+        (self.limits.guarded || self.fair.waiting() > 0) && seats.taken() < seats.capacity()
     }
 
     /// Gives the next one its seats, if they are free and there is an endpoint for it.
@@ -70,7 +71,7 @@ impl Queue {
             return Handed::Not(None);
         };
         let wants = self.fair.wants(&next);
-        let Some(pool) = self.pool.as_ref().filter(|pool| pool.keeps_waiting(&wants)) else {
+        let Some(pool) = self.pool.as_ref().filter(|pool| pool.may_keep_waiting(&wants)) else {
             return Handed::To(self.fair.seat(next, taken, now));
         };
         let ask = Ask { number: taken.turn(), saturated: true, wants, purpose: Purpose::Reserve };

@@ -170,12 +170,21 @@ impl Service {
     #[cold]
     pub(super) fn why_full(&self, width: u32, wants: &Wants<'_>, now: Time) -> Rejection {
         if !self.pool.is_limited() || !self.admission.has_free_seats(width) {
-            return self.pool.why_closed(false, now).unwrap_or(Rejection::Saturated);
+            return self.why_closed(width, false, now).unwrap_or(Rejection::Saturated);
         }
         // Seats are free: others wait for the same endpoints to return.
         let outlook = self.pool.outlook(wants, now);
         let spent = || outlook.is_spent().then(|| outlook.rejection(now)).flatten();
         outlook.never().or_else(spent).unwrap_or(Rejection::Saturated)
+    }
+
+    /// Why it is no use to wait for a seat, where endpoints have caps and none of them serves.
+    #[inline]
+    pub(super) fn why_closed(&self, width: u32, has_fallback: bool, now: Time) -> Option<Rejection> {
+        if !self.pool.is_capped() || self.admission.has_free_seats(width) {
+            return None;
+        }
+        self.pool.why_closed(has_fallback, now)
     }
 
     /// Puts the seats of the moment in force: as the rule says, but never more than the endpoints can take.

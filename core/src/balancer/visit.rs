@@ -136,18 +136,15 @@ impl Visit<'_> {
         deadline: Time,
         now: Time,
     ) -> Result<Place, Rejection> {
-        if !service.admission.has_free_seats(request.width())
-            && let Some(rejection) = service.pool.why_closed(service.spec.fallback().is_some(), now)
-        {
+        if let Some(rejection) = service.why_closed(request.width(), service.spec.fallback().is_some(), now) {
             return Err(rejection);
         }
-        let limited = service.pool.keeps_waiting(&wants);
-        if limited {
+        if service.pool.is_limited() {
             check_hope(service, &wants, deadline, now)?;
         }
         let admit = |joining: &Joining<'_>| service.admission.admit(joining, now);
         let place = self.joining((request, wants), deadline, admit)?;
-        if limited {
+        if service.pool.may_keep_waiting(&wants) {
             self.find_endpoint(service, (request, wants), (place, deadline), now)
         } else {
             Ok(place)
@@ -162,8 +159,10 @@ impl Visit<'_> {
         now: Time,
     ) -> Option<Seated> {
         let try_admit = |joining: &Joining<'_>| service.admission.try_admit_in_turn(joining, now);
-        let seated =
-            service.admission.asks_queue(asking.0.width()).then(|| self.joining(asking, now, try_admit))?;
+        let seated = service
+            .admission
+            .queue_knows_whose(asking.0.width())
+            .then(|| self.joining(asking, now, try_admit))?;
         seated.map(|seated| self.exchanged(service, asking.1, seated, now))
     }
 

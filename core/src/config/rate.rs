@@ -32,6 +32,8 @@ impl RateUnit {
 
 /// So much per period, and how much of it at once.
 ///
+/// A unit takes a multiple of 1/32 ns, rounded up: a rate that would thereby let in less than 99 of 100 (only some of those above 3·10⁸ per second) is refused with the configuration.
+///
 /// In the document: `"100/s"`, or a table `{ requests = 5, per = "10ms", burst = 20 }`, or `{ cost = 60000, per = "1m" }`.
 ///
 /// ```

@@ -132,9 +132,13 @@ pub(super) fn validate_rate(rate: &Rate, path: &str) -> Result<(), ConfigError> 
             "give at least 1, or leave it out for one period's worth",
         ));
     }
-    if Quota::new(Unit::Requests, rate.amount(), rate.period(), rate.burst()).is_none() {
+    let Some(quota) = Quota::new(Unit::Requests, rate.amount(), rate.period(), rate.burst()) else {
         let fix = "give a burst that the rate refills within 4 years";
         return Err(ConfigError::new(format!("{path}.burst"), rate.burst(), fix));
+    };
+    if quota.is_cut(rate.amount(), rate.period()) {
+        let fix = "count in a larger unit (kilobytes, not bytes): a unit may take no less than 1/32 ns";
+        return Err(ConfigError::new(format!("{path}.{amount_key}"), rate.amount(), fix));
     }
     Ok(())
 }

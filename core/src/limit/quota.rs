@@ -39,6 +39,12 @@ impl Quota {
         usable.then_some(Self { unit, burst, interval })
     }
 
+    /// Whether it lets in less than 99 of 100 units of such a rate, because the time that each takes is rounded up.
+    pub(crate) fn is_cut(&self, amount: u64, period: Duration) -> bool {
+        let (takes, given) = (u128::from(self.interval) * u128::from(amount), u128::from(nanos(period)));
+        takes.saturating_mul(99) > (given * u128::from(TICKS_PER_NANO)).saturating_mul(100)
+    }
+
     /// Whether it is one that [`new`](Self::new) would make.
     #[cfg(feature = "ledger")]
     pub(crate) fn is_sound(&self) -> bool {
@@ -129,6 +135,20 @@ mod tests {
         assert!(new(1, Duration::from_secs(86_400 * 366), u64::MAX).is_none());
         assert!(new(1, Duration::from_secs(86_400 * 366), 1).is_some());
         assert!(new(u64::MAX, Duration::from_nanos(1), u64::MAX).is_none());
+    }
+
+    #[test]
+    fn a_rate_is_cut_where_a_unit_takes_a_few_ticks_and_a_fraction() {
+        let is_cut = |amount| {
+            let second = Duration::from_secs(1);
+            Quota::new(Unit::Cost, amount, second, 1).is_some_and(|quota| quota.is_cut(amount, second))
+        };
+        for exact in [1, 3, 1_000_000, 104_857_600, 1_000_000_000, 32_000_000_000] {
+            assert!(!is_cut(exact), "{exact}");
+        }
+        for cut in [4_294_967_295, 10_000_000_000, 1_000_000_000_000, u64::MAX] {
+            assert!(is_cut(cut), "{cut}");
+        }
     }
 
     #[test]

@@ -30,13 +30,19 @@ impl Pool {
 
     /// Whether one who has a seat may still have to wait for an endpoint: they have limits of their own, or caps while only a part of them is there for it.
     #[inline]
-    pub(crate) fn keeps_waiting(&self, wants: &Wants<'_>) -> bool {
-        self.is_limited() || self.capped && wants.is_confined()
+    pub(crate) fn may_keep_waiting(&self, wants: &Wants<'_>) -> bool {
+        self.is_limited() || self.is_capped() && wants.is_confined()
     }
 
     /// From now on endpoints have: one has told so.
     pub(crate) fn note_limits(&self) {
         self.health.note_told();
+    }
+
+    /// Whether endpoints have caps.
+    #[inline]
+    pub(crate) const fn is_capped(&self) -> bool {
+        self.capped
     }
 
     /// Whether nobody is asked while it is cooling down, strictly or not: a fallback serves, or nobody does.
@@ -88,13 +94,10 @@ impl Pool {
         outlook
     }
 
-    /// Why nobody gets a seat where endpoints have caps, if not because others have them: there is no endpoint, or, where a fallback serves, all are left out
+    /// Why there are no seats where endpoints have caps, if not because others have them: there is no endpoint, or, where a fallback serves, all are left out
     /// and their seats with them.
     #[cold]
     pub(crate) fn why_closed(&self, has_fallback: bool, now: Time) -> Option<Rejection> {
-        if !self.capped {
-            return None;
-        }
         let health = || self.serving().map(|(member, scrutiny)| (member.endpoint().health(), scrutiny));
         if !health().any(|(health, _)| health.is_present(now)) {
             return Some(Rejection::NoEndpoint);

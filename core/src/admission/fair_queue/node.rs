@@ -43,7 +43,7 @@ pub(super) struct Node {
     pub(super) epoch: u32,
     /// Who is next in it.
     pub(super) head: Head,
-    /// Whether it is passed over for the moment: nobody who is next in it has an endpoint.
+    /// Whether it is passed over for the moment: whose turn it is in it waits for endpoints that the others do not need.
     pub(super) aside: bool,
     /// Whether it is in play: somebody waits, and it may have the seats.
     pub(super) in_play: bool,
