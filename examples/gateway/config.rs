@@ -69,6 +69,9 @@ pub struct Settings {
     /// What `identify` says.
     #[serde(skip)]
     gate: Gate,
+    /// What `forwarded` says.
+    #[serde(skip)]
+    forwarding_hops: Networks,
     /// What `routes` say.
     #[serde(skip)]
     map: Routes,
@@ -149,7 +152,12 @@ impl Settings {
     /// Who speaks for other clients, as far as it says so anywhere.
     pub(crate) fn hops(&self) -> [Networks; 4] {
         let guard = self.watch.as_ref().map(|guard| guard.policy().trusted_hops().clone());
-        [self.proxies.clone(), self.gate.hops().clone(), guard.unwrap_or_default(), self.forwarding_hops()]
+        [
+            self.proxies.clone(),
+            self.gate.hops().clone(),
+            guard.unwrap_or_default(),
+            self.forwarding_hops.clone(),
+        ]
     }
 
     /// How requests are identified.
@@ -206,8 +214,8 @@ impl Settings {
     }
 
     /// Whose word counts on who asked, and for what. Default: that of those whom `identify` trusts.
-    pub(crate) fn forwarding_hops(&self) -> Networks {
-        self.forwarded.hops(&self.gate).expect("they were checked")
+    pub(crate) const fn forwarding_hops(&self) -> &Networks {
+        &self.forwarding_hops
     }
 
     /// How long requests in flight may take after a signal. Default 30 s.
@@ -295,7 +303,7 @@ impl Settings {
         if let Some(identify) = &self.identify {
             self.gate = identify.gate(folder, self.tls.as_ref())?;
         }
-        self.forwarded.hops(&self.gate)?;
+        self.forwarding_hops = self.forwarded.hops(&self.gate)?;
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
         self.otel.as_ref().map_or(Ok(()), |otel| otel.check(&self.gate))?;
         self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
@@ -337,6 +345,7 @@ impl Default for Settings {
             tls: None,
             upstream: BTreeMap::new(),
             discovery: DiscoveryTables::new(),
+            forwarding_hops: Gate::default().hops().clone(),
             gate: Gate::default(),
             map: Routes::default(),
             watch: None,

@@ -22,12 +22,17 @@ pub(crate) struct Lanes(Arc<AllLanes>);
 
 pub(crate) struct AllLanes {
     /// One for each route, in the order of the settings.
-    pub(crate) lanes: Vec<Lane>,
-    /// Of the same routes: whether their endpoints hear HTTP/2, which gRPC is spoken over.
-    pub(crate) hear_grpc: Vec<bool>,
+    pub(crate) lanes: Vec<RouteLane>,
     /// The tenants that copies are sent as, which no client may be.
     pub(crate) reserved: Vec<TenantId>,
     pub(crate) refusing: Lane,
+}
+
+/// The lane of one route.
+pub(crate) struct RouteLane {
+    pub(crate) lane: Lane,
+    /// Whether its endpoints hear HTTP/2, which gRPC is spoken over.
+    pub(crate) hears_grpc: bool,
 }
 
 impl From<AllLanes> for Lanes {
@@ -50,12 +55,13 @@ impl Service<Request<Inbound>> for Lanes {
         if tenant.is_some_and(|tenant| self.0.reserved.contains(tenant)) {
             return self.0.refusing.clone().call(request);
         }
-        let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it").index();
-        if self.0.hear_grpc[route] && listener::is_grpc(&request) {
+        let route = request.extensions().get::<MatchedRoute>().expect("RouteLayer stands before it");
+        let RouteLane { lane, hears_grpc } = &self.0.lanes[route.index()];
+        if *hears_grpc && listener::is_grpc(&request) {
             // A stream of messages may pause for as long as it likes; pings tell whether its client is there.
             request.body_mut().inner_mut().wait_for_ever();
         }
-        self.0.lanes[route].clone().call(request)
+        lane.clone().call(request)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     again::Retry,
     config::{RateLimitHeaders, Settings},
     identify::Gate,
-    lanes::{AllLanes, Lanes},
+    lanes::{AllLanes, Lanes, RouteLane},
     listener::InboundBody,
     log::LogTable,
     meter::Meter,
@@ -86,11 +86,13 @@ impl Router {
         let (proxies, mirrored) = (Proxies::new(settings), Proxies::new(settings));
         let build = Build { balancer, settings, meter, metrics, proxies, mirrored };
         let routes = settings.routes().iter();
-        let hears_grpc = |pool| settings.transports().get(pool).is_some_and(Transport::is_http2);
+        let to_lane = |route: &RouteTable| RouteLane {
+            lane: build.lane(route),
+            hears_grpc: settings.transports().get(route.pool()).is_some_and(Transport::is_http2),
+        };
         let lanes = AllLanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),
-            hear_grpc: routes.clone().map(|route| hears_grpc(route.pool())).collect(),
-            lanes: routes.map(|route| build.lane(route)).collect(),
+            lanes: routes.map(to_lane).collect(),
             refusing: lane(refusing(), None, None, None),
         };
         let lanes = Lanes::from(lanes);
@@ -223,7 +225,7 @@ fn lane(
 
 fn proxy<B: Streamed>(settings: &Settings) -> ReverseProxy<B> {
     let proxy = ReverseProxy::new().with_tunnel_idle_timeout(settings.limits().tunnel_idle_timeout());
-    let proxy = proxy.with_trusted_hops(settings.forwarding_hops());
+    let proxy = proxy.with_trusted_hops(settings.forwarding_hops().clone());
     let transports = settings.transports().iter();
     transports.fold(proxy, |proxy, (pool, transport)| proxy.with_transport(pool.as_str(), transport))
 }

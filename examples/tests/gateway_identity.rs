@@ -14,6 +14,7 @@ mod raw_upstream;
 use std::{
     fs,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -32,6 +33,7 @@ use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 
 /// An upstream that answers with the head of what it was sent.
@@ -143,13 +145,11 @@ async fn api_keys_from_a_file_that_changes_while_requests_come() {
     assert_eq!(with(&two).await.0, 200);
 }
 
-#[tokio::test]
-async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() {
-    let folder = Folder::new("badkeys");
-    let (key, hash) = key();
-    let file = folder.join("keys.json");
-    fs::write(&file, json!({ "keys": [{ "tenant": "acme", "sha256": hash }] }).to_string()).unwrap();
-    let text = "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nidentify = { api_key = { keys_file = \"keys.json\" } }";
+/// A gateway's document with this file of keys, what is told of it while it is watched, and who watches it.
+fn watch_keys(folder: &Folder, file: &str) -> (PathBuf, Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
+    let text = format!(
+        "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nidentify = {{ api_key = {{ keys_file = {file:?} }} }}"
+    );
     let document = folder.join("gateway.toml");
     fs::write(&document, text).unwrap();
     let keys = Document::read(&document).unwrap().settings.key_file().cloned().unwrap();
@@ -157,6 +157,16 @@ async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() 
     let told = Arc::clone(&heard);
     let watching =
         tokio::spawn(keys.watch(Duration::from_millis(2), move |news| told.lock().unwrap().push(news)));
+    (document, heard, watching)
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_used_change_nothing_and_the_operator_hears_of_it() {
+    let folder = Folder::new("badkeys");
+    let (key, hash) = key();
+    let file = folder.join("keys.json");
+    fs::write(&file, json!({ "keys": [{ "tenant": "acme", "sha256": hash }] }).to_string()).unwrap();
+    let (_, heard, watching) = watch_keys(&folder, "keys.json");
     let new = json!({ "keys": [{ "tenant": "acme", "sha256": key }, { "tenant": "acme", "key": key }] });
     fs::write(&file, new.to_string()).unwrap();
     while heard.lock().unwrap().is_empty() {
@@ -177,14 +187,7 @@ async fn half_a_file_of_keys_takes_nobodys_key_away() {
     };
     let file = folder.join("keys.toml");
     fs::write(&file, list(&[1, 2])).unwrap();
-    let text = "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nidentify = { api_key = { keys_file = \"keys.toml\" } }";
-    let document = folder.join("gateway.toml");
-    fs::write(&document, text).unwrap();
-    let keys = Document::read(&document).unwrap().settings.key_file().cloned().unwrap();
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let told = Arc::clone(&heard);
-    let watching =
-        tokio::spawn(keys.watch(Duration::from_millis(2), move |news| told.lock().unwrap().push(news)));
+    let (document, heard, watching) = watch_keys(&folder, "keys.toml");
     // Whoever writes it takes its time between two keys, and all of it so far is a list.
     let write = |keys: &[u8]| fs::write(&file, list(keys)).unwrap();
     for half in [&[1][..], &[1, 3], &[1, 3, 2]] {

@@ -1,11 +1,12 @@
-//! What a gRPC answer says of itself: by its head where it has no message (*Trailers-Only*), else by its trailers. Source: gRPC over HTTP/2 (`PROTOCOL-HTTP2.md`), gRFC A6.
+//! What gRPC's messages say of themselves; an answer by its head where it has no message (*Trailers-Only*), else by its trailers. Source: gRPC over HTTP/2 (`PROTOCOL-HTTP2.md`), gRFC A6.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 
-/// `application/grpc`, with or without a format after it. Not gRPC-Web, whose trailers stand in its body.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+/// Whether a request or an answer says that it is gRPC: `application/grpc`, with or without a format after it. Not gRPC-Web, whose trailers stand in its body.
+#[must_use]
+pub fn is_grpc(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     let rest = kind.and_then(|kind| kind.strip_prefix(b"application/grpc"));
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
@@ -34,3 +35,27 @@ pub(crate) const UNAVAILABLE: u32 = 14;
 pub(crate) const DATA_LOSS: u32 = 15;
 /// The last that has a meaning, `UNAUTHENTICATED`.
 pub(crate) const LAST: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grpc_is_what_says_so_to_the_letter() {
+        let is = |kind: &'static str| {
+            is_grpc(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]))
+        };
+        for kind in [
+            "application/grpc",
+            "application/grpc+proto",
+            "application/grpc;charset=utf-8",
+            "application/grpc; a=b",
+        ] {
+            assert!(is(kind), "{kind}");
+        }
+        for kind in ["application/grpcx", "application/grpc-web", "application/json", ""] {
+            assert!(!is(kind), "{kind}");
+        }
+        assert!(!is_grpc(&HeaderMap::new()));
+    }
+}

@@ -56,7 +56,7 @@ pub mod balance;
 pub mod discovery;
 pub mod fault;
 mod field;
-mod grpc;
+pub mod grpc;
 pub mod guard;
 pub mod health;
 pub mod hedge;

@@ -5,7 +5,7 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::{Guard, ResponseFuture, error, witness::Witness};
-use crate::rejection::is_grpc;
+use crate::grpc::is_grpc;
 
 /// The service of [`GuardLayer`](super::GuardLayer).
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ where
             Some(Ok(is_known)) => is_known,
             Some(Err(banned)) => {
                 let problem = error::client(banned);
-                let is_grpc = is_grpc(&request);
+                let is_grpc = is_grpc(request.headers());
                 return ResponseFuture::refused(if is_grpc {
                     problem.into_grpc_response()
                 } else {

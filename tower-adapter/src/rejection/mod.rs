@@ -32,4 +32,3 @@ pub use future::ResponseFuture;
 pub use layer::RejectionLayer;
 pub use problem::{Problem, ProblemCode};
 pub use service::Respond;
-pub(crate) use service::is_grpc;

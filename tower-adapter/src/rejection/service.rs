@@ -43,27 +43,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let form = Form { is_grpc: is_grpc(&request), long_wait: self.long_wait };
+        let form = Form { is_grpc: grpc::is_grpc(request.headers()), long_wait: self.long_wait };
         ResponseFuture::new(self.inner.clone(), request, form)
-    }
-}
-
-/// Whether the client wants its answer in gRPC's form.
-pub(crate) fn is_grpc<B>(request: &Request<B>) -> bool {
-    grpc::is_grpc(request.headers())
-}
-
-#[cfg(test)]
-mod tests {
-    use http::header::CONTENT_TYPE;
-
-    use super::*;
-
-    #[test]
-    fn grpc_is_told_by_the_content_type_and_grpc_web_is_not_grpc() {
-        let is = |kind: &str| is_grpc(&Request::builder().header(CONTENT_TYPE, kind).body(()).unwrap());
-        assert!(is("application/grpc") && is("application/grpc+proto") && is("application/grpc; a=b"));
-        assert!(!is("application/grpc-web") && !is("application/json"));
-        assert!(!is_grpc(&Request::new(())));
     }
 }
