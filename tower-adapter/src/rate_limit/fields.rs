@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn figures_that_no_structured_field_can_hold_are_cut_to_the_largest() {
         let (policies, _) =
-            texts(&limits(&[Rate::cost(2_000_000_000_000_000, Duration::from_secs(86_400))], 0));
+            texts(&limits(&[Rate::cost(2_000_000_000_000_000, Duration::from_secs(100 * 86_400))], 0));
         assert_eq!(parse(&policies)[0].1[0], ("q".to_owned(), 999_999_999_999_999));
     }
 
