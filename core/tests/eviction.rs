@@ -147,6 +147,65 @@ proptest! {
     }
 }
 
+/// What an operator does to a tenant in between.
+#[derive(Clone, Copy, Debug)]
+enum Operator {
+    Nothing,
+    Sets,
+    Removes,
+    Reconfigures { most: u32 },
+}
+
+fn operator() -> impl Strategy<Value = Operator> {
+    prop_oneof![
+        5 => Just(Operator::Nothing),
+        1 => Just(Operator::Sets),
+        1 => Just(Operator::Removes),
+        1 => (1_u32..6).prop_map(|most| Operator::Reconfigures { most }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Nor do operators who configure tenants, take them out, and let fewer be made: who is made, or configured, never gets more than
+    /// burst + rate · t, whatever it was before.
+    #[test]
+    fn operators_never_refill(
+        most in 1_u32..6,
+        steps in prop::collection::vec((0_usize..12, 0_u64..4_000, 0_u64..9, operator()), 1..300),
+    ) {
+        let spec = TenantSpec::new().with_rate(Rate::cost(2, SECOND).with_burst(20));
+        let (balancer, clock) = balancer(most, spec.clone());
+        let ids: Vec<String> = (0..12).map(|n| format!("id-{n}")).collect();
+        let mut log: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+        let mut now = 0;
+        for (which, gap, cost, operator) in steps {
+            clock.advance(Duration::from_millis(gap));
+            now += gap;
+            match operator {
+                Operator::Nothing => {}
+                Operator::Sets => balancer.set_tenant(&ids[which], &spec).expect("usable"),
+                Operator::Removes => drop(balancer.remove_tenant(&ids[which]).expect("nothing is in the way")),
+                Operator::Reconfigures { most } => {
+                    balancer.reconfigure(config(most, spec.clone())).expect("usable");
+                }
+            }
+            let passed = balancer.try_acquire(&Request::new(&ids[which]).cost(cost.max(1)));
+            let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
+            if settled && is_made(&balancer, &ids[which]) {
+                let used = log.entry(which).or_default();
+                for first in 0..used.len() {
+                    let ran: u64 = used[first..].iter().map(|(_, cost)| cost).sum::<u64>() + cost.max(1);
+                    let elapsed = now - used[first].0;
+                    prop_assert!(ran * 1_000 <= 20_000 + 2 * elapsed, "{ran} in {elapsed} ms");
+                }
+                used.push((now, cost * 3));
+            }
+        }
+    }
+}
+
 /// Several threads make and evict; one tenant that always has something inside is found every time.
 #[test]
 fn threads_make_and_evict_and_lose_nobody() {

@@ -83,9 +83,9 @@ fn a_made_tenant_becomes_a_configured_one_and_goes_back_with_what_it_has_used() 
     assert_eq!((run(&balancer, "b", 10), run(&balancer, "c", 10)), (Ok(()), Ok(())));
     assert_eq!(balancer.tenant_page(0, 10).tenants().len(), 4);
     assert_eq!(balancer.remove_tenant("b"), Ok(false), "made ones come and go by themselves");
-    // There is no room for it among the made ones: it goes, and comes back as one of those who share.
+    // There is no room for it among the made ones, but as long as it owes something it goes on as one of them.
     assert_eq!(balancer.remove_tenant("a"), Ok(true));
-    assert!(balancer.tenant_stats("a").is_none());
+    assert_eq!(run(&balancer, "a", 1), limited(SECOND / 10));
     balancer.set_tenant("b", &rate(10)).expect("usable");
     assert_eq!(balancer.remove_tenant("b"), Ok(true));
     assert_eq!(run(&balancer, "b", 1), limited(SECOND / 10), "made again, with its debt");
@@ -97,6 +97,45 @@ fn a_made_tenant_becomes_a_configured_one_and_goes_back_with_what_it_has_used() 
         }
     }
     assert!(balancer.tenant_stats("b").is_none());
+}
+
+/// Who is configured, how many may be made, and how they are taken out.
+type Way<'a> = (&'a [&'a str], u32, &'a dyn Fn(&Balancer));
+
+/// Whoever is taken out where as many are made as may be goes on until it owes nothing, however it was taken out.
+#[test]
+fn who_owes_something_is_not_forgotten_where_no_more_may_be_made() {
+    let made = |most| {
+        config().with_template("free", rate(10)).with_unknown_tenants(UnknownTenants::template("free", most))
+    };
+    let removed = |balancer: &Balancer| {
+        for id in ["a", "as new"] {
+            assert_eq!(balancer.remove_tenant(id), Ok(true));
+        }
+    };
+    let dropped = |balancer: &Balancer| balancer.reconfigure(made(1)).expect("usable");
+    let configured: &[&str] = &["a", "as new"];
+    // The last were made themselves, and fewer may be made than are.
+    let ways: [Way<'_>; 3] = [(configured, 1, &removed), (configured, 1, &dropped), (&[], 3, &dropped)];
+    for (configured, most, take_out) in ways {
+        let (balancer, clock) = balancer(made(most));
+        for id in configured {
+            balancer.set_tenant(id, &rate(10)).expect("usable");
+        }
+        assert_eq!(run(&balancer, "as new", 10), Ok(()));
+        clock.advance(SECOND);
+        assert_eq!(run(&balancer, "made", 10), Ok(()));
+        assert_eq!(run(&balancer, "a", 10), Ok(()));
+        clock.advance(SECOND / 2);
+        take_out(&balancer);
+        assert!(balancer.tenant_stats("as new").is_none(), "it goes at once");
+        for id in ["a", "made"] {
+            // Of the ten, five have come back.
+            assert_eq!(run(&balancer, id, 10), limited(SECOND / 2), "{id}");
+            balancer.set_tenant(id, &rate(10)).expect("usable");
+            assert_eq!(run(&balancer, id, 10), limited(SECOND / 2), "{id} is configured again");
+        }
+    }
 }
 
 #[test]

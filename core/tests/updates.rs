@@ -1,10 +1,16 @@
 //! What an update must not lose, give away or let in.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    thread,
+    time::Duration,
+};
 
 use tenantry::{
-    Balancer, CapacitySpec, Clock, Config, ManualClock, Outcome, OutlierSpec, PoolSpec, Rate, Rejection,
-    Request, TenantSpec, UnknownTenants,
+    Balancer, CapacitySpec, Clock, Config, ManualClock, Outcome, OutlierSpec, PoolSpec, QueueSpec, Rate,
+    Rejection, Request, TenantSpec, UnknownTenants,
 };
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -63,6 +69,58 @@ fn the_newest_capacity_is_the_one_in_force() {
     late.finish(Outcome::success());
     balancer.reconfigure(with(CapacitySpec::fixed(7))).expect("usable");
     assert_eq!(balancer.stats().pool("api").map(tenantry::PoolStats::capacity), Some(7));
+}
+
+/// One seat, and so many may wait for it.
+fn with_waiting(endpoint: &str, most: u32, seats: u32) -> Config {
+    let queue = QueueSpec::default().with_per_tenant(most);
+    let pool = PoolSpec::new([endpoint]).with_capacity(CapacitySpec::fixed(seats)).with_queue(queue);
+    Config::new().with_pool("api", pool).with_tenant("a", TenantSpec::new())
+}
+
+#[test]
+fn queues_go_by_the_update_that_was_published_last() {
+    for _ in 0..300 {
+        let balancer = Balancer::new(with_waiting("http://two", 2, 1)).expect("usable");
+        thread::scope(|scope| {
+            for (endpoint, most) in [("http://one", 1), ("http://three", 3)] {
+                let balancer = &balancer;
+                scope.spawn(move || balancer.reconfigure(with_waiting(endpoint, most, 1)).expect("usable"));
+            }
+        });
+        let lease = balancer.try_acquire(&Request::new("a")).expect("the seat is free");
+        let published = if lease.endpoint().address() == "http://one" { 1 } else { 3 };
+        let mut waiting: Vec<_> = (0..4).map(|_| Box::pin(balancer.acquire(Request::new("a")))).collect();
+        let polled =
+            waiting.iter_mut().map(|place| place.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+        assert_eq!(polled.filter(Poll::is_pending).count(), published);
+    }
+}
+
+/// Somebody's waker that changes the configuration, again.
+struct Changes(Balancer);
+
+impl Wake for Changes {
+    fn wake(self: Arc<Self>) {
+        self.0.reconfigure(with_waiting("http://x", 1, 3)).expect("usable");
+        self.0.set_tenant("a", &TenantSpec::new().with_weight(2)).expect("usable");
+    }
+}
+
+#[test]
+fn who_is_woken_by_an_update_may_make_another() {
+    let balancer = Balancer::new(with_waiting("http://x", 1, 1)).expect("usable");
+    let lease = balancer.try_acquire(&Request::new("a")).expect("the seat is free");
+    let waker = Waker::from(Arc::new(Changes(balancer.clone())));
+    let mut waiting = pin!(balancer.acquire(Request::new("a")));
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    balancer.reconfigure(with_waiting("http://x", 1, 2)).expect("usable");
+    let Poll::Ready(Ok(second)) = waiting.poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("there is a seat for it");
+    };
+    let third = balancer.try_acquire(&Request::new("a"));
+    assert!(third.is_ok(), "the waker's configuration is the last: {third:?}");
+    drop((lease, second));
 }
 
 #[test]

@@ -168,12 +168,11 @@ impl Admission {
         self.with_queue(now, |queue, wakers, _| queue.fair.expire_exactly(now, wakers));
     }
 
-    /// Puts other limits, weights and shares in force.
-    pub(crate) fn reconfigure(&self, limits: QueueLimits, terms: &Terms<'_>, now: Time) {
-        self.with_queue(now, |queue, _, _| {
-            queue.limits = limits;
-            queue.fair.reconfigure(terms.reserved, terms.level_of);
-        });
+    /// Puts other limits, weights and shares in force. Whoever may have a seat now gets it by [`hand_out`](Self::hand_out): nobody is woken here.
+    pub(crate) fn reconfigure(&self, limits: QueueLimits, terms: &Terms<'_>) {
+        let mut queue = self.queue.lock();
+        queue.limits = limits;
+        queue.fair.reconfigure(terms.reserved, terms.level_of);
     }
 
     /// Makes an edition of the pool the one whose endpoints those who wait are given, unless it has a newer one.
@@ -185,9 +184,9 @@ impl Admission {
         });
     }
 
-    /// Puts another weight of one tenant or parent in force, where it is here.
-    pub(crate) fn adapt(&self, level: &Level, now: Time) {
-        self.with_queue(now, |queue, _, _| queue.fair.adapt(level));
+    /// Puts another weight of one tenant or parent in force, where it is here. Nobody is woken here either.
+    pub(crate) fn adapt(&self, level: &Level) {
+        self.queue.lock().fair.adapt(level);
     }
 
     /// Turns everyone away: the pool is gone.

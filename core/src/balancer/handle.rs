@@ -101,6 +101,7 @@ impl Balancer {
             updates: AtomicU64::new(0),
             updated: Bell::default(),
             hasher,
+            rules: Mutex::default(),
             registry: Mutex::new(register),
         });
         state.reconfigure(&config)?;

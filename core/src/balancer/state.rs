@@ -38,6 +38,9 @@ pub(super) struct State {
     pub(super) updates: AtomicU64,
     pub(super) updated: Bell,
     pub(super) hasher: IdHasher,
+    /// Held from before an update of tenants or queues until every queue goes by it, so that what was published last is what all of them go by.
+    /// Taken before `registry`.
+    pub(super) rules: Mutex<()>,
     /// Held while tenants are made and while updates are built and published.
     pub(super) registry: Mutex<Register>,
 }

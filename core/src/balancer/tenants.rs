@@ -16,6 +16,7 @@ use crate::{
 impl State {
     /// Adds a tenant or puts other terms to it, or changes nothing.
     pub(super) fn set_tenant(&self, id: &str, spec: &TenantSpec) -> Result<(), ConfigError> {
+        let rules = self.rules.lock();
         let mut register = self.registry.lock();
         let snapshot = self.published.load();
         let pools = snapshot.services.iter().map(|service| service.pool.name()).collect();
@@ -54,10 +55,12 @@ impl State {
             self.published.publish(Arc::new(snapshot.with_directory(next)));
         }
         drop(register);
-        let now = self.clock.now();
         for level in [Some(own(entry)), group].into_iter().flatten() {
-            snapshot.services.iter().for_each(|service| service.admission.adapt(&level, now));
+            snapshot.services.iter().for_each(|service| service.admission.adapt(&level));
         }
+        drop(rules);
+        let now = self.clock.now();
+        snapshot.services.iter().for_each(|service| service.admission.hand_out(now));
         Ok(())
     }
 
@@ -108,8 +111,8 @@ impl State {
             let fix = "reconfigure: shares of the seats come and go with a whole configuration";
             return Err(ConfigError::new(path, "", fix));
         }
-        let uptime = self.uptime(self.clock.now());
-        snapshot.directory.dismiss(&found, &mut register.tenants, &self.slab, uptime);
+        let moment = self.moment(self.uptime(self.clock.now()));
+        snapshot.directory.dismiss(&found, &mut register.tenants, &self.slab, &moment);
         Ok(true)
     }
 

@@ -22,6 +22,7 @@ impl State {
     /// Puts a configuration in force, or changes nothing.
     pub(super) fn reconfigure(&self, config: &Config) -> Result<(), ConfigError> {
         config.validate()?;
+        let rules = self.rules.lock();
         let mut register = self.registry.lock();
         let given = config;
         let with_found = (!register.discovered.is_empty()).then(|| register.discovered.added_to(given));
@@ -39,7 +40,13 @@ impl State {
         let uptime = self.uptime(now);
         let Register { lineages, quota_lists, .. } = &mut *register;
         let listing = list_tenants(config, id_of, lineages, quota_lists);
-        let built = Directory::build(listing, &previous.directory, &mut register.tenants, &self.slab, uptime);
+        let built = Directory::build(
+            listing,
+            &previous.directory,
+            &mut register.tenants,
+            &self.slab,
+            &self.moment(uptime),
+        );
         let (directory, changes) = built.ok_or_else(too_many_tenants)?;
         register.quota_lists.forget_unused();
         for service in &mut services {
@@ -64,7 +71,9 @@ impl State {
         let parents: HashMap<u64, Level> =
             register.lineages.levels(config).map(|level| (level.key, level)).collect();
         drop(register);
-        self.follow_up(&previous, &next, config, &parents);
+        self.tell_queues(&next, config, &parents);
+        drop(rules);
+        self.follow_up(&previous, &next);
         self.ring();
         Ok(())
     }
@@ -103,22 +112,20 @@ impl State {
         self.ring();
     }
 
-    /// What must come after the swap: new capacities reach their gates, removed pools turn their waiters away.
-    fn follow_up(
-        &self,
-        previous: &Snapshot,
-        next: &Snapshot,
-        config: &Config,
-        parents: &HashMap<u64, Level>,
-    ) {
-        let now = self.clock.now();
+    /// Every queue goes by other rules from here on.
+    fn tell_queues(&self, next: &Snapshot, config: &Config, parents: &HashMap<u64, Level>) {
         let level_of = |key: u64| self.level_of(&next.directory, key, parents);
         let reserved = self.reserved(&next.directory, config);
         let terms = QueueTerms { reserved: &reserved, level_of: &level_of };
+        next.services.iter().for_each(|service| service.admission.reconfigure(service.limits, &terms));
+    }
+
+    /// What must come after that: new capacities reach their gates, whoever may have a seat now gets it, removed pools turn their waiters away.
+    fn follow_up(&self, previous: &Snapshot, next: &Snapshot) {
+        let now = self.clock.now();
         for service in next.services.iter() {
             service.admission.set_pool(&service.pool, now);
             service.set_seats(now);
-            service.admission.reconfigure(service.limits, &terms, now);
         }
         let is_removed = |service: &&Arc<Service>| next.service_of(service.pool.id()).is_none();
         for removed in previous.services.iter().filter(is_removed) {

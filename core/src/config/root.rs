@@ -19,7 +19,7 @@ pub enum UnknownTenants {
     Template {
         /// The template's name.
         name: String,
-        /// The most that are made. Default 100 000.
+        /// The most that are made. Default 100 000. Tenants that an update takes out, or makes too many, go on beyond that while they owe something.
         max: u32,
         /// A made tenant that asks for nothing for so long, with nothing in flight and its quotas full again, is evicted: its place goes
         /// to a newcomer. Default 10 minutes.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     id::{IdKey, IdWords},
-    limit::{self, Quota},
+    limit::{self, Moment, Quota},
     sync::Ordering,
     time::Time,
 };
@@ -45,11 +45,9 @@ impl Directory {
         previous: &Self,
         registry: &mut Registry,
         slab: &Slab,
-        now: Time,
+        moment: &Moment,
     ) -> Option<(Self, Vec<QuotaChange>)> {
         let mut changes = Changes::default();
-        let made_at_most = listing.made.as_ref().map_or(0, |made| made.most as usize);
-        let mut next = Self::sized(listing.tenants.len() + made_at_most);
         // Slots first: a parent's is part of its children's terms.
         let mut placed: Vec<(IdKey, u32)> = Vec::with_capacity(listing.tenants.len());
         for listed in &listing.tenants {
@@ -63,37 +61,66 @@ impl Directory {
         let configured = listing.tenants.len();
         let mut kept: HashSet<u32> = placed.iter().map(|&(_, slot)| slot).collect();
         let mut ancestry = Ancestry::of(&listing, &placed, slab);
+        let overflow = match (&listing.made, previous.unknown) {
+            (None, _) => None,
+            (Some(_), Unknown::Made { overflow, .. }) => Some(overflow),
+            (Some(_), Unknown::Refused) => Some(registry.allocate("", &IdWords::OVERFLOW, slab)?),
+        };
+        kept.extend(overflow);
+        // Nothing is refused any more.
+        let most = listing.made.as_ref().map_or(0, |made| made.most as usize);
+        let made = match overflow {
+            Some(_) => {
+                let others = previous.entries().filter(|&(slot, _)| kept.insert(slot)).collect();
+                previous.go_on_as_made(others, most, registry, (slab, moment))
+            }
+            None => vec![],
+        };
+        let mut next = Self::sized(configured + most.max(made.len()));
         let mut numbers = TermsNumbers::default();
         for (listed, (key, slot)) in listing.tenants.into_iter().zip(placed) {
             next.insert(key.hash, slot, numbers.number(ancestry.complete(listed), &next.terms));
         }
-        let mut made = HashSet::new();
-        if let Some(MadeSpec { template, most, idle }) = listing.made {
-            let made_terms = ancestry.complete(template);
-            let overflow = match previous.unknown {
-                Unknown::Made { overflow, terms, .. } => {
-                    changes.note(overflow, previous.terms.get(terms), &made_terms)
-                }
-                Unknown::Refused => registry.allocate("", &IdWords::OVERFLOW, slab)?,
-            };
-            kept.insert(overflow);
-            let number = numbers.number(made_terms.clone(), &next.terms);
-            next.unknown = Unknown::Made { terms: number, most, overflow, idle };
-            for (slot, old) in previous.entries() {
-                if next.made.load(Ordering::Relaxed) < most && kept.insert(slot) {
-                    let key = registry.hasher().key_of(slab.get(slot).words());
-                    let slot = changes.note(slot, previous.terms.get(old), &made_terms);
-                    next.insert(key.hash, slot, number);
-                    next.made.fetch_add(1, Ordering::Relaxed);
-                    made.insert(slot);
-                }
+        if let (Some(MadeSpec { template, most, idle }), Some(overflow)) = (listing.made, overflow) {
+            let terms = ancestry.complete(template);
+            let number = numbers.number(terms.clone(), &next.terms);
+            if let Unknown::Made { terms: old, .. } = previous.unknown {
+                changes.note(overflow, previous.terms.get(old), &terms);
             }
+            next.unknown = Unknown::Made { terms: number, most, overflow, idle };
+            for &(slot, old) in &made {
+                let key = registry.hasher().key_of(slab.get(slot).words());
+                next.insert(key.hash, changes.note(slot, previous.terms.get(old), &terms), number);
+            }
+            next.made.store(u32::try_from(made.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
         }
         registry.retire(previous.slots().filter(|slot| !kept.contains(slot)), slab);
-        registry.hand.follow(made, slab, now);
+        registry.hand.follow(made.into_iter().map(|(slot, _)| slot).collect(), slab, moment.uptime);
         registry.follow(numbers, configured, ancestry.children);
         next.set_edition_after(previous);
         Some((next, changes.0))
+    }
+
+    /// Who of those that are not configured any more goes on as made: slots and old terms. Beyond the bound only whoever has not come back to
+    /// what it may use yet; the others' slots are free from here on.
+    fn go_on_as_made(
+        &self,
+        mut made: Vec<(u32, u32)>,
+        most: usize,
+        registry: &mut Registry,
+        (slab, moment): (&Slab, &Moment),
+    ) -> Vec<(u32, u32)> {
+        let mut beyond = made.len().saturating_sub(most);
+        made.retain(|&(slot, terms)| {
+            let quotas = self.terms.get(terms).limits().quotas();
+            let goes = beyond > 0 && registry.vacate_as_new((slot, quotas), slab, moment, |_| true);
+            if goes {
+                registry.release(slot);
+                beyond -= 1;
+            }
+            !goes
+        });
+        made
     }
 }
 

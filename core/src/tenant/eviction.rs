@@ -84,6 +84,12 @@ impl Hand {
         self.has(made.slot()) && made.occupant == occupant(made.slot(), slab)
     }
 
+    /// Takes the tenant that it points to from before it.
+    fn pass_over(&mut self) -> Lap {
+        self.made.swap_remove(self.at);
+        self.wrap()
+    }
+
     fn advance(&mut self) -> Lap {
         self.at += 1;
         self.wrap()
@@ -138,33 +144,23 @@ impl Directory {
         let Unknown::Made { terms, idle, most, .. } = self.unknown else { return };
         let quotas = self.terms.get(terms).limits().quotas();
         for _ in 0..AT_ONCE.min(registry.hand.made.len()) {
-            let hand = &mut registry.hand;
-            let slot = hand.made[hand.at].slot();
-            let (generation, activity) = (slab.get(slot).generation(), hand.made[hand.at].activity);
-            let unmetered =
-                || registry.kept.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
-            let attempts = &registry.kept.attempts;
-            let unpaid = |tenant: &Tenant<'_>| {
-                !tenant.retries() || attempts.release(Entry { slot, generation }.key(), now)
-            };
-            let lap = if !hand.is_current(&hand.made[hand.at], slab) {
-                hand.made.swap_remove(hand.at);
-                hand.wrap()
-            } else if hand.is_idle(idle, slab, now)
-                && slab.get(slot).vacate_if(&registry.kept.visits, |tenant| {
-                    tenant.is_as_new(activity, quotas, now) && unmetered() && unpaid(tenant)
-                })
+            let Made { activity, .. } = registry.hand.made[registry.hand.at];
+            let slot = registry.hand.made[registry.hand.at].slot();
+            let lap = if !registry.hand.is_current(&registry.hand.made[registry.hand.at], slab) {
+                registry.hand.pass_over()
+            } else if registry.hand.is_idle(idle, slab, now)
+                && registry
+                    .vacate_as_new((slot, quotas), slab, moment, |tenant| tenant.activity() == activity)
             {
-                hand.made.swap_remove(hand.at);
-                hand.dismiss(slot);
-                hand.fruitful = true;
-                let lap = hand.wrap();
+                registry.hand.dismiss(slot);
+                registry.hand.fruitful = true;
+                let lap = registry.hand.pass_over();
                 self.remove(slot, registry, slab);
                 self.made.fetch_sub(1, Ordering::Relaxed);
                 registry.release(slot);
                 lap
             } else {
-                hand.advance()
+                registry.hand.advance()
             };
             if lap == Lap::Fruitless && self.made.load(Ordering::Relaxed) >= most {
                 // Nobody becomes idle much sooner.
@@ -173,6 +169,27 @@ impl Directory {
                 return;
             }
         }
+    }
+}
+
+impl Registry {
+    /// Ends an occupant's time if it is as a newcomer would be, so that coming back gains it nothing.
+    pub(super) fn vacate_as_new(
+        &self,
+        (slot, quotas): (u32, &[Quota]),
+        slab: &Slab,
+        moment: &Moment,
+        is_right: impl FnOnce(&Tenant<'_>) -> bool,
+    ) -> bool {
+        let generation = slab.get(slot).generation();
+        let is_unmetered =
+            || self.kept.meters.try_get(slot).is_none_or(|meter| meter.is_clear(generation, moment));
+        let is_paid = |tenant: &Tenant<'_>| {
+            !tenant.retries() || self.kept.attempts.release(Entry { slot, generation }.key(), moment.uptime)
+        };
+        slab.get(slot).vacate_if(&self.kept.visits, |tenant| {
+            is_right(tenant) && tenant.is_full(quotas, moment.uptime) && is_unmetered() && is_paid(tenant)
+        })
     }
 }
 
@@ -196,10 +213,9 @@ impl Tenant<'_> {
         self.completed().wrapping_add(self.rejected()) as u32
     }
 
-    /// Whether it is as a newcomer would be.
-    fn is_as_new(&self, activity: u32, quotas: &[Quota], now: Time) -> bool {
-        let full = quotas.iter().zip(self.all()).all(|(_, bucket)| bucket.is_full(now));
-        full && self.activity() == activity
+    /// Whether all that it may use of these is there.
+    fn is_full(&self, quotas: &[Quota], now: Time) -> bool {
+        quotas.iter().zip(self.all()).all(|(_, bucket)| bucket.is_full(now))
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     admission::Level,
     id::{IdHasher, IdKey},
+    limit::Moment,
     sync::Ordering,
     time::Time,
 };
@@ -97,22 +98,31 @@ impl Directory {
         }
     }
 
-    /// Takes a configured tenant out. Where unknown ones are made, it goes on as one of them, with what it has used.
-    pub(crate) fn dismiss(&self, found: &Found, registry: &mut Registry, slab: &Slab, now: Time) {
+    /// Takes a configured tenant out. Where unknown ones are made, it goes on as one of them, with what it has used; where as many are made as may be,
+    /// until that has come back.
+    pub(crate) fn dismiss(&self, found: &Found, registry: &mut Registry, slab: &Slab, moment: &Moment) {
         let old = self.terms(found);
         registry.move_child(old.parent().map(|parent| parent.slot), None);
         registry.shrink();
+        let quotas = old.limits().quotas();
+        let is_full = |most| self.made.load(Ordering::Relaxed) >= most;
         match self.unknown {
-            Unknown::Made { terms, most, .. } if self.made.load(Ordering::Relaxed) < most => {
+            Unknown::Made { most, .. }
+                if is_full(most) && registry.vacate_as_new((found.slot, quotas), slab, moment, |_| true) =>
+            {
+                self.remove(found.slot, registry, slab);
+                registry.release(found.slot);
+            }
+            Unknown::Made { terms, .. } => {
                 if let Some(change) = QuotaChange::between(found.slot, old, self.terms.get(terms)) {
-                    change.apply(slab, now);
+                    change.apply(slab, moment.uptime);
                 }
                 let key = registry.hasher().key_of(slab.get(found.slot).words());
                 self.insert(key.hash, found.slot, terms);
                 self.made.fetch_add(1, Ordering::Relaxed);
-                registry.hand.add(found.slot, slab, now);
+                registry.hand.add(found.slot, slab, moment.uptime);
             }
-            _ => {
+            Unknown::Refused => {
                 self.remove(found.slot, registry, slab);
                 registry.retire_one(found.slot, slab);
             }
@@ -123,7 +133,8 @@ impl Directory {
     /// How many tenants there may be, with so many more configured.
     fn most_with(&self, registry: &Registry, newcomers: usize) -> usize {
         let made = match self.unknown {
-            Unknown::Made { most, .. } => most as usize,
+            // More than that are made where some were taken out and had not come back to what they may use.
+            Unknown::Made { most, .. } => most.max(self.made.load(Ordering::Relaxed)) as usize,
             Unknown::Refused => 0,
         };
         registry.configured() + newcomers + made

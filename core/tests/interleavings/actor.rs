@@ -10,7 +10,7 @@ use tenantry::{Acquire, Balancer, Lease, ManualClock, Outcome, Rejection, Reques
 
 use crate::{
     Draws,
-    model::{Change, Charge, Level, Model},
+    model::{Charge, Level, Model},
     world::{self, FIXED, PASSING},
 };
 
@@ -111,7 +111,7 @@ impl Actor {
 
     /// What a request that has just come in is charged: its tenant, everybody above it, and whose pool it is a guest in.
     fn charge_of(&mut self, ask: &Ask) -> Charge {
-        self.follow(Change::Request);
+        self.follow();
         let variant =
             |id| FIXED.iter().position(|fixed| *fixed == id).map_or(0, |place| self.variants[place]);
         let up = |id| world::parents_of(id, variant(id)).iter().copied();
@@ -127,7 +127,7 @@ impl Actor {
         Charge { levels, cost: ask.cost, units: ask.units, reported: None }
     }
 
-    fn follow(&mut self, why: Change) {
+    fn follow(&mut self) {
         if self.company == Company::Others {
             return;
         }
@@ -136,7 +136,7 @@ impl Actor {
             self.leases.iter().map(|(_, charge)| charge).chain(waiting)
         };
         let inside = |level: Level| charges().any(|charge| charge.levels.contains(&level));
-        self.model.follow(&self.balancer, inside, why);
+        self.model.follow(&self.balancer, inside);
     }
 
     fn try_acquire(&mut self, draws: &mut Draws) {
@@ -255,7 +255,7 @@ impl Actor {
             .expect("every variant is usable");
         FIXED.iter().zip(variants).for_each(|(id, variant)| self.adopt(id, variant));
         self.d_is_configured = with_d.is_some();
-        self.follow(Change::Update);
+        self.follow();
     }
 
     /// Other terms for one tenant, who stays where it is unless nobody is beneath it.
@@ -264,7 +264,7 @@ impl Actor {
         let variant = self.variant(draws);
         self.balancer.set_tenant(id, &world::spec_of(id, variant)).expect("usable");
         self.adopt(id, variant);
-        self.follow(Change::Update);
+        self.follow();
     }
 
     /// A tenant is configured that was made or is new, or the other way round.
@@ -277,7 +277,7 @@ impl Actor {
             assert!(self.company == Company::Others || removed == self.d_is_configured);
             self.d_is_configured = false;
         }
-        self.follow(Change::Update);
+        self.follow();
     }
 
     fn variant(&self, draws: &mut Draws) -> u32 {

@@ -68,7 +68,7 @@ fn ten_thousand_interleavings_lose_nothing_at_any_level() {
         evicted += actor.lives();
     }
     assert!(passed > 30_000, "{passed} passed: too few to mean something");
-    assert!(evicted > 1_000, "{evicted} were evicted or removed: too few to mean something");
+    assert!(evicted > 400, "{evicted} were evicted or removed: too few to mean something");
 }
 
 /// The same from four threads at once, which also change the limits: at rest all of it adds up.

@@ -105,15 +105,15 @@ impl Model {
         }
     }
 
-    /// Looks who has come and gone. Who was evicted had nothing inside and owed nothing: only updates may forget anybody.
-    pub(crate) fn follow(&mut self, balancer: &Balancer, inside: impl Fn(Level) -> bool, why: Change) {
+    /// Looks who has come and gone. Who was evicted or taken out had nothing inside and owed nothing.
+    pub(crate) fn follow(&mut self, balancer: &Balancer, inside: impl Fn(Level) -> bool) {
         for id in PASSING {
             let is_there = balancer.tenant_stats(id).is_some();
             let level = self.level(id);
             let account = self.accounts.get_mut(id).expect("every id has one");
             if account.is_there && !is_there {
                 let forgotten = account.used.iter().any(|used| used.least != 0) || inside(level);
-                assert!(why == Change::Update || !forgotten, "{id} was evicted with {account:?}");
+                assert!(!forgotten, "{id} was evicted or taken out with {account:?}");
                 account.life += 1;
                 account.used.fill(Sum::default());
             }
@@ -146,13 +146,6 @@ impl Model {
             }
         }
     }
-}
-
-/// Why somebody may have gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    Request,
-    Update,
 }
 
 fn signed(units: u64) -> i64 {
