@@ -8,9 +8,9 @@ use std::{
 };
 
 use tenantry::{
-    Balancer, Candidates, CapacitySpec, Config, EndpointSpec, Format, Lease, LeastLoadedSpec, LoadKind,
-    LoadReport, ManualClock, Outcome, OutlierSpec, P2cSpec, PoolSpec, Request, Strategy, StrategySpec,
-    TenantSpec, WeightedSpec,
+    Balancer, Candidates, CapacitySpec, Config, EndpointSpec, Format, HealthOverride, Lease, LeastLoadedSpec,
+    LoadKind, LoadReport, ManualClock, Outcome, OutlierSpec, P2cSpec, PoolSpec, Request, Strategy,
+    StrategySpec, TenantSpec, TiersSpec, WeightedSpec,
 };
 
 const LOADS: [LoadKind; 3] = [LoadKind::PeakEwma, LoadKind::InFlight, LoadKind::Reported];
@@ -231,6 +231,47 @@ fn a_strategy_that_panics_loses_no_seat_and_no_request() {
     assert!(balancer.try_acquire(&Request::new("acme")).is_err(), "four seats");
     leases.into_iter().for_each(|lease| lease.finish(Outcome::success()));
     assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
+}
+
+/// Ten endpoints, of which an operator has taken out all but e2, e5 and e7.
+fn three_of_ten(strategy: impl Into<StrategySpec>, clock: &ManualClock) -> Balancer {
+    let pool = PoolSpec::new(names(10)).with_strategy(strategy.into());
+    let balancer = balancer(pool.with_tiers(TiersSpec::new().with_panic_percent(0)), clock);
+    for index in (0..10).filter(|index| ![2, 5, 7].contains(index)) {
+        balancer
+            .override_health("api", &format!("e{index}"), HealthOverride::Disabled, None)
+            .expect("it is there");
+    }
+    balancer
+}
+
+#[test]
+fn those_who_are_left_take_turns_as_if_there_were_no_others() {
+    let clock = ManualClock::new();
+    let left = ["e2", "e5", "e7"];
+    let balancer = three_of_ten(StrategySpec::round_robin(), &clock);
+    let next = || balancer.try_acquire(&Request::new("acme")).expect("free").endpoint().address().to_owned();
+    let picks: Vec<String> = (0..30).map(|_| next()).collect();
+    let first = left.iter().position(|address| *address == picks[0]).expect("one of those who are left");
+    assert!(picks.iter().zip(left.iter().cycle().skip(first)).all(|(pick, due)| pick == due), "{picks:?}");
+
+    let evenly =
+        |shares: &[f64]| shares.len() == 3 && shares.iter().all(|share| (share - 1.0 / 3.0).abs() < 0.05);
+    let drawn = shares(&three_of_ten(StrategySpec::Random, &clock), |_| None);
+    assert!(evenly(&drawn), "{drawn:?}");
+
+    let weighted = three_of_ten(WeightedSpec::new(), &clock);
+    let says = |name: &str| Some(weighing(if name == "e5" { 2.0 } else { 1.0 }));
+    shares(&weighted, says);
+    clock.advance(Duration::from_secs(10));
+    let reported = shares(&weighted, says);
+    assert!(close(&reported, &[0.25, 0.5, 0.25]), "{reported:?}");
+
+    // Whoever comes back has its turns again.
+    balancer.clear_health_override("api", "e0").expect("it is there");
+    let picks: Vec<String> = (0..8).map(|_| next()).collect();
+    assert_eq!(picks[..4], picks[4..]);
+    assert_eq!(picks.iter().filter(|pick| *pick == "e0").count(), 2, "{picks:?}");
 }
 
 #[test]

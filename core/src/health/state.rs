@@ -64,6 +64,7 @@ impl Health {
     }
 
     /// Whether nothing is to be said about it.
+    #[inline]
     pub(crate) fn is_plain(&self, now: Time) -> bool {
         self.overridden.get(now).is_none()
             && self.outlier.is_healthy()
@@ -72,14 +73,14 @@ impl Health {
     }
 
     /// Whether a request may go to it that asks this far.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn admits(&self, scrutiny: Scrutiny, now: Time) -> bool {
         match scrutiny {
             Scrutiny::Nothing => true,
             Scrutiny::Presence => self.is_present(now) && !self.is_resting(now),
             Scrutiny::Openness => self.is_open(now),
             Scrutiny::Health => self.is_usable(now),
-            Scrutiny::Healthy => self.is_usable(now) && !self.serves_worse(now),
+            Scrutiny::Healthy => self.is_plain(now) || (self.is_usable(now) && !self.serves_worse(now)),
             Scrutiny::Degraded => self.is_usable(now) && self.serves_worse(now),
         }
     }

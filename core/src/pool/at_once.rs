@@ -51,6 +51,9 @@ impl Pool {
         }
         let index = self.choose(tier, Scrutiny::Healthy, ask, now)?;
         let member = &tier.members(&self.members)[index];
+        if member.endpoint().health().is_plain(now) {
+            return member.try_enter();
+        }
         enter(member, None, Entrant::new(ask, Scrutiny::Healthy), now)
     }
 

@@ -156,27 +156,33 @@ impl<'a> Candidates<'a> {
 
     #[inline(always)]
     pub(crate) fn is_usable(&self, index: usize) -> bool {
-        if self.are_plain() { self.member(index).has_room() } else { self.is_usable_here(index) }
+        if self.are_plain() { self.is_there(index) } else { self.is_usable_here(index) }
     }
 
-    /// Whether nothing but room decides who of them may be used: known when a pick that is made at once is compiled.
+    /// Whether nothing but room and health decides who of them may be used: known when a pick that is made at once is compiled.
     #[inline(always)]
     const fn are_plain(&self) -> bool {
-        matches!(self.scrutiny, Scrutiny::Nothing)
-            && self.roll.is_none()
+        matches!(self.scrutiny, Scrutiny::Nothing | Scrutiny::Healthy)
             && self.charged.is_none()
             && self.bound.is_none()
             && self.avoided.is_nobody()
     }
 
-    #[inline]
-    fn is_usable_here(&self, index: usize) -> bool {
-        if self.roll.is_some_and(|roll| roll.misses(self.place(index))) {
+    #[inline(always)]
+    fn is_there(&self, index: usize) -> bool {
+        if let Some(roll) = self.roll
+            && roll.misses(self.place(index))
+        {
             return false;
         }
         let member = self.member(index);
-        member.has_room()
-            && member.endpoint().health().admits(self.scrutiny, self.now)
+        member.has_room() && member.endpoint().health().admits(self.scrutiny, self.now)
+    }
+
+    #[inline]
+    fn is_usable_here(&self, index: usize) -> bool {
+        let member = self.member(index);
+        self.is_there(index)
             && self.charged.is_none_or(|cost| member.look(cost, self.now).is_ok())
             && self.bound.is_none_or(|bound| bound.admits(member.counted(), member.weight()))
             && !self.is_avoided(index)

@@ -5,8 +5,8 @@
 //! (`vectors/nginx-swrr.csv`).
 //!
 //! *Where we differ*: one whole cycle is laid out when a snapshot is built, and a pick reads its turn's place in it: no lock and
-//! no scan. A turn that falls on an unusable endpoint takes a random place of the cycle instead, so its turns go to the others by
-//! weight. Weights whose sum (after dividing by their common divisor) is above 65 536 are scaled down to it. With a random phase,
+//! no scan. Where all weights are equal, the cycle is that of those who are there. A turn that falls on an unusable endpoint takes a random place of the cycle
+//! instead, so its turns go to the others by weight. Weights whose sum (after dividing by their common divisor) is above 65 536 are scaled down to it. With a random phase,
 //! instances that start together do not call the same endpoints at the same time.
 //!
 //! Of n endpoints nobody is ever more than 1 − 1/n of a pick ahead of its share, nor more than 1/2 + 1/3 + … + 1/n behind it: less than a
@@ -23,15 +23,17 @@ pub(crate) struct RoundRobin {
     cycle: Box<[u32]>,
     /// Where in the cycle the first turn is.
     phase: usize,
+    /// Whether all weights are equal, and the cycle is the list of all.
+    even: bool,
 }
 
 impl RoundRobin {
     /// Lays out one cycle for endpoints of these weights.
     pub(crate) fn new(weights: &[u32]) -> Self {
         let weights = reduced(weights);
-        let equal = weights.windows(2).all(|pair| pair[0] == pair[1]);
-        let cycle = if equal { (0..).take(weights.len()).collect() } else { smooth(&weights) };
-        Self { cycle, phase: 0 }
+        let even = weights.windows(2).all(|pair| pair[0] == pair[1]);
+        let cycle = if even { (0..).take(weights.len()).collect() } else { smooth(&weights) };
+        Self { cycle, phase: 0, even }
     }
 
     /// The same, begun at a random place.
@@ -40,20 +42,32 @@ impl RoundRobin {
         self
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pick(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
-        let start = (turn.number as usize).wrapping_add(self.phase).checked_rem(self.cycle.len())?;
-        let index = self.cycle[start] as usize;
+        let length = self.length(candidates);
+        let start = (turn.number as usize).wrapping_add(self.phase).checked_rem(length)?;
+        let index = self.at(start, candidates);
         if candidates.is_usable(index) { Some(index) } else { self.pick_elsewhere(candidates, turn) }
     }
 
     #[cold]
     fn pick_elsewhere(&self, candidates: &Candidates<'_>, turn: &Turn<'_>) -> Option<usize> {
-        let length = self.cycle.len();
-        let elsewhere =
-            (0..TRIES).map(|attempt| self.cycle[place(rng::draw(turn.draw, attempt), length)] as usize);
-        let found = elsewhere.into_iter().find(|&index| candidates.is_usable(index));
+        let length = self.length(candidates);
+        let draws = (0..TRIES).map(|attempt| place(rng::draw(turn.draw, attempt), length));
+        let found = draws.map(|start| self.at(start, candidates)).find(|&index| candidates.is_usable(index));
         found.or_else(|| candidates.first_usable_from(turn.draw))
+    }
+
+    /// How many places the cycle has: where all weights are equal, of those who are there.
+    #[inline]
+    fn length(&self, candidates: &Candidates<'_>) -> usize {
+        if self.even { candidates.present() } else { self.cycle.len() }
+    }
+
+    /// Whose place it is.
+    #[inline]
+    fn at(&self, place: usize, candidates: &Candidates<'_>) -> usize {
+        if self.even { candidates.nth_present(place) } else { self.cycle[place] as usize }
     }
 }
 

@@ -16,6 +16,15 @@ pub(crate) struct Stride {
     sequence: Padded<AtomicU32>,
 }
 
+/// Who has a turn in each round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round<F> {
+    /// How many.
+    pub(crate) turns: usize,
+    /// The index of each.
+    pub(crate) of: F,
+}
+
 /// How weights of any size become weights of at most 65 535.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
@@ -43,15 +52,21 @@ impl Stride {
     }
 
     /// Whose turn it is, of those that `is_usable` lets pass; `None` where `tries` turns brought nobody.
-    pub(crate) fn next(&self, tries: u32, is_usable: impl Fn(usize) -> bool) -> Option<usize> {
-        let count = u64::try_from(self.weights.len()).unwrap_or(u64::MAX);
+    pub(crate) fn next(
+        &self,
+        tries: u32,
+        round: Round<impl Fn(usize) -> usize>,
+        is_usable: impl Fn(usize) -> bool,
+    ) -> Option<usize> {
+        let Round { turns, of } = round;
+        let count = u64::try_from(turns).unwrap_or(u64::MAX);
         if count == 0 {
             return None;
         }
         (0..tries).find_map(|_| {
             let sequence = u64::from(self.sequence.0.fetch_add(1, Ordering::Relaxed));
             let (round, place) = (sequence / count, sequence % count);
-            let index = usize::try_from(place).unwrap_or(usize::MAX);
+            let index = of(usize::try_from(place).unwrap_or(usize::MAX));
             let weight = u64::from(self.weights[index].load(Ordering::Relaxed));
             let most = u64::from(MOST);
             let passed_over = (weight * round + place * (most / 2)) % most < most - weight;
@@ -114,10 +129,14 @@ mod tests {
         stride
     }
 
+    fn all(stride: &Stride) -> Round<impl Fn(usize) -> usize> {
+        Round { turns: stride.weights.len(), of: |turn| turn }
+    }
+
     fn counts(weights: &[f64], sequence: u32, picks: u64) -> Vec<u64> {
         let (stride, mut counts) = (stride(weights, sequence), vec![0; weights.len()]);
         for _ in 0..picks {
-            counts[stride.next(1_000, |_| true).expect("all are usable")] += 1;
+            counts[stride.next(1_000, all(&stride), |_| true).expect("all are usable")] += 1;
         }
         counts
     }
@@ -163,7 +182,7 @@ mod tests {
             let stride = stride(&[2.0, 3.0, 6.0], start);
             let steps = case["picks"].as_array().unwrap().iter().zip(case["seq_after"].as_array().unwrap());
             for (pick, after) in steps {
-                let next = stride.next(100, |_| true).map(|index| index as u64);
+                let next = stride.next(100, all(&stride), |_| true).map(|index| index as u64);
                 assert_eq!((next, u64::from(stride.sequence())), (pick.as_u64(), after.as_u64().unwrap()));
             }
         }
@@ -172,8 +191,20 @@ mod tests {
     #[test]
     fn the_unusable_are_passed_over_and_where_all_are_it_ends() {
         let stride = stride(&[1.0, 2.0, 3.0], 0);
-        assert!((0..100).all(|_| stride.next(100, |index| index == 0) == Some(0)));
-        assert_eq!(stride.next(100, |_| false), None);
-        assert_eq!(Stride::new(0, 0).next(100, |_| true), None);
+        assert!((0..100).all(|_| stride.next(100, all(&stride), |index| index == 0) == Some(0)));
+        assert_eq!(stride.next(100, all(&stride), |_| false), None);
+        assert_eq!(stride.next(100, Round { turns: 0, of: |turn| turn }, |_| true), None);
+    }
+
+    #[test]
+    fn whoever_has_turns_has_those_of_a_list_of_their_own() {
+        let (whole, part) = (stride(&[5.0, 2.0, 9.0, 3.0, 1.0, 6.0], 7), stride(&[2.0, 3.0, 6.0], 7));
+        let weights = part.weights.iter().map(|weight| weight.load(Ordering::Relaxed));
+        [1, 3, 5].into_iter().zip(weights).for_each(|(index, weight)| whole.reweigh(index, weight));
+        let some = || Round { turns: 3, of: |turn| 1 + 2 * turn };
+        for _ in 0..1_000 {
+            let of_part = part.next(100, all(&part), |_| true);
+            assert_eq!(whole.next(100, some(), |_| true), of_part.map(|index| 1 + 2 * index));
+        }
     }
 }

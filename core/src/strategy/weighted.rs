@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{
     Alias, Candidates, Turn,
-    stride::{MOST, Scale, Stride},
+    stride::{MOST, Round, Scale, Stride},
 };
 use crate::{
     load::WeightRules,
@@ -61,8 +61,10 @@ impl Weighted {
         if candidates.now().as_nanos() >= due {
             self.update(candidates, due);
         }
-        let usable = |index: usize| candidates.is_usable(index);
-        self.stride.next(TRIES, usable).or_else(|| self.pick_otherwise(candidates, turn))
+        // As in gRPC, those who are not there have no turns.
+        let round = Round { turns: candidates.present(), of: |turn| candidates.nth_present(turn) };
+        let next = self.stride.next(TRIES, round, |index| candidates.is_usable(index));
+        next.or_else(|| self.pick_otherwise(candidates, turn))
     }
 
     #[cold]
