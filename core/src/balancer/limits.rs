@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::state::State;
 use crate::{
     config::RateUnit,
-    limit::{self, Cause, Holder, Measure, Mode, Moment, Reading},
+    limit::{self, Cause, Holder, Measure, Mode, Reading},
     tenant::{Entry, Limits},
+    time::Time,
 };
 
 /// One rate or budget of a tenant or of a parent above it, and what is left of it now.
@@ -119,16 +120,16 @@ impl State {
 
     /// `name` says what a parent is called, or that it is left out.
     fn limits(&self, id: &str, name: impl Fn(Entry) -> Option<String>) -> Option<Vec<LimitStatus>> {
-        let moment = self.moment(self.uptime(self.clock.now()));
+        let uptime = self.uptime(self.clock.now());
         let key = self.hasher.key(id)?;
         self.published.read(|snapshot| {
             let found = snapshot.directory.find_surely(&key, &self.slab)?;
             let terms = snapshot.directory.terms(&found);
             let mut statuses = vec![];
-            self.read(&mut statuses, (found.entry(), terms.limits()), None, &moment);
+            self.read(&mut statuses, (found.entry(), terms.limits()), None, uptime);
             for above in terms.ancestors() {
                 if let Some(name) = name(above.entry) {
-                    self.read(&mut statuses, (above.entry, &above.limits), Some(name), &moment);
+                    self.read(&mut statuses, (above.entry, &above.limits), Some(name), uptime);
                 }
             }
             Some(statuses)
@@ -140,7 +141,7 @@ impl State {
         statuses: &mut Vec<LimitStatus>,
         (entry, limits): (Entry, &Limits),
         parent: Option<String>,
-        moment: &Moment,
+        uptime: Time,
     ) {
         let status = |unit, cause, mode, reading: Reading| {
             let Reading { amount, used, remaining, next_in, full_in, window } = reading;
@@ -158,7 +159,7 @@ impl State {
             }
         };
         let buckets = self.buckets(entry);
-        let readings = limit::read(&buckets, limits.quotas(), moment.uptime);
+        let readings = limit::read(&buckets, limits.quotas(), uptime);
         statuses.extend(readings.map(|(quota, reading)| {
             let unit = if quota.counts_cost() { RateUnit::Cost } else { RateUnit::Requests };
             status(unit, Cause::Rate, Mode::Enforced, reading)
@@ -167,7 +168,7 @@ impl State {
             return;
         }
         let holder = Holder { generation: entry.generation, rules: limits.rules() };
-        let readings = self.meter(entry).read(holder, moment);
+        let readings = self.meter(entry).read(holder, &self.moment(uptime));
         statuses.extend(limits.rules().iter().zip(readings).map(|(rule, reading)| {
             let unit = match &rule.measure {
                 Measure::Requests => RateUnit::Requests,

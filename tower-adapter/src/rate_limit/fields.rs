@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 use tenantry::{LimitStatus, RateUnit};
 
 /// How `X-RateLimit-Reset` says when the rate is full again.
@@ -19,7 +20,9 @@ pub enum ResetForm {
 pub(super) fn take_off(headers: &mut HeaderMap) {
     let theirs = |name: &HeaderName| {
         let name = name.as_str();
-        name == "ratelimit" || UPSTREAM.iter().any(|prefix| name.starts_with(prefix))
+        // Most names begin otherwise, which one byte tells.
+        matches!(name.as_bytes(), [b'r' | b'x' | b'a', ..])
+            && (name == "ratelimit" || UPSTREAM.iter().any(|prefix| name.starts_with(prefix)))
     };
     let found: Vec<HeaderName> = headers.keys().filter(|name| theirs(name)).cloned().collect();
     for name in found {
@@ -30,8 +33,8 @@ pub(super) fn take_off(headers: &mut HeaderMap) {
 /// Says what is left; `limits` is not empty.
 pub(super) fn put_on(headers: &mut HeaderMap, limits: &[LimitStatus], older: Option<ResetForm>) {
     let (policies, left) = texts(limits);
-    headers.insert(RATE_LIMIT_POLICY, plain(policies));
-    headers.insert(RATE_LIMIT, plain(left));
+    headers.insert(RATE_LIMIT_POLICY, plain(&policies));
+    headers.insert(RATE_LIMIT, plain(&left));
     let Some((form, scarcest)) = older.zip(limits.iter().min_by(|one, other| scarcer(one, other))) else {
         return;
     };
@@ -47,32 +50,33 @@ pub(super) fn put_on(headers: &mut HeaderMap, limits: &[LimitStatus], older: Opt
 }
 
 /// The two fields' values.
-fn texts(limits: &[LimitStatus]) -> (String, String) {
-    let room = limits.len() * ONE_LIMIT;
-    let (mut policies, mut left) = (String::with_capacity(room), String::with_capacity(room));
+fn texts(limits: &[LimitStatus]) -> (Text, Text) {
+    let (mut policies, mut left) = (Text::new(), Text::new());
     let mut digits = itoa::Buffer::new();
     // Without `format!`: every answer has these fields.
-    let mut push = |text: &mut String, key: &str, number: u64| {
-        text.push_str(key);
-        text.push_str(digits.format(number));
+    let mut push = |text: &mut Text, key: &str, number: u64| {
+        text.extend_from_slice(key.as_bytes());
+        text.extend_from_slice(digits.format(number).as_bytes());
     };
     for (place, limit) in limits.iter().enumerate() {
         let kind = limit.unit().key();
         let number = limits[..=place].iter().filter(|other| other.unit() == limit.unit()).count();
         for text in [&mut policies, &mut left] {
-            text.push_str(if place == 0 { "\"" } else { ", \"" });
-            text.push_str(kind);
+            text.extend_from_slice(if place == 0 { "\"" } else { ", \"" }.as_bytes());
+            text.extend_from_slice(kind.as_bytes());
             if number > 1 {
                 push(text, "-", number as u64);
             }
-            text.push('"');
+            text.push(b'"');
         }
         // A unit's interval is rounded up by up to 1/32 ns: no reason to say 61 seconds for a minute.
         let window = seconds(limit.window() - (limit.window() / 1_000).min(ROUNDED)).max(1);
         push(&mut policies, ";q=", limit.amount().min(LARGEST));
         push(&mut policies, ";w=", window);
         if *limit.unit() != RateUnit::Requests {
-            policies.extend([";qu=\"", kind, "\""]);
+            for part in [";qu=\"", kind, "\""] {
+                policies.extend_from_slice(part.as_bytes());
+            }
         }
         push(&mut left, ";r=", limit.remaining().min(LARGEST));
         if let Some(wait) = limit.next_in() {
@@ -92,15 +96,16 @@ fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
-fn plain(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).expect("names and numbers are visible ASCII")
+fn plain(text: &Text) -> HeaderValue {
+    HeaderValue::from_bytes(text).expect("names and numbers are visible ASCII")
 }
+
+/// A field's value, which seldom needs memory of its own.
+type Text = SmallVec<[u8; 128]>;
 
 /// The largest integer of a structured field.
 const LARGEST: u64 = 999_999_999_999_999;
 const ROUNDED: Duration = Duration::from_millis(100);
-/// Bytes that one limit takes in a field, mostly.
-const ONE_LIMIT: usize = 48;
 const UPSTREAM: [&str; 4] = ["ratelimit-", "x-ratelimit-", "x-rate-limit-", "anthropic-ratelimit-"];
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -124,8 +129,8 @@ mod tests {
         balancer.own_limits_of("acme").unwrap()
     }
 
-    fn parse(text: &str) -> Vec<(String, Vec<(String, i64)>)> {
-        let list: List = Parser::new(text).parse().unwrap();
+    fn parse(text: impl AsRef<[u8]>) -> Vec<(String, Vec<(String, i64)>)> {
+        let list: List = Parser::new(text.as_ref()).parse().unwrap();
         let entry = |entry: ListEntry| {
             let ListEntry::Item(item) = entry else { unreachable!("no inner lists") };
             let BareItem::String(name) = item.bare_item else { unreachable!("a policy's name is a string") };
