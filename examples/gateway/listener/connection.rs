@@ -176,10 +176,9 @@ impl Visit {
             screen::join_cookies(request.headers_mut());
         }
         let refusal = screen::refusal(&request, &limits);
-        let (limit, patience) = (limits.max_body_bytes(), limits.patience());
         // Over HTTP/1.1 the connection is what stalls.
-        let answer_patience = patience.filter(|_| !is_http1);
-        let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
+        let answer_patience = limits.patience().filter(|_| !is_http1);
+        let mut request = request.map(|body| InboundBody::new(body, &limits, &seat));
         request.extensions_mut().insert(self.peer.clone());
         if let Some(problem) = refusal {
             let refusing = Box::pin(router.refusals().answer(request, problem));
