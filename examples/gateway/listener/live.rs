@@ -35,7 +35,9 @@ impl Live {
 
     /// Puts others in force.
     pub fn replace(&self, settings: &Settings, router: Router) {
-        self.now.store(Arc::new(InForce::new(settings, router)));
+        let mut next = InForce::new(settings, router);
+        next.limits = next.limits.with_seats_of(self.now().limits);
+        self.now.store(Arc::new(next));
     }
 
     /// How the health checks of a pool speak TLS, which is as its requests do.
@@ -74,5 +76,33 @@ impl InForce {
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live").field("now", &self.now()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tenantry::{Balancer, Format};
+
+    use super::*;
+    use crate::config::Document;
+
+    fn settings(limits: &str) -> (Settings, Router) {
+        let text = format!(
+            "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway.limits]\nmax_connections = {limits}"
+        );
+        let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
+        let router = Router::new(&Balancer::new(balancer).unwrap(), &settings, None);
+        (settings, router)
+    }
+
+    #[test]
+    fn a_clients_part_is_one_of_the_seats_that_there_are() {
+        let (settings_before, router) = settings("8");
+        let live = Live::new(&settings_before, router);
+        for (limits, most) in [("8", 2), ("800", 2), ("800\nmax_connections_per_client = 5", 5)] {
+            let (settings, router) = settings(limits);
+            live.replace(&settings, router);
+            assert_eq!(live.now().limits.max_connections_per_client(), most, "{limits}");
+        }
     }
 }
