@@ -1,7 +1,7 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
-use arc_swap::{ArcSwap, Guard};
-use tenantry_tower::{health::PoolTls, identity::Networks, proxy::Transport};
+use arc_swap::ArcSwap;
+use tenantry_tower::{guard::Guard, health::PoolTls, identity::Networks, proxy::Transport};
 
 use super::Limits;
 use crate::{config::Settings, route::Router, tls::Secure, transports::Transports};
@@ -21,6 +21,7 @@ pub(super) struct InForce {
     pub(super) proxies: Networks,
     /// Who speaks for other clients.
     hops: [Networks; 4],
+    pub(super) guard: Option<Guard>,
     pub(super) router: Router,
     /// How endpoints are spoken to.
     transports: Transports,
@@ -46,7 +47,7 @@ impl Live {
         self.now().transports.get(pool).and_then(Transport::checks)
     }
 
-    pub(super) fn now(&self) -> Guard<Arc<InForce>> {
+    pub(super) fn now(&self) -> arc_swap::Guard<Arc<InForce>> {
         self.now.load()
     }
 }
@@ -55,7 +56,8 @@ impl From<Router> for Live {
     /// Within the default limits, without TLS.
     fn from(router: Router) -> Self {
         let (limits, proxies, hops) = (Limits::default(), Networks::default(), Default::default());
-        let now = InForce { limits, secure: None, proxies, hops, router, transports: Transports::new() };
+        let transports = Transports::new();
+        let now = InForce { limits, secure: None, proxies, hops, guard: None, router, transports };
         Self { now: Arc::new(ArcSwap::from_pointee(now)) }
     }
 }
@@ -63,8 +65,8 @@ impl From<Router> for Live {
 impl InForce {
     fn new(settings: &Settings, router: Router) -> Self {
         let (secure, proxies) = (settings.secure().cloned(), settings.proxies().clone());
-        let transports = settings.transports().clone();
-        Self { limits: settings.limits(), secure, proxies, hops: settings.hops(), router, transports }
+        let (guard, transports) = (settings.guard().cloned(), settings.transports().clone());
+        Self { limits: settings.limits(), secure, proxies, hops: settings.hops(), guard, router, transports }
     }
 
     /// Whether this is one that speaks for other clients.
