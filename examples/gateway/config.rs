@@ -1,7 +1,7 @@
 //! The `[gateway]` table.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
@@ -87,6 +87,9 @@ pub struct Settings {
     /// What `upstream` says.
     #[serde(skip)]
     transports: Transports,
+    /// What `upstream` and the pools' fallbacks say.
+    #[serde(skip)]
+    hearing_grpc: BTreeSet<String>,
 }
 
 /// What answers say about the tenant's rates.
@@ -278,6 +281,11 @@ impl Settings {
         }
     }
 
+    /// Whether all endpoints that requests to this pool may reach hear HTTP/2, which gRPC is spoken over.
+    pub(crate) fn hears_grpc(&self, pool: &str) -> bool {
+        self.hearing_grpc.contains(pool)
+    }
+
     /// How the endpoints of some pools are spoken to.
     pub(crate) const fn transports(&self) -> &Transports {
         &self.transports
@@ -315,6 +323,7 @@ impl Settings {
         self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
         let finds_tls = |pool: &str| discovery::wants_tls(&self.discovery, pool);
         self.transports = transports::transports(&self.upstream, balancer, folder, finds_tls)?;
+        self.hearing_grpc = transports::hearing_grpc(&self.transports, balancer);
         let schemes = |pool: &str| Schemes {
             secure: self.transports.get(pool).is_some_and(Transport::is_secure),
             plain: !self.upstream.get(pool).is_some_and(UpstreamTable::demands_tls),
@@ -352,6 +361,7 @@ impl Default for Settings {
             alarm: None,
             secure: None,
             transports: Transports::new(),
+            hearing_grpc: BTreeSet::new(),
         }
     }
 }

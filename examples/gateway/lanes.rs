@@ -31,7 +31,7 @@ pub(crate) struct AllLanes {
 /// The lane of one route.
 pub(crate) struct RouteLane {
     pub(crate) lane: Lane,
-    /// Whether its endpoints hear HTTP/2, which gRPC is spoken over.
+    /// Whether all endpoints that it may reach hear HTTP/2, which gRPC is spoken over.
     pub(crate) hears_grpc: bool,
 }
 

@@ -60,6 +60,11 @@ impl Refusals {
         self.note(TOO_MANY_CONNECTIONS, client);
     }
 
+    /// A connection was not served, because its client is banned.
+    pub(crate) fn note_banned(&self, client: IpAddr) {
+        self.note(CLIENT_BANNED, client);
+    }
+
     fn note(&self, reason: &'static str, client: IpAddr) {
         self.count(reason);
         let client = client.to_canonical().to_string();
@@ -76,6 +81,9 @@ pub(crate) const HEADERS_TOO_LARGE: &str = "HEADERS_TOO_LARGE";
 
 /// A head is none.
 const MALFORMED_HEAD: &str = "MALFORMED_HEAD";
+
+/// A client is banned; as the guard's own answers say it.
+const CLIENT_BANNED: &str = "CLIENT_BANNED";
 
 /// A client has as many connections as one may have.
 const TOO_MANY_CONNECTIONS: &str = "TOO_MANY_CONNECTIONS";

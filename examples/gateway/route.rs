@@ -12,7 +12,7 @@ use tenantry_tower::{
     identity::Identified,
     log::{CountedBody, LogBody, Logged, Note, NoteLayer},
     metrics::{Metrics, RequestsLayer},
-    proxy::{ResponseBody, ReverseProxy, Transport},
+    proxy::{ResponseBody, ReverseProxy},
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
     replay::ReplayBody,
@@ -88,7 +88,7 @@ impl Router {
         let routes = settings.routes().iter();
         let to_lane = |route: &RouteTable| RouteLane {
             lane: build.lane(route),
-            hears_grpc: settings.transports().get(route.pool()).is_some_and(Transport::is_http2),
+            hears_grpc: settings.hears_grpc(route.pool()),
         };
         let lanes = AllLanes {
             reserved: routes.clone().filter_map(RouteTable::mirror).map(MirrorTable::tenant).collect(),

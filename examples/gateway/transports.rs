@@ -1,7 +1,8 @@
 //! `upstream`: how the gateway speaks to the endpoints of each pool.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    iter::successors,
     path::{Path, PathBuf},
 };
 
@@ -35,6 +36,18 @@ pub(crate) struct ClientTable {
 
 /// The pools that are spoken to in another way than plain HTTP/1.1.
 pub(crate) type Transports = BTreeMap<String, Transport>;
+
+/// The pools whose requests reach only endpoints that speak HTTP/2, whichever pool stands in for theirs.
+pub(crate) fn hearing_grpc(transports: &Transports, balancer: &Config) -> BTreeSet<String> {
+    let pools = balancer.pools();
+    let speaks = |pool: &str| transports.get(pool).is_some_and(Transport::is_http2);
+    let hears = |pool: &&String| {
+        let next = |pool: &&str| pools.get(*pool)?.fallback();
+        // No chain is longer; that none goes around is for the balancer to say.
+        successors(Some(pool.as_str()), next).take(pools.len()).all(speaks)
+    };
+    pools.keys().filter(hears).cloned().collect()
+}
 
 /// What the tables say, and TLS for pools whose endpoints want it.
 pub(crate) fn transports(

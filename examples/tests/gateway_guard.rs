@@ -8,17 +8,24 @@ mod raw_upstream;
 use std::{net::SocketAddr, time::Duration};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use gateway_parts::{config::Document, route::Router, serve};
+use gateway_parts::{
+    config::Document,
+    listener::{Listener, Live},
+    route::Router,
+};
 use raw_upstream::{answering, ok};
 use tenantry::{Balancer, Format};
 use tenantry_tower::guard::{Guard, Mode, Rule};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 const ATTACKER: &str = "127.0.0.2";
 const NEIGHBOUR: &str = "127.0.0.3";
+
+/// A connection that is closed without a word.
+const REFUSED: u16 = 0;
 
 /// An upstream that answers everything.
 async fn upstream() -> String {
@@ -44,29 +51,36 @@ async fn gateway(gateway: &str) -> (SocketAddr, Guard) {
     );
     let Document { balancer, settings, .. } = Document::from_text(&text, Format::Toml).unwrap();
     let router = Router::new(&Balancer::new(balancer).unwrap(), &settings, None);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(serve::serve(listener, router, std::future::pending(), Duration::from_secs(1)));
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let listener = Listener::new(socket, Live::new(&settings, router));
+    tokio::spawn(listener.serve(std::future::pending(), Duration::from_secs(1)));
     (address, settings.guard().unwrap().clone())
 }
 
-/// The head of an answer, asked for from this address.
-async fn ask(gateway: SocketAddr, from: &str, path: &str, headers: &[(&str, &str)]) -> String {
+async fn connect(gateway: SocketAddr, from: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
-    let mut stream = socket.connect(gateway).await.unwrap();
+    socket.connect(gateway).await.unwrap()
+}
+
+/// An answer, asked for from this address; nothing where the connection is refused.
+async fn ask(gateway: SocketAddr, from: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut stream = connect(gateway, from).await;
     let mut request = format!("GET {path} HTTP/1.1\r\nhost: h\r\nconnection: close\r\n");
     for (name, value) in headers {
         request += &format!("{name}: {value}\r\n");
     }
-    stream.write_all(format!("{request}\r\n").as_bytes()).await.unwrap();
+    stream.write_all(format!("{request}\r\n").as_bytes()).await.ok(); // it may be closed by now
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    stream.read_to_string(&mut answer).await.ok();
     answer
 }
 
+/// Where there is none, [`REFUSED`].
 async fn status(gateway: SocketAddr, from: &str, path: &str, headers: &[(&str, &str)]) -> u16 {
-    ask(gateway, from, path, headers).await[9..12].parse().unwrap()
+    let answer = ask(gateway, from, path, headers).await;
+    answer.get(9..12).map_or(REFUSED, |status| status.parse().unwrap())
 }
 
 #[tokio::test]
@@ -99,6 +113,36 @@ async fn key_brute_force_is_banned_within_20_tries_and_the_neighbour_sees_nothin
     assert_eq!((event.subject().to_string().as_str(), event.rule()), (ATTACKER, Rule::Authentication));
     assert!(guard.unban(event.subject()));
     assert_eq!(status(gateway, ATTACKER, "/", &[("x-key", "umbrella")]).await, 200);
+}
+
+#[tokio::test]
+async fn a_banned_address_gets_no_connection_and_others_do_whatever_is_claimed() {
+    let (gateway, guard) = gateway("guard = { trusted = [\"127.0.0.9\"] }").await;
+    let mut open = connect(gateway, ATTACKER).await;
+    for at in 0..20 {
+        let key = format!("guess-{at}");
+        status(gateway, ATTACKER, "/", &[("x-key", &key), ("x-forwarded-for", NEIGHBOUR)]).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(status(gateway, ATTACKER, "/", &[("x-key", "acme")]).await, REFUSED);
+        assert_eq!(status(gateway, NEIGHBOUR, "/", &[("x-key", "acme")]).await, 200);
+    }
+    open.write_all(b"GET / HTTP/1.1\r\nhost: h\r\nx-key: acme\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    open.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 429"), "one that is open is told why: {answer}");
+    let [ban] = &guard.bans()[..] else { panic!("one ban") };
+    assert!(ban.refused() >= 4, "connections count as requests do: {ban:?}");
+    // Whom a hop names is told by its connection.
+    let claimed = [("x-key", "acme"), ("x-forwarded-for", ATTACKER)];
+    assert_eq!(status(gateway, "127.0.0.9", "/", &claimed).await, 429);
+    assert!(guard.unban(ban.subject()));
+    assert_eq!(status(gateway, ATTACKER, "/", &[("x-key", "acme")]).await, 200);
+    // By an operator's word not even those who are known from before.
+    assert!(guard.ban(&ATTACKER.parse().unwrap(), Duration::from_secs(60)));
+    assert_eq!(status(gateway, ATTACKER, "/", &[("x-key", "acme")]).await, REFUSED);
+    assert!(guard.ban(&"127.0.0.9".parse().unwrap(), Duration::from_secs(60)));
+    assert_eq!(status(gateway, "127.0.0.9", "/", &[("x-key", "acme")]).await, 200, "a hop is never banned");
 }
 
 #[tokio::test]
@@ -139,7 +183,7 @@ async fn scanners_and_probers_are_banned_and_a_shadow_only_tells() {
         }
     }
     for client in [ATTACKER, NEIGHBOUR] {
-        assert_eq!(status(enforcing, client, "/api", &[("x-key", "umbrella")]).await, 429);
+        assert_eq!(status(enforcing, client, "/api", &[("x-key", "umbrella")]).await, REFUSED);
         assert_eq!(status(watching, client, "/api", &[("x-key", "umbrella")]).await, 200);
     }
     let clients =

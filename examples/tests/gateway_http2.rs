@@ -191,20 +191,65 @@ async fn where_endpoints_hear_no_grpc_nobody_may_pause_for_long_by_calling_it_th
     for hears_grpc in [true, false] {
         let limits = "[gateway.limits]\nbody_grace = \"500ms\"";
         let (gateway, balancer) = before(&upstream().await, hears_grpc, limits).await;
-        let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
-        let request = call("/").map(|_| {
-            let frames = futures_util::stream::iter(["pi", "ng"]).then(|part| async move {
-                sleep(Duration::from_secs(1)).await;
-                Ok::<_, Infallible>(Frame::data(Bytes::from(part)))
-            });
-            StreamBody::new(Box::pin(frames))
-        });
-        let response = client.send_request(request).await.unwrap();
-        let is_served = response.headers().contains_key("x-version");
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!((is_served, body == "pingping"), (hears_grpc, hears_grpc), "{body:?}");
+        assert_eq!(may_pause(gateway).await, hears_grpc);
         assert_eq!(balancer.stats().pool("api").unwrap().in_flight(), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_reach_an_endpoint_without_grpc_by_a_fallback_may_not_pause_either() {
+    for hears_grpc in [true, false] {
+        let document = format!(
+            "[pools.api]\nendpoints = [{:?}]\nfallback = \"next\"\n[pools.next]\nendpoints = []\nfallback = \"last\"\n[pools.last]\nendpoints = [{:?}]
+[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\" }}]\n[gateway.limits]\nbody_grace = \"500ms\"
+[gateway.upstream]\napi.http2 = true\nnext.http2 = true\nlast.http2 = {hears_grpc}",
+            upstream().await,
+            upstream().await
+        );
+        let (gateway, _) = inside::gateway(&document).await;
+        assert_eq!(may_pause(gateway).await, hears_grpc);
+    }
+}
+
+/// Whether a call whose client pauses for longer than the grace gets its answer.
+async fn may_pause(gateway: SocketAddr) -> bool {
+    let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+    let request = call("/").map(|_| {
+        let frames = futures_util::stream::iter(["pi", "ng"]).then(|part| async move {
+            sleep(Duration::from_secs(1)).await;
+            Ok::<_, Infallible>(Frame::data(Bytes::from(part)))
+        });
+        StreamBody::new(Box::pin(frames))
+    });
+    let response = client.send_request(request).await.unwrap();
+    let is_served = response.headers().contains_key("x-version");
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body == "pingping", is_served, "{body:?}");
+    is_served
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trailers_are_held_to_what_heads_are() {
+    let (gateway, balancer) = before(&upstream().await, true, "").await;
+    let mut client = http2(TcpStream::connect(gateway).await.unwrap()).await;
+    let large = HeaderMap::from_iter([(LARGE, "a".repeat(40_000).parse().unwrap())]);
+    let mut many = HeaderMap::new();
+    for number in 0..101 {
+        many.append(LARGE, number.into());
+    }
+    for trailers in [large, many] {
+        let frames = [Ok(Frame::data(Bytes::from("ping"))), Ok(Frame::trailers(trailers))];
+        let mut request = call("/").map(|_| StreamBody::new(futures_util::stream::iter(frames)));
+        request.headers_mut().remove("content-type");
+        let response = client.send_request(request).await.unwrap();
+        assert_eq!(response.status(), 400);
+        let document = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(String::from_utf8_lossy(&document).contains("CLIENT_GONE"), "as over HTTP/1.1: {document:?}");
+    }
+    assert_served(&mut client, Version::HTTP_2).await;
+    let stats = balancer.stats();
+    let pool = stats.pool("api").unwrap();
+    assert_eq!((pool.in_flight(), pool.endpoints().iter().map(|one| one.failed()).sum()), (0, 0_u64));
 }
 
 /// What a client writes behind its body would be fields of its head to some endpoints, and hang or break the request at others.
@@ -262,4 +307,5 @@ async fn answers_end_over_http2_whatever_stands_in_their_trailers() {
     }
 }
 
+const LARGE: http::HeaderName = http::HeaderName::from_static("x-large");
 const PATIENCE: Duration = Duration::from_secs(10);

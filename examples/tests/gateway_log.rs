@@ -83,7 +83,7 @@ impl World {
     }
 }
 
-/// Answers with `hello`; to `/endless` with a part of what it promises.
+/// Answers with `hello`; to `/endless` with a part of what it promises, to `/grpc-…` with that status behind it.
 fn upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -115,6 +115,12 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         // Until the gateway hangs up.
         stream.read_to_end(&mut Vec::new())?;
         return Ok(());
+    }
+    if let Some((_, status)) = first.split_once("/grpc-") {
+        let kind = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\ntransfer-encoding: chunked";
+        let status = status.split(' ').next().unwrap_or_default();
+        let answer = format!("{kind}\r\n\r\n5\r\nhello\r\n0\r\ngrpc-status: {status}\r\n\r\n");
+        return stream.write_all(answer.as_bytes());
     }
     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello")
 }
@@ -191,6 +197,26 @@ fn refused_failed_and_aborted_requests_are_told_whatever_the_sampling() {
     }
     let told = world.told();
     assert!(told.iter().all(|line| line["path"] != "/served" && line["path"] != "/first"), "{told:#?}");
+}
+
+#[test]
+fn an_answer_with_trailers_is_served_and_grpc_fails_by_its_status() {
+    let world = World::start("log-grpc", &document("{}"));
+    let more = "HTTP/1.1\r\nx-tenant: acme\r\ncontent-type: application/grpc";
+    for path in ["/grpc-0", "/grpc-5", "/grpc-14", "/dead/call", "/stranger"] {
+        let more = if path == "/stranger" { more.replace("acme", "stranger") } else { more.to_owned() };
+        assert_eq!(world.ask(&format!("GET {path} {more}")), 200, "{path}");
+    }
+    for (path, outcome, reason) in [
+        ("/grpc-0", "served", Value::Null),
+        ("/grpc-5", "served", Value::Null),
+        ("/grpc-14", "failed", Value::Null),
+        ("/dead/call", "failed", json!("ENDPOINT_FAILED")),
+        ("/stranger", "rejected", json!("UNKNOWN_TENANT")),
+    ] {
+        let line = world.access(path);
+        assert_eq!([&line["outcome"], &line["reason"]], [&json!(outcome), &reason], "{line}");
+    }
 }
 
 #[test]

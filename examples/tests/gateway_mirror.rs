@@ -14,6 +14,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::timeout,
 };
 
 /// An upstream that tells what it was sent, of requests whose bodies are four bytes long.
@@ -93,6 +94,40 @@ async fn a_client_can_neither_be_the_tenant_of_copies_nor_call_its_request_one()
             let main = mains.recv().await.unwrap();
             assert!(!main.contains("x-mirrored-request"), "{main}");
         }
+    }
+}
+
+/// Neither a request nor its copy says behind its body what was taken off its head.
+#[tokio::test]
+async fn trailers_of_copies_are_cleaned_as_those_of_requests() {
+    let (tell, mut told) = unbounded_channel();
+    let is_whole =
+        |sent: &[u8]| sent.windows(5).any(|end| end == b"\r\n0\r\n") && sent.ends_with(b"\r\n\r\n");
+    let answer = move |sent| {
+        tell.send(String::from_utf8(sent).unwrap()).ok();
+        ok(b"")
+    };
+    let url = answering(is_whole, answer).await;
+    // Of the key `k`, 32 times.
+    let hash = "5e318f8cf9cbe249a30812b8ca132d691ded7a91991413558db5758575f5e01f";
+    let document = format!(
+        "[pools.api]\nendpoints = [{url:?}]\n[pools.next]\nendpoints = [{url:?}]\n[tenants.acme]\n[gateway]\nidentify = {{ api_key = {{ from = {{ header = \"x-api-key\" }}, keys = [{{ tenant = \"acme\", sha256 = \"{hash}\" }}] }} }}
+routes = [{{ path = \"/\", pool = \"api\", mirror = {{ pool = \"next\", share = 1.0 }} }}]"
+    );
+    let mut stream = TcpStream::connect(serve(&document).await).await.unwrap();
+    let names = ["x-api-key", "x_api_key", "x-mirrored-request", "x-checksum"];
+    let trailers = names.map(|name| format!("{name}: behind\r\n")).concat();
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: h\r\nx-api-key: {}\r\ntrailer: {}\r\ntransfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n{trailers}\r\n",
+        "k".repeat(32),
+        names.join(", ")
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    for _ in 0..2 {
+        let sent =
+            timeout(Duration::from_secs(10), told.recv()).await.expect("a request and its copy").unwrap();
+        let (_, behind) = sent.split_once("\r\n0\r\n").unwrap();
+        assert_eq!(behind, "x-checksum: behind\r\n\r\n", "{sent}");
     }
 }
 

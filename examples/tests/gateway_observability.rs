@@ -32,7 +32,7 @@ use support::program;
 use tenantry::Balancer;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task,
     time::{sleep, timeout},
 };
@@ -292,6 +292,27 @@ async fn raw(server: SocketAddr, request: &str) -> String {
     let mut answer = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
     answer
+}
+
+#[tokio::test]
+async fn connections_that_bans_refuse_are_counted_by_the_guard_in_force() {
+    let of = |guard: &str| {
+        format!("{ADMIN}identify = {{ header = \"x-tenant\", trusted = [\"127.0.0.1\"] }}\nguard = {guard}")
+    };
+    let mut world = World::start("observability-bans", &of("{}")).await;
+    assert_eq!(world.act(TOKEN, "ban", &json!({ "subject": "127.0.0.5", "for_s": 3600 })).await, 200);
+    for (refused, guard) in ["{ capacity = 100 }", "{ capacity = 200 }"].into_iter().enumerate() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.5:0".parse().unwrap()).unwrap();
+        let mut stream = socket.connect(world.gateway).await.unwrap();
+        let read = timeout(PATIENCE, stream.read(&mut [0; 1])).await.unwrap();
+        assert!(read.is_ok_and(|read| read == 0));
+        let (_, text) = world.page("/metrics").await;
+        let line = format!("tenantry_refusals_total{{reason=\"CLIENT_BANNED\"}} {}", refused + 1);
+        assert!(text.lines().any(|there| there == line), "{text}");
+        assert!(text.lines().any(|there| there == "tenantry_guard_refusals_total 1"), "this guard's: {text}");
+        assert_eq!(world.reload(&of(guard)).await, Vec::<&str>::new());
+    }
 }
 
 #[tokio::test]

@@ -82,4 +82,6 @@ pub mod share;
 pub mod tenant;
 #[cfg(feature = "tls")]
 pub mod tls;
+#[cfg(any(feature = "log", feature = "metrics"))]
+mod told;
 pub mod upstream;

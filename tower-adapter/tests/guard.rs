@@ -11,7 +11,8 @@ use http_body_util::Full;
 use tenantry::ManualClock;
 use tenantry_tower::{
     guard::{
-        ByTenantLayer, Guard, GuardLayer, GuardPolicy, Mode, Neighbours, Rule, RuleSpec, Subject, SurgeSpec,
+        ByTenantLayer, ClientNetwork, Guard, GuardLayer, GuardPolicy, Mode, Neighbours, Rule, RuleSpec,
+        Subject, SurgeSpec,
     },
     identity::{
         Credential, IdentityLayer, Networks,
@@ -134,6 +135,43 @@ async fn neighbours_behind_one_address_are_told_apart_by_what_they_have_proved_b
     assert_eq!(strict.get(ATTACKER, ACME, "/api").await, 200);
     strict.guess(ATTACKER).await;
     assert_eq!(strict.get(ATTACKER, ACME, "/api").await, 429);
+}
+
+#[tokio::test]
+async fn a_connection_is_refused_where_no_request_from_there_would_be_served() {
+    let (attacker, neighbour) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+    for (neighbours, is_known, is_refused) in [
+        (Neighbours::Served, false, true),
+        (Neighbours::Served, true, false),
+        (Neighbours::Refused, true, true),
+    ] {
+        let gateway = Gateway::new(GuardPolicy::new().with_neighbours(neighbours));
+        if is_known {
+            assert_eq!(gateway.get(ATTACKER, ACME, "/api").await, 200);
+        }
+        assert!(!gateway.guard.refuses(attacker), "nobody is banned yet");
+        gateway.guess(ATTACKER).await;
+        let before = gateway.guard.snapshot().refused();
+        assert_eq!(gateway.guard.refuses(attacker), is_refused, "{neighbours:?} {is_known}");
+        assert_eq!(gateway.guard.snapshot().refused() - before, u64::from(is_refused));
+        assert_eq!(gateway.get(ATTACKER, ACME, "/api").await == 200, !is_refused, "as requests are");
+        assert!(!gateway.guard.refuses(neighbour));
+        // An operator means everybody.
+        gateway.guard.ban(&Subject::Client(ClientNetwork::of(attacker)), Duration::from_secs(100_000));
+        assert!(gateway.guard.refuses(attacker));
+        // Who was known has not come for a day, and the ban is over.
+        gateway.clock.advance(Duration::from_secs(100_000));
+        assert!(!gateway.guard.refuses(attacker));
+    }
+    for policy in [
+        GuardPolicy::new().with_trusted_hops(Networks::parse(["192.0.2.0/24"]).unwrap()),
+        GuardPolicy::new().with_allowed_networks(Networks::parse(["192.0.2.0/24"]).unwrap()),
+    ] {
+        let gateway = Gateway::new(policy);
+        gateway.guard.ban(&Subject::Client(ClientNetwork::of(attacker)), Duration::from_secs(60));
+        assert!(!gateway.guard.refuses(attacker), "its requests are not asked either");
+        assert_eq!(gateway.get(ATTACKER, ACME, "/api").await, 200);
+    }
 }
 
 #[tokio::test]

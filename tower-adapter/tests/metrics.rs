@@ -1,11 +1,12 @@
 //! What a scraper reads.
 #![cfg(feature = "metrics")]
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, future::ready, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full};
 use tenantry::{
     Balancer, Budget, BudgetPeriod, CapacitySpec, Config, HealthOverride, ManualClock, Outcome, PoolSpec,
     Rate, Request as Ask, StrategySpec, TenantSpec,
@@ -167,6 +168,62 @@ async fn requests_are_counted_by_how_they_end_for_each_tenant_and_pool() {
     let config = Config::new().with_pool("web", PoolSpec::new(["http://b:1"]));
     balancer.reconfigure(config).expect("a configuration");
     assert!(metrics.request_stats().is_empty());
+}
+
+/// The answer of an endpoint to `/place/status`, where `place` says where the status stands.
+fn grpc_answer(path: &str) -> Response<impl Body<Data = Bytes, Error = Infallible> + use<>> {
+    let (place, status) = path[1..].split_once('/').expect("a place and a status");
+    let status: HeaderValue = status.parse().expect("a status");
+    let fields = HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), status)]);
+    let (head, behind) = match place {
+        "head" => (fields, None),
+        _ => (HeaderMap::new(), Some(fields).filter(|_| place == "behind")),
+    };
+    let mut answer = Response::new(
+        Full::new(Bytes::from("message")).with_trailers(ready(behind.map(Ok::<_, Infallible>))),
+    );
+    answer.headers_mut().extend(head);
+    answer.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    answer
+}
+
+#[tokio::test]
+async fn grpc_counts_by_its_own_status_once_that_is_there() {
+    let pool = PoolSpec::new(["http://a:1"]).with_capacity(CapacitySpec::fixed(10));
+    let config = Config::new().with_pool("api", pool).with_tenant("acme", TenantSpec::new());
+    let balancer = Balancer::new(config).expect("a configuration");
+    let metrics = Metrics::new(&balancer);
+    let service = ServiceBuilder::new()
+        .layer(TenantLayer::header("x-tenant"))
+        .layer(metrics.requests().pool("api"))
+        .layer(RejectionLayer::new())
+        .layer(BalanceLayer::new(balancer))
+        .service(service_fn(|request: Request<Bytes>| {
+            ready(Ok::<_, Infallible>(grpc_answer(request.uri().path())))
+        }));
+    let ask = async |path: &str| {
+        let request = Request::post(path).header("x-tenant", "acme").body(Bytes::new()).expect("a request");
+        service.clone().oneshot(request).await.expect("an answer").into_body()
+    };
+    let counted = || {
+        let stats = metrics.request_stats();
+        stats.iter().find(|stats| stats.tenant().is_none()).map(|all| (all.successes(), all.failures()))
+    };
+    for (path, expected) in [
+        ("/head/0", (1, 0)),
+        ("/head/14", (1, 1)),
+        ("/behind/14", (1, 2)),
+        ("/behind/0", (2, 2)),
+        ("/behind/5", (3, 2)),
+        ("/nowhere/0", (3, 3)),
+    ] {
+        ask(path).await.collect().await.expect("a body");
+        assert_eq!(counted(), Some(expected), "{path}");
+    }
+    let answer = ask("/behind/13").await;
+    assert_eq!(counted(), Some((3, 3)), "nobody knows yet");
+    drop(answer);
+    assert_eq!(counted(), Some((4, 3)), "its client has given it up");
 }
 
 #[tokio::test]

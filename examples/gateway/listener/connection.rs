@@ -79,11 +79,15 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     visit.http(stream, is_http1, limits, presence).await;
 }
 
-/// Whether its client has not too many connections already. Hops speak for many clients, and who has no address is nobody in particular.
+/// Whether its client has not too many connections already, and is not banned with all who come from there. Hops speak for many clients, and who has no address is nobody in particular.
 fn may_enter(live: &Live, limits: &Limits, peer: &Peer, presence: &mut Presence) -> bool {
     let (now, client) = (live.now(), peer.address().ip());
     if client.is_unspecified() || now.is_hop(client) {
         return true;
+    }
+    if now.guard.as_ref().is_some_and(|guard| guard.refuses(client)) {
+        now.router.refusals().note_banned(client);
+        return false;
     }
     let may = presence.enter(ClientNetwork::of(client), limits.max_connections_per_client());
     if !may {
@@ -176,10 +180,9 @@ impl Visit {
             screen::join_cookies(request.headers_mut());
         }
         let refusal = screen::refusal(&request, &limits);
-        let (limit, patience) = (limits.max_body_bytes(), limits.patience());
         // Over HTTP/1.1 the connection is what stalls.
-        let answer_patience = patience.filter(|_| !is_http1);
-        let mut request = request.map(|body| InboundBody::new(body, limit, patience, &seat));
+        let answer_patience = limits.patience().filter(|_| !is_http1);
+        let mut request = request.map(|body| InboundBody::new(body, &limits, &seat));
         request.extensions_mut().insert(self.peer.clone());
         if let Some(problem) = refusal {
             let refusing = Box::pin(router.refusals().answer(request, problem));

@@ -11,11 +11,12 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
 
-use super::{activity::InFlight, patience::Patience};
+use super::{Limits, activity::InFlight, patience::Patience, screen};
 
-/// A request's body on its way in: it breaks off where it is too long, or its client too slow.
+/// A request's body on its way in: it breaks off where it is too long, its client too slow, or what comes behind it more than a head may have.
 ///
-/// The first is an [`http_body_util::LengthLimitError`], the second an [`io::ErrorKind::TimedOut`]: the proxy knows both.
+/// The first is an [`http_body_util::LengthLimitError`], the second an [`io::ErrorKind::TimedOut`]: the proxy knows both. The third it takes for a body that broke off, as it does what hyper
+/// refuses of HTTP/1.1.
 ///
 /// As small as can be, because requests are moved from layer to layer.
 pub struct InboundBody {
@@ -25,6 +26,7 @@ pub struct InboundBody {
 
 struct Stream {
     inner: Limited<Incoming>,
+    limits: Limits,
     patience: Option<Patience>,
     timer: Option<Pin<Box<Sleep>>>,
     seat: InFlight,
@@ -32,12 +34,13 @@ struct Stream {
 }
 
 impl InboundBody {
-    pub(super) fn new(inner: Incoming, limit: usize, patience: Option<Patience>, seat: &InFlight) -> Self {
+    pub(super) fn new(inner: Incoming, limits: &Limits, seat: &InFlight) -> Self {
         if inner.is_end_stream() {
             return Self { stream: None };
         }
-        let inner = Limited::new(inner, limit);
-        let stream = Stream { inner, patience, timer: None, seat: seat.clone(), is_read: false };
+        let (inner, patience) = (Limited::new(inner, limits.max_body_bytes()), limits.patience());
+        let (limits, seat) = (*limits, seat.clone());
+        let stream = Stream { inner, limits, patience, timer: None, seat, is_read: false };
         Self { stream: Some(Box::new(stream)) }
     }
 
@@ -52,6 +55,15 @@ impl InboundBody {
 impl Stream {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            // They are its end, whether anybody asks once more or not.
+            self.is_read = true;
+            if !screen::fits(trailers, 0, &self.limits) {
+                return Poll::Ready(Some(Err(io::Error::other("the trailers are too large").into())));
+            }
+        }
         match (&polled, &mut self.patience) {
             (Poll::Pending, _) => self.poll_impatience(cx).map(|()| Some(Err(too_slow().into()))),
             (Poll::Ready(Some(Ok(frame))), Some(patience)) => {

@@ -40,6 +40,11 @@ impl Limits {
         self.max_connections_per_client.map_or(quarter, NonZeroUsize::get)
     }
 
+    /// The same for a listener that has begun with others: it keeps its seats, of which a quarter is a quarter.
+    pub(super) fn with_seats_of(self, begun: Self) -> Self {
+        Self { max_connections: begun.max_connections, ..self }
+    }
+
     /// The same with what follows from the rest.
     pub(crate) fn with_defaults(self) -> Self {
         Self { max_connections_per_client: NonZeroUsize::new(self.max_connections_per_client()), ..self }

@@ -13,7 +13,8 @@ use crate::refusals::HEADERS_TOO_LARGE;
 pub(super) fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Problem> {
     let headers = request.headers();
     // hyper counts the fields of HTTP/1.1 only. Over HTTP/2 each costs 32 bytes more than its text, also at an endpoint, which may end the connection that all tenants share.
-    if headers.len() > limits.max_headers() || head_bytes(request) > limits.max_header_bytes() {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if !fits(headers, target, limits) {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(Problem::new(status, HEADERS_TOO_LARGE, "The request's header fields are too large"));
     }
@@ -63,11 +64,10 @@ fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The request's body is too large")
 }
 
-/// With four bytes for each line's colon, space and end, as on the wire.
-fn head_bytes<B>(request: &Request<B>) -> usize {
-    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    let fields = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    target + fields.sum::<usize>()
+/// Whether these are as many and as large as they may be, beside so many bytes. With four for each line's colon, space and end, as on the wire.
+pub(super) fn fits(fields: &HeaderMap, beside: usize, limits: &Limits) -> bool {
+    let bytes = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+    fields.len() <= limits.max_headers() && beside + bytes <= limits.max_header_bytes()
 }
 
 /// hyper takes every list of codings that ends in `chunked`, takes the chunks away, and leaves the others on: nobody beyond would know of them.

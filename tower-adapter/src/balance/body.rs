@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tenantry::{FailureCause, Lease, Outcome, OutcomeKind};
 
-use super::{PickedEndpoint, Verdict, classify::Classifier, report};
+use super::{PickedEndpoint, Verdict, classify::Classifier, late::LateVerdict, report};
 
 pin_project! {
     /// A response body that holds the lease until its last byte: a request is in flight as long as its response flows.
@@ -40,15 +40,23 @@ struct Held {
 #[derive(Debug)]
 pub(super) enum Pending {
     Known(Outcome),
-    /// Whom to ask at its end.
-    AtEnd(Classifier),
+    /// Whom to ask at its end, and what then tells others.
+    AtEnd(Classifier, LateVerdict),
 }
 
 impl Pending {
     pub(super) fn new(verdict: Verdict, classifier: Classifier) -> Self {
         match verdict {
             Verdict::Known(outcome) => Self::Known(outcome),
-            Verdict::AtEnd => Self::AtEnd(classifier),
+            Verdict::AtEnd => Self::AtEnd(classifier, LateVerdict::default()),
+        }
+    }
+
+    /// What tells others at its end, where the head does not.
+    pub(super) const fn late(&self) -> Option<&LateVerdict> {
+        match self {
+            Self::Known(_) => None,
+            Self::AtEnd(_, late) => Some(late),
         }
     }
 
@@ -56,7 +64,7 @@ impl Pending {
     pub(super) const fn known(&self) -> Option<Outcome> {
         match self {
             Self::Known(outcome) => Some(*outcome),
-            Self::AtEnd(_) => None,
+            Self::AtEnd(..) => None,
         }
     }
 
@@ -68,7 +76,7 @@ impl Pending {
     fn at_end(&self, trailers: Option<&HeaderMap>) -> Outcome {
         match self {
             Self::Known(outcome) => *outcome,
-            Self::AtEnd(classifier) => classifier.end(trailers),
+            Self::AtEnd(classifier, _) => classifier.end(trailers),
         }
     }
 }
@@ -121,7 +129,7 @@ impl Held {
     fn read<D>(&mut self, frame: &mut Frame<D>) {
         if let Some(trailers) = frame.trailers_mut() {
             self.read_trailers(trailers);
-        } else if let (Pending::AtEnd(_), Some(lease)) = (&self.verdict, &mut self.lease) {
+        } else if let (Pending::AtEnd(..), Some(lease)) = (&self.verdict, &mut self.lease) {
             // A head that leaves all open may be an error's; what follows it is an answer's first part.
             lease.first_byte();
         }
@@ -151,13 +159,14 @@ impl Held {
         }
     }
 
-    /// Ends the lease, once.
+    /// Ends the lease, once, and tells others, once.
     fn end(&mut self, outcome: Outcome) {
-        let Some(lease) = self.lease.take() else { return };
-        if self.picked.is_excused() {
-            lease.finish(Outcome::cancelled());
-        } else {
+        let outcome = if self.picked.is_excused() { Outcome::cancelled() } else { outcome };
+        if let Some(lease) = self.lease.take() {
             lease.finish(outcome);
+        }
+        if let Some(late) = self.verdict.late() {
+            late.say(outcome);
         }
     }
 }

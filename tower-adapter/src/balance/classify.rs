@@ -125,7 +125,7 @@ fn by_status(head: &Parts) -> Outcome {
     }
 }
 
-fn by_grpc(status: u32, headers: &HeaderMap) -> Outcome {
+pub(crate) fn by_grpc(status: u32, headers: &HeaderMap) -> Outcome {
     match status {
         grpc::OK => Outcome::success(),
         grpc::CANCELLED => Outcome::cancelled(),

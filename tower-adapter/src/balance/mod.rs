@@ -26,6 +26,7 @@ mod body;
 mod classify;
 mod error;
 mod future;
+mod late;
 mod layer;
 mod picked;
 mod report;
@@ -43,3 +44,5 @@ pub use picked::PickedEndpoint;
 pub use service::Balance;
 pub use tries::{Progress, Try};
 pub use tunnel::Tunnel;
+#[cfg(any(feature = "log", feature = "metrics"))]
+pub(crate) use {classify::by_grpc, late::LateVerdict};

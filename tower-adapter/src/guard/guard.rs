@@ -135,6 +135,26 @@ impl Guard {
         self.shared.clients.find(&ClientNetwork::of(address), |record| record.remaining(now))?
     }
 
+    /// Whether nobody who comes from this address is served, whatever the request: for whoever can refuse the connection itself. So it is while the address is banned and nobody is known there whom the ban
+    /// spares ([`Neighbours`]). A trusted hop is not meant by what its clients do, and who is allowed is not watched. What is refused by this counts as a refused request does.
+    #[must_use]
+    pub fn refuses(&self, address: IpAddr) -> bool {
+        let Shared { policy, clock, clients, log, .. } = &*self.shared;
+        if policy.hops.contains(address) || policy.allowed.contains(address) {
+            return false;
+        }
+        let now = clock.now();
+        let refused = clients.find(&ClientNetwork::of(address), |record| {
+            let spares = policy.known == Neighbours::Served && record.spares_somebody(now);
+            !spares && record.admit(now).is_err()
+        });
+        let is_refused = refused.unwrap_or(false);
+        if is_refused {
+            log.refused();
+        }
+        is_refused
+    }
+
     /// All that there is to see, for a status page.
     #[must_use]
     pub fn snapshot(&self) -> GuardSnapshot {

@@ -26,6 +26,12 @@ impl Known {
         found.map(|proof| proof.used_s = now).is_some()
     }
 
+    /// Whether there are any.
+    pub(super) fn has_some(&self, now: Time) -> bool {
+        let now = seconds(now);
+        self.0.iter().any(|proof| proof.is_fresh(now))
+    }
+
     pub(super) fn remember(&mut self, credential: u64, tenant: u32, now: Time) {
         let now = seconds(now);
         self.forget(credential);

@@ -18,7 +18,7 @@
 //! - **Whose address**: the connection's peer, or what [trusted hops](GuardPolicy::with_trusted_hops) say. Nobody is banned by what a stranger writes in a header, and no hop is ever banned.
 //!   IPv6 clients are their /64.
 //! - **A ban** is answered with `429 CLIENT_BANNED` and `Retry-After`, before credentials are looked at: a guess that is right is not even seen. Each is twice as long as the one before, from a minute
-//!   to a day; an hour of peace halves the next.
+//!   to a day; an hour of peace halves the next. A server that accepts connections itself can refuse them by [`Guard::refuses`].
 //! - **Neighbours** behind a banned address are served where their credentials have authenticated from there before (OWASP calls it a device cookie), and wait with it where they have not; see [`Neighbours`].
 //!   Credentials that have been used for probing or scanning are no longer among these.
 //! - **Tenants** are watched in [shadow](Mode::Shadow) by default: a ban of one hits all its clients. An attacker from outside cannot bring it about at all, since only authenticated requests count.

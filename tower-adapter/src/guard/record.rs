@@ -104,6 +104,11 @@ impl Record {
         Err(remaining)
     }
 
+    /// Whether a ban by rules leaves somebody in peace there.
+    pub(super) fn spares_somebody(&self, now: Time) -> bool {
+        self.known.has_some(now) && !self.is_by_operator(now)
+    }
+
     /// Whether it is banned by an operator's word.
     pub(super) fn is_by_operator(&self, now: Time) -> bool {
         self.standing.is_some_and(|standing| standing.rule.is_none() && standing.until > now)

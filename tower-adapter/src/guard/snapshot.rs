@@ -35,7 +35,7 @@ impl GuardSnapshot {
         &self.bans
     }
 
-    /// Requests refused by bans.
+    /// Requests and connections refused by bans.
     #[must_use]
     pub const fn refused(&self) -> u64 {
         self.refused

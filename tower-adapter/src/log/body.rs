@@ -44,10 +44,10 @@ impl<B: Body> Body for LogBody<B> {
             let bytes = frame.data_ref().map_or(0, Buf::remaining);
             line.bytes_out += u64::try_from(bytes).unwrap_or(u64::MAX);
         }
-        // A body whose length is known tells its end with its last frame, and is then not polled again.
+        // A body whose length is known tells its end with its last frame, as trailers are, and is then not polled again.
         let is_over = match &frame {
             None => true,
-            Some(Ok(_)) => this.inner.is_end_stream(),
+            Some(Ok(frame)) => frame.is_trailers() || this.inner.is_end_stream(),
             // It broke off: told when it is dropped.
             Some(Err(_)) => false,
         };

@@ -39,7 +39,7 @@ where
         Poll::Ready(match result {
             Ok(response) => {
                 if let Some(line) = &mut line {
-                    line.answered(response.status(), response.extensions());
+                    line.answered(&response);
                 }
                 Ok(response.map(|body| LogBody::new(body, line)))
             }

@@ -1,4 +1,4 @@
-use http::{Extensions, HeaderMap, Method, StatusCode, request::Parts};
+use http::{HeaderMap, Method, Response, StatusCode, request::Parts};
 use tracing::{info, warn};
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
 use crate::{
     proxy::{Peer, without_credential},
     rejection::ProblemCode,
+    told::{Told, is_failure},
 };
 
 /// What will be told of one request, once: when it is over, or dropped.
@@ -22,6 +23,7 @@ pub(super) struct Line {
     trace_id: Option<String>,
     status: Option<StatusCode>,
     reason: Option<&'static str>,
+    told: Option<Told>,
     pub(super) bytes_out: u64,
     is_told: bool,
 }
@@ -38,15 +40,17 @@ impl Line {
             trace_id: trace_id(&head.headers),
             status: None,
             reason: None,
+            told: None,
             bytes_out: 0,
             is_told: false,
         }
     }
 
     /// The answer's head has come.
-    pub(super) fn answered(&mut self, status: StatusCode, extensions: &Extensions) {
-        self.status = Some(status);
-        self.reason = extensions.get::<ProblemCode>().map(|code| code.as_str());
+    pub(super) fn answered<B>(&mut self, answer: &Response<B>) {
+        self.status = Some(answer.status());
+        self.reason = answer.extensions().get::<ProblemCode>().map(|code| code.as_str());
+        self.told = Some(Told::by(answer));
     }
 
     /// There will be no answer: the service within has failed.
@@ -56,10 +60,15 @@ impl Line {
 
     /// The last byte is gone.
     pub(super) fn ended(&mut self) {
-        let outcome = match self.status {
-            Some(status) if status.is_server_error() => "failed",
-            Some(_) if self.reason.is_some() => "rejected",
-            _ => "served",
+        let is_error = match &self.told {
+            Some(Told::ServerError) => true,
+            Some(Told::Later(late)) => late.outcome().is_some_and(is_failure),
+            Some(Told::Good) | None => false,
+        };
+        let outcome = match self.reason {
+            _ if is_error => "failed",
+            Some(_) => "rejected",
+            None => "served",
         };
         self.tell(outcome);
     }

@@ -57,7 +57,7 @@ const BY_RULE: [Figure<RuleCounts, u64>; 3] = [
 ];
 
 const TOTALS: [Figure<GuardSnapshot, u64>; 2] = [
-    ("guard_refusals", "Requests refused by bans", GuardSnapshot::refused),
+    ("guard_refusals", "Requests and connections refused by bans", GuardSnapshot::refused),
     ("guard_displaced_bans", "Bans that ended early for want of room", GuardSnapshot::displaced),
 ];
 

@@ -29,9 +29,9 @@
 //! | `tenantry_pool_rejections_total` | `pool`, `reason` | refusals by their [code](tenantry::Rejection::code) |
 //! | `tenantry_pool_response_seconds` | `pool` | histogram: from a request's arrival to the head of an answer that is no server's error |
 //! | `tenantry_response_seconds` | `pool`, `tenant` | the same by tenant |
-//! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
+//! | `tenantry_requests_total` | `pool`, `tenant`, `outcome` | `success`, `failure` (a server's error, by gRPC's status where there is one), `refused` (by the tenant's own limits), `unserved` (the pool could not) |
 //! | `tenantry_rejections_total` | `pool`, `tenant`, `reason` | the last two by their code; no series where there was none |
-//! | `tenantry_refusals_total` | `reason` | requests that were refused before anybody asked whose they are ([`Refusals`]), by their code; no series where there was none |
+//! | `tenantry_refusals_total` | `reason` | requests, and connections, that were refused before anybody asked whose they are ([`Refusals`]), by their code; no series where there was none |
 //! | `tenantry_endpoint_…` | `pool`, `endpoint` | `weight`, `draining`, `in_flight`, `requests_total`, `failures_total`, `overridden`, `ejected`, `shadow_ejections_total`, `latency_seconds`, `response_seconds` (histogram), `health` (by `state`) |
 //! | `tenantry_alert_firing` | `alert`, `severity`, `pool` | how many [alerts](crate::admin::Admin::set_alerts) of a kind fire in a pool, of budgets in none; of an [`Admin`](crate::admin::Admin) (feature `admin`) that has rules |
 //! | `tenantry_guard_…` | `rule` | `offences_total`, `bans_total`, `shadow_bans_total`; without it `refusals_total`, `displaced_bans_total`, `active_bans`, `clients`, `tenants` |

@@ -27,7 +27,7 @@ impl Refusals {
 impl Collector for Refusals {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let counts = self.by_reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let help = "Requests that were refused before anybody asked whose they are";
+        let help = "Requests, and connections, that were refused before anybody asked whose they are";
         let mut family = encoder.encode_descriptor("refusals", help, None, MetricType::Counter)?;
         counts
             .into_iter()

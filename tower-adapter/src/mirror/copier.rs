@@ -16,6 +16,7 @@ use tower::{Service, ServiceExt};
 
 use super::counts::Counters;
 use crate::{
+    field::Withheld,
     identity::Identity,
     proxy::Peer,
     replay::{Replay, ReplayBody},
@@ -100,7 +101,7 @@ async fn drain<R: Body>(body: R) -> Option<()> {
     Some(())
 }
 
-/// Who asked; not where the request itself goes, how often it was tried, or what watches it.
+/// Who asked, and what the trailers may not say; not where the request itself goes, how often it was tried, or what watches it.
 fn extensions(of: &Extensions, tenant: Option<&TenantId>) -> Extensions {
     let mut copy = Extensions::new();
     if let Some(tenant) = tenant.or_else(|| of.get()) {
@@ -111,6 +112,9 @@ fn extensions(of: &Extensions, tenant: Option<&TenantId>) -> Extensions {
     }
     if let Some(peer) = of.get::<Peer>() {
         copy.insert(peer.clone());
+    }
+    if let Some(withheld) = of.get::<Withheld>() {
+        copy.insert(withheld.clone());
     }
     copy
 }

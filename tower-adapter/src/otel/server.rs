@@ -165,7 +165,8 @@ fn end(context: &Context, duration: Option<&Histogram<f64>>, method: &'static st
     }
     let is_error = matches!(summary.outcome, "failed" | "aborted");
     if is_error {
-        let status = summary.status.filter(|_| summary.outcome == "failed");
+        // gRPC fails by a 200.
+        let status = summary.status.filter(|status| summary.outcome == "failed" && status.is_server_error());
         let error = status.map_or_else(|| summary.outcome.to_owned(), |status| status.as_str().to_owned());
         told.push(KeyValue::new(names::ERROR, error));
         span.set_status(Status::error(""));

@@ -11,7 +11,10 @@ use http::{
 use http_body::Frame;
 
 use super::headers::is_hop_by_hop;
-use crate::field::{self, Withheld, begins_alike, is_alike};
+use crate::{
+    field::{self, Withheld, begins_alike, is_alike},
+    mirror::MIRRORED,
+};
 
 /// What the trailers of one request may not say: what its head has said, or was not let say.
 #[derive(Debug, Default)]
@@ -53,9 +56,9 @@ fn without<D>(frame: Frame<D>, is_wrong: impl Fn(&HeaderName) -> bool) -> Option
     }
 }
 
-/// Where a request goes, who sends it, and what its body is.
-static HEADS_ALONE: [HeaderName; 8] =
-    [AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST];
+/// Where a request goes, who sends it, what its body is, and whether it is a copy.
+static HEADS_ALONE: [HeaderName; 9] =
+    [AUTHORIZATION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, MIRRORED];
 
 #[cfg(test)]
 mod tests {
@@ -94,6 +97,7 @@ mod tests {
             "forwarded",
             "x-forwarded-for",
             "x_forwarded_proto",
+            "x-mirrored-request",
             "content-type",
             "x-tenant",
             "x_tenant",

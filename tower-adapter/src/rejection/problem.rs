@@ -57,13 +57,23 @@ enum Retry {
 
 /// The code of a problem, among the extensions of its answer: tells an answer of these layers from an endpoint's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProblemCode(&'static str);
+pub struct ProblemCode {
+    code: &'static str,
+    /// Of the problem, which gRPC's answers do not show.
+    status: StatusCode,
+}
 
 impl ProblemCode {
     /// The code, as in the answer's body.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        self.0
+        self.code
+    }
+
+    /// The problem's status, also where its answer has gRPC's form, and is a 200.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.status
     }
 }
 
@@ -166,7 +176,7 @@ impl Problem {
     /// The refusal as such, for layers around.
     fn extensions(self) -> Extensions {
         let mut extensions = Extensions::new();
-        extensions.insert(ProblemCode(self.code));
+        extensions.insert(ProblemCode { code: self.code, status: self.status });
         if let Some(rejection) = self.rejection {
             extensions.insert(rejection);
         }

@@ -23,6 +23,8 @@ pub(super) struct Source<B: Body> {
     kept: Vec<Kept<B::Data>>,
     kept_bytes: usize,
     limit: usize,
+    /// Whether its length was known from the beginning.
+    has_length: bool,
     state: State,
     /// Who reads: the body that was made last.
     pub(super) reader: u32,
@@ -67,11 +69,13 @@ impl<B: Body> Replay<B> {
     pub(crate) fn new(inner: B, limit: usize) -> Self {
         // Of what is known to be too long nothing need be kept to find out.
         let limit = if inner.size_hint().lower() > limit as u64 { 0 } else { limit };
+        let has_length = inner.size_hint().exact().is_some();
         let source = Source {
             inner: Some(inner).filter(|inner| !inner.is_end_stream()),
             kept: Vec::new(),
             kept_bytes: 0,
             limit,
+            has_length,
             state: State::Whole,
             reader: 0,
             is_left: false,
@@ -159,7 +163,10 @@ impl<B: Body> Source<B> {
         let rest = self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut hint = SizeHint::new();
         hint.set_lower(rest.lower().saturating_add(kept));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(kept)) {
+        // Over HTTP/1.1 no trailers follow a body whose length is told.
+        let has_trailers = !self.has_length && matches!(self.kept.last(), Some(Kept::Trailers(_)));
+        let upper = rest.upper().filter(|_| !has_trailers);
+        if let Some(upper) = upper.and_then(|upper| upper.checked_add(kept)) {
             hint.set_upper(upper);
         }
         hint
@@ -182,7 +189,12 @@ where
         self.upload.is_clients_turn = polled.is_pending();
         let frame = ready!(polled);
         self.upload.frames += 1;
-        let ended = frame.is_none() || inner.is_end_stream();
+        // Nothing comes behind trailers, and whoever sends them does not ask for more.
+        let is_last = match &frame {
+            Some(frame) => frame.as_ref().is_ok_and(Frame::is_trailers),
+            None => true,
+        };
+        let ended = is_last || inner.is_end_stream();
         match &frame {
             Some(Ok(frame)) => self.keep(frame),
             Some(Err(_)) => self.state = State::Broken,

@@ -5,10 +5,14 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, StatusCode};
-use tenantry::Rejection;
+use http::{Extensions, Response, StatusCode};
+use tenantry::{Outcome, Rejection};
 
-use crate::rejection::ProblemCode;
+use crate::{
+    balance::LateVerdict,
+    rejection::ProblemCode,
+    told::{Told, is_failure},
+};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +26,27 @@ pub(super) enum End {
 }
 
 impl End {
-    /// What an answer tells.
-    pub(super) fn of(status: StatusCode, extensions: &Extensions) -> Self {
-        match extensions.get::<Rejection>() {
-            Some(rejection) => Self::Rejection(*rejection),
-            None if is_clients_error(status, extensions) => Self::Success,
-            None if status.is_server_error() => Self::Failure,
-            None => Self::Success,
+    /// What an answer tells by its head.
+    ///
+    /// # Errors
+    /// Who tells it later, where the head does not.
+    pub(super) fn of<B>(answer: &Response<B>) -> Result<Self, LateVerdict> {
+        if let Some(rejection) = answer.extensions().get::<Rejection>() {
+            return Ok(Self::Rejection(*rejection));
         }
+        if is_clients_error(answer.extensions()) {
+            return Ok(Self::Success);
+        }
+        match Told::by(answer) {
+            Told::Good => Ok(Self::Success),
+            Told::ServerError => Ok(Self::Failure),
+            Told::Later(late) => Err(late),
+        }
+    }
+
+    /// What an answer has come to. One that its client has given up is no server's error.
+    pub(super) fn late(outcome: Outcome) -> Self {
+        if is_failure(outcome) { Self::Failure } else { Self::Success }
     }
 }
 
@@ -80,8 +97,8 @@ impl Counts {
 }
 
 /// Whether one of our own layers refuses to do what nobody here does: an endpoint's 501 has no [`ProblemCode`].
-fn is_clients_error(status: StatusCode, extensions: &Extensions) -> bool {
-    status == StatusCode::NOT_IMPLEMENTED && extensions.get::<ProblemCode>().is_some()
+fn is_clients_error(extensions: &Extensions) -> bool {
+    extensions.get::<ProblemCode>().is_some_and(|problem| problem.status() == StatusCode::NOT_IMPLEMENTED)
 }
 
 fn increment(counter: &AtomicU64, by: u64) {
@@ -109,11 +126,12 @@ mod tests {
     fn a_tunnel_that_nobody_opens_is_the_clients_error_and_an_endpoints_501_is_a_failure() {
         let own = Problem::new(StatusCode::NOT_IMPLEMENTED, "NO_TUNNELS", "no tunnels");
         let own = own.into_response::<Bytes>();
-        assert_eq!(End::of(own.status(), own.extensions()), End::Success);
-        assert_eq!(End::of(StatusCode::NOT_IMPLEMENTED, &Extensions::new()), End::Failure);
+        assert_eq!(End::of(&own).unwrap(), End::Success);
+        let endpoints = Response::builder().status(501).body(()).unwrap();
+        assert_eq!(End::of(&endpoints).unwrap(), End::Failure);
         let own = Problem::new(StatusCode::BAD_GATEWAY, "CONNECT_FAILED", "no connection");
         let own = own.into_response::<Bytes>();
-        assert_eq!(End::of(own.status(), own.extensions()), End::Failure);
+        assert_eq!(End::of(&own).unwrap(), End::Failure);
     }
 
     #[test]

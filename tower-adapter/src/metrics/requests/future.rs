@@ -35,16 +35,12 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let answer = ready!(this.call.poll(cx));
-        if let Some(Place { busiest, tenant }) = this.place.take() {
-            let (took, end) = (
-                this.since.elapsed(),
-                match &answer {
-                    Ok(answer) => End::of(answer.status(), answer.extensions()),
-                    Err(_) => End::Failure,
-                },
-            );
-            busiest.all.add(end, took);
-            busiest.of_end(&tenant, end).add(end, took);
+        if let Some(place) = this.place.take() {
+            let took = this.since.elapsed();
+            match answer.as_ref().map_or(Ok(End::Failure), End::of) {
+                Ok(end) => place.count(end, took),
+                Err(late) => late.on_end(move |outcome| place.count(End::late(outcome), took)),
+            }
         }
         Poll::Ready(answer)
     }

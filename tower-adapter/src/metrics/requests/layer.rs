@@ -2,6 +2,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use tower::Layer;
@@ -9,7 +10,7 @@ use tower::Layer;
 use super::{
     Counted, RequestStats,
     busiest::{Busiest, OTHERS},
-    counts::Counts,
+    counts::{Counts, End},
 };
 use crate::{route::MatchedRoute, tenant::TenantId};
 
@@ -17,7 +18,8 @@ use crate::{route::MatchedRoute, tenant::TenantId};
 /// From [`Metrics::requests`](crate::metrics::Metrics::requests). Clones count together.
 ///
 /// It stands outside of [`RejectionLayer`](crate::rejection::RejectionLayer), whose answers tell it why something was refused, and within what finds the tenant and the
-/// route: a request without a tenant is not counted. What a client gives up is not either. Who turns out to be
+/// route: a request without a tenant is not counted. What a client gives up is not either. A gRPC answer counts by its `grpc-status`, and where that comes behind the body, when the body has ended: it takes
+/// a [`BalanceLayer`](crate::balance::BalanceLayer) within, whose classifier says what it comes to. Who turns out to be
 /// [unknown](tenantry::Rejection::UnknownTenant) counts among the others, whatever it calls itself.
 #[derive(Clone, Default)]
 pub struct RequestsLayer {
@@ -81,4 +83,12 @@ impl fmt::Debug for RequestsLayer {
 pub(super) struct Place {
     pub(super) busiest: Arc<Busiest>,
     pub(super) tenant: TenantId,
+}
+
+impl Place {
+    /// A request has ended so, after this long.
+    pub(super) fn count(&self, end: End, took: Duration) {
+        self.busiest.all.add(end, took);
+        self.busiest.of_end(&self.tenant, end).add(end, took);
+    }
 }
