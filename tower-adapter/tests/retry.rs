@@ -322,6 +322,9 @@ async fn a_try_that_takes_too_long_is_given_up_and_all_of_them_together_too() {
     let script = Script::of([answer(503, &[], "the last word"), End::Never]);
     let ended = script.ask(at_once().with_timeout(limit), request("GET")).await.unwrap();
     assert_eq!((ended.status().as_u16(), begun.elapsed()), (503, limit));
+    // An endpoint may be at work on the second one: whoever asked shall not begin anew.
+    assert_eq!(ended.extensions().get::<Attempts>().unwrap().count(), 2);
+    assert_eq!(ended.headers()["x-attempt-count"], "2");
     assert_eq!(ended.into_body().collect().await.unwrap().to_bytes(), "the last word");
     let script = Script::of([End::Never]);
     assert!(matches!(script.ask(at_once().with_timeout(limit), request("GET")).await, Err(Error::TimedOut)));

@@ -172,6 +172,15 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         Some(Sending { request: Request::from_parts(head, self.body.body()), this_try })
     }
 
+    /// There is no time left for an attempt that is under way.
+    pub(super) fn abandon(&mut self, this_try: &Try) -> Next<R, E> {
+        // Its endpoint may be at work all the same, and whoever called shall not begin anew beside it.
+        if this_try.progress() != Progress::Queued {
+            self.sent += 1;
+        }
+        Next::End(self.give_up())
+    }
+
     /// Ends with how the last attempt failed, or, where none has, with having taken too long.
     pub(super) fn give_up(&mut self) -> Ended<R, E> {
         let failure = self.failure.take().unwrap_or(Err(Error::TimedOut));
