@@ -17,6 +17,7 @@ use crate::{
     admin::{AdminTable, Pages, Served},
     config::{Document, Settings},
     discovery::Discoveries,
+    leaving::Leaving,
     listener::Live,
     log::LogTable,
     otel::OtelTable,
@@ -41,6 +42,8 @@ pub struct Reloader {
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
     discoveries: Discoveries,
+    /// Pools of the documents before.
+    leaving: Leaving,
 }
 
 /// Says what came of it.
@@ -53,11 +56,12 @@ impl Reloader {
         let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
         let watchers = watch_files(settings, tell);
+        let leaving = Leaving::new(Document::balancer_of(path).unwrap_or_default());
         let (used, path) = (fs::read(path).ok(), path.to_owned());
         let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
         discoveries.follow(started.discovery(), &balancer).iter().for_each(|problem| tell(problem));
-        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries }
+        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries, leaving }
     }
 
     /// What is to be served.
@@ -77,7 +81,9 @@ impl Reloader {
         let document =
             spawn_blocking(move || Document::read(&file)).await.map_err(|error| in_file(&error))?;
         let Document { balancer, mut settings, .. } = document.map_err(|error| in_file(&error))?;
-        self.balancer.reconfigure(balancer.clone()).map_err(|error| in_file(&error))?;
+        self.leaving
+            .put_in_force(&self.balancer, balancer, settings.drain())
+            .map_err(|error| in_file(&error))?;
         settings.go_on_with(&self.settings);
         self.settings = settings.clone();
         let router =
@@ -90,14 +96,24 @@ impl Reloader {
         }
         self.stop_watching();
         self.watchers = watch_files(&settings, tell);
-        if self.discoveries.end_others(settings.discovery()).await {
-            self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
+        let tables = self.discoveries.beside(settings.discovery(), self.leaving.names());
+        if self.discoveries.end_others(&tables).await {
+            self.leaving.put_in_force_again(&self.balancer).map_err(|error| in_file(&error))?;
         }
-        self.discoveries
-            .follow(settings.discovery(), &self.balancer)
-            .iter()
-            .for_each(|problem| tell(problem));
+        self.discoveries.follow(&tables, &self.balancer).iter().for_each(|problem| tell(problem));
         Ok(unchanged)
+    }
+
+    /// Parts with pools that the document no longer has and of which nobody has need any more, as [`follow`](Self::follow) does whenever it looks.
+    pub async fn part(&mut self, tell: Tell) {
+        if !self.leaving.part(&self.balancer) {
+            return;
+        }
+        let tables = self.discoveries.beside(self.settings.discovery(), self.leaving.names());
+        self.discoveries.end_others(&tables).await;
+        if let Err(error) = self.leaving.put_in_force_again(&self.balancer) {
+            tell(&stays(&format!("{}: {error}", self.path.display())));
+        }
     }
 
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
@@ -109,6 +125,7 @@ impl Reloader {
                 _ = hangup.recv() => true,
                 () = sleep(every) => false,
             };
+            self.part(tell).await;
             let content = match fs::read(&self.path) {
                 Ok(content) => content,
                 // A file that is gone is on its way to be replaced; whoever asks is answered all the same.
