@@ -12,16 +12,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::{Builder, UpgradeableConnection},
 };
-use tenantry_tower::{
-    guard::ClientNetwork, identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer,
-};
+use tenantry_tower::{guard::ClientNetwork, mirror::MIRRORED, proxy::Peer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::server::TlsStream;
 use tower::BoxError;
 
 use super::{
@@ -31,6 +28,7 @@ use super::{
     extended_connect,
     presence::Presence,
     proxy_protocol, screen,
+    shown::Shown,
     stream::WatchedStream,
     supervise::{Endable, supervise},
 };
@@ -40,7 +38,8 @@ use crate::tls::Secure;
 struct Visit {
     live: Live,
     peer: Peer,
-    certificate: Option<PeerCertificate>,
+    /// Over TLS.
+    shown: Option<Shown>,
     activity: Activity,
 }
 
@@ -64,8 +63,8 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     if !may_enter(&live, &limits, &peer, &mut presence) {
         return;
     }
-    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
-    let Some(acceptor) = acceptor else {
+    let visit = Visit { live, peer, shown: None, activity: Activity::new(&limits, presence.hangup()) };
+    let Some((acceptor, verifier)) = acceptor else {
         let beginning = timeout(limits.header_timeout(), is_http1(&stream));
         let Some(Ok(Ok(is_http1))) = unless_stopped(&mut stopped, beginning).await else { return };
         return visit.http(stream, is_http1, limits, presence).await;
@@ -74,7 +73,7 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     // Who does not get through the handshake is told so by TLS itself.
     let Some(Ok(Ok(stream))) = unless_stopped(&mut stopped, shaking).await else { return };
     let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
-    let visit = Visit { peer, certificate: certificate(&stream), ..visit };
+    let visit = Visit { peer, shown: Some(Shown::of(&stream, verifier)), ..visit };
     let is_http1 = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
     visit.http(stream, is_http1, limits, presence).await;
 }
@@ -175,7 +174,11 @@ impl Visit {
         if !is_http1 {
             screen::join_cookies(request.headers_mut());
         }
-        let refusal = screen::refusal(&request, &limits);
+        let outdated = self.shown.as_ref().and_then(|shown| shown.refusal(&now));
+        if outdated.is_some() {
+            self.activity.end_soon();
+        }
+        let refusal = outdated.or_else(|| screen::refusal(&request, &limits));
         let (limit, patience) = (limits.max_body_bytes(), limits.patience());
         // Over HTTP/1.1 the connection is what stalls.
         let answer_patience = patience.filter(|_| !is_http1);
@@ -194,18 +197,11 @@ impl Visit {
             request.extensions_mut().insert(seat.clone());
             request.extensions_mut().insert(seat.hangup());
         }
-        if let Some(certificate) = &self.certificate {
+        if let Some(certificate) = self.shown.as_ref().and_then(Shown::certificate) {
             request.extensions_mut().insert(certificate.clone());
         }
         Answered::by(router, request, seat, answer_patience, (is_http1, is_extended))
     }
-}
-
-/// What the client has shown; rustls has verified it.
-fn certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
-    let shown = stream.get_ref().1.peer_certificates()?.first()?;
-    // One that rustls can read and we cannot names nobody.
-    PeerCertificate::from_der(shown).ok()
 }
 
 impl<I, S, E, B> Endable for UpgradeableConnection<'_, I, S, E>
