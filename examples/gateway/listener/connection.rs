@@ -55,8 +55,14 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     let mut stopped = presence.stopped();
     let peer = if is_announced {
         let announced = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream));
-        let Some(Ok(Ok(client))) = unless_stopped(&mut stopped, announced).await else { return };
-        client.map_or(peer, Peer::new)
+        match unless_stopped(&mut stopped, announced).await {
+            Some(Ok(Ok(client))) => client.map_or(peer, Peer::new),
+            Some(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidData => {
+                return live.now().router.refusals().note_no_proxy_header(peer.address().ip());
+            }
+            // It has gone, as who only looks whether somebody listens does, or the time is over.
+            _ => return,
+        }
     } else {
         peer
     };
