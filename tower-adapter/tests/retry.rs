@@ -449,6 +449,21 @@ async fn an_upgrade_is_tried_once() {
 }
 
 #[tokio::test]
+async fn a_wish_that_nobody_passes_on_costs_no_retry() {
+    // Java's HttpClient and curl --http2 begin so; and whoever names a protocol without `Connection` asks for nothing.
+    for (connection, protocol) in
+        [("upgrade, http2-settings", "h2c"), ("keep-alive", "websocket"), ("upgrade", "TLS/1.2")]
+    {
+        let mut wish = request("GET");
+        wish.headers_mut().insert("connection", connection.parse().unwrap());
+        wish.headers_mut().insert("upgrade", protocol.parse().unwrap());
+        let script = Script::of([RESET]);
+        assert_eq!(script.ask(at_once(), wish).await.unwrap().status(), StatusCode::OK, "{protocol}");
+        assert_eq!(script.count(), 2, "{protocol}");
+    }
+}
+
+#[tokio::test]
 async fn a_grpc_call_is_retried_by_its_status_and_marked() {
     let grpc = ("content-type", "application/grpc");
     let script = Script::of([answer(200, &[grpc, ("grpc-status", "14")], "")]);

@@ -74,5 +74,6 @@ pub use response_body::ResponseBody;
 pub use service::{HostPolicy, ReverseProxy};
 #[cfg(feature = "tls")]
 pub use transport::Transport;
+pub(crate) use upgrade::asks_for_another_protocol;
 #[cfg(all(feature = "identity-jwt", feature = "tls"))]
 pub(crate) use wire::http_connector;

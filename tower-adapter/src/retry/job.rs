@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{Classify, Error, RetryBody, Verdict, body::FailedAnswer, layer::Settings, marks};
 use crate::{
     balance::{Progress, Try},
+    proxy::asks_for_another_protocol,
     replay::{Replay, ReplayBody},
 };
 
@@ -59,7 +60,9 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         let (mut head, body) = request.into_parts();
         let nested = head.extensions.get::<Try>().cloned();
         // What somebody else tries again is not tried again here: retries would multiply.
-        let once = nested.is_some() || marks::says_repeated(&head.headers) || marks::is_upgrade(&head);
+        let repeated = nested.is_some() || marks::says_repeated(&head.headers);
+        // What the connection is to become, it becomes once.
+        let once = repeated || asks_for_another_protocol(&head);
         let again = policy.attempts().get() > 1 && !once;
         let is_idempotent = again && policy.idempotency().covers(&head);
         let this_try = nested.unwrap_or_else(|| {

@@ -43,7 +43,7 @@ pub use future::ResponseFuture;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use marks::Attempts;
-pub(crate) use marks::{is_upgrade, mark_request, says_repeated};
+pub(crate) use marks::{mark_request, says_repeated};
 pub use policy::RetryPolicy;
 pub use retryable::RetryableError;
 pub use service::Retry;
