@@ -8,7 +8,7 @@ use std::{
 
 use tenantry::Balancer;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::{JoinHandle, spawn_blocking},
     time::sleep,
 };
@@ -44,6 +44,8 @@ pub struct Reloader {
     discoveries: Discoveries,
     /// Pools of the documents before.
     leaving: Leaving,
+    /// Whoever asks for the document. Heard from the beginning: whoever is not listened for ends the process.
+    hangup: Option<Signal>,
 }
 
 /// Says what came of it.
@@ -56,12 +58,13 @@ impl Reloader {
         let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
         let watchers = watch_files(settings, tell);
+        let hangup = signal(SignalKind::hangup()).ok();
         let leaving = Leaving::new(Document::balancer_of(path).unwrap_or_default());
         let (used, path) = (fs::read(path).ok(), path.to_owned());
         let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
         discoveries.follow(started.discovery(), &balancer).iter().for_each(|problem| tell(problem));
-        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries, leaving }
+        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries, leaving, hangup }
     }
 
     /// What is to be served.
@@ -118,7 +121,7 @@ impl Reloader {
 
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
     pub async fn follow(mut self, every: Duration, tell: Tell) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let Some(mut hangup) = self.hangup.take() else { return };
         let mut seen = self.used.clone();
         loop {
             let is_asked = tokio::select! {
