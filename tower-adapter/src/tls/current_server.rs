@@ -115,3 +115,54 @@ impl fmt::Debug for ClientVerifier {
         f.debug_struct("ClientVerifier").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, process};
+
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+    use crate::tls::{CertificateFiles, Certificates, ClientAuthentication};
+
+    #[test]
+    fn other_roots_are_another_verifier_and_what_cannot_be_used_changes_nothing() {
+        let folder = env::temp_dir().join(format!("tenantry-current-server-{}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let [shown, key, roots] = ["a.pem", "a.key", "roots.pem"].map(|name| folder.join(name));
+        let [own, other] = ["a.test", "b.test"].map(|name| {
+            let CertifiedKey { cert, signing_key } =
+                generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+            (cert.pem(), signing_key.serialize_pem())
+        });
+        fs::write(&shown, &own.0).unwrap();
+        fs::write(&key, &own.1).unwrap();
+        fs::write(&roots, &own.0).unwrap();
+        let server = ServerTls::new(Certificates::read([CertificateFiles::new(&shown, &key)]).unwrap());
+        let clients = |server: &CurrentServer| server.clients().unwrap();
+
+        let optional = server.clone().with_client_roots(&roots, ClientAuthentication::Optional);
+        assert!(clients(&CurrentServer::read(optional).unwrap()).takes(&[]), "it may show none");
+        let server = server.with_client_roots(&roots, ClientAuthentication::Required);
+        let current = CurrentServer::read(server).unwrap();
+        let before = clients(&current);
+        assert!(!before.takes(&[]));
+        assert_eq!(current.reload(), Ok(false));
+        assert!(clients(&current).is_same_as(&before));
+
+        fs::write(&roots, "nonsense").unwrap();
+        // A new certificate counts beside it.
+        fs::write(&shown, &other.0).unwrap();
+        fs::write(&key, &other.1).unwrap();
+        assert!(matches!(current.reload(), Err(TlsError::File { file, .. }) if file == roots));
+        assert!(clients(&current).is_same_as(&before));
+
+        fs::write(&roots, &other.0).unwrap();
+        assert_eq!(current.reload(), Ok(true));
+        assert!(!clients(&current).is_same_as(&before));
+        assert!(clients(&current).is_same_as(&current.config().1.unwrap()));
+        assert_eq!(current.reload(), Ok(false), "the certificate is in force already");
+        // What cannot be removed stays in the folder for temporary files, where the system clears it.
+        fs::remove_dir_all(&folder).ok();
+    }
+}
