@@ -57,9 +57,9 @@ impl Reloader {
     pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
         let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
-        let watchers = watch_files(settings, tell);
-        let hangup = signal(SignalKind::hangup()).ok();
         let leaving = Leaving::new(Document::balancer_of(path).unwrap_or_default());
+        let watchers = watch_files(settings, &leaving, tell);
+        let hangup = signal(SignalKind::hangup()).ok();
         let (used, path) = (fs::read(path).ok(), path.to_owned());
         let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
@@ -87,7 +87,7 @@ impl Reloader {
         self.leaving
             .put_in_force(&self.balancer, balancer, settings.drain())
             .map_err(|error| in_file(&error))?;
-        settings.go_on_with(&self.settings);
+        settings.go_on_with(&self.settings, self.leaving.names());
         self.settings = settings.clone();
         let router =
             Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
@@ -98,7 +98,7 @@ impl Reloader {
             pages.waits_for_restart(&unchanged);
         }
         self.stop_watching();
-        self.watchers = watch_files(&settings, tell);
+        self.watchers = watch_files(&settings, &self.leaving, tell);
         let tables = self.discoveries.beside(settings.discovery(), self.leaving.names());
         if self.discoveries.end_others(&tables).await {
             self.leaving.put_in_force_again(&self.balancer).map_err(|error| in_file(&error))?;
@@ -193,13 +193,15 @@ fn stays(problem: &str) -> String {
     format!("{problem}; what was in force before it stays")
 }
 
-/// Keys and certificates have files of their own, which change more often than the document.
-fn watch_files(settings: &Settings, tell: Tell) -> Vec<JoinHandle<()>> {
+/// Keys and certificates have files of their own, which change more often than the document. Those of pools that leave are nobody's any more.
+fn watch_files(settings: &Settings, leaving: &Leaving, tell: Tell) -> Vec<JoinHandle<()>> {
     let keys = settings.key_file().cloned();
     let keys = keys.map(|file| tokio::spawn(file.watch(KEYS_EVERY, move |news| tell(&news))));
     let secure = settings.secure().cloned();
     let secure = secure.map(|secure| tokio::spawn(secure.watch(CERTIFICATES_EVERY, tell)));
-    let with_files = settings.transports().iter().filter(|(_, transport)| transport.has_files());
+    let stays = |pool: &str| leaving.names().all(|leaver| leaver != pool);
+    let with_files =
+        settings.transports().iter().filter(|(pool, transport)| transport.has_files() && stays(pool));
     let upstream = with_files.map(|(pool, transport)| {
         let (path, transport) = (format!("gateway.upstream.{pool}.tls"), transport.clone());
         tokio::spawn(reread(path, move || transport.reload(), CERTIFICATES_EVERY, tell))

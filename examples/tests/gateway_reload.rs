@@ -311,3 +311,27 @@ async fn a_pool_whose_owner_leaves_goes_at_once() {
     reloader.reload(|_| ()).await.unwrap();
     assert!(balancer.pool_stats("first").is_none() && balancer.pool_stats("second").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_leaves_is_checked_as_before() {
+    let file = File::new("reload-leaving-checks");
+    let write = |pool: &str, name: &str| {
+        let text = format!(
+            "[pools.{pool}]\nendpoints = [\"https://127.0.0.1:8\"]\n[gateway.upstream.{pool}]\ntls = {{ verify = false, server_name = {name:?} }}\n"
+        );
+        fs::write(&file.0, text).unwrap();
+    };
+    write("first", "first.test");
+    let (mut reloader, balancer, _) = gateway(&file).await;
+    let live = reloader.live();
+    // Two, one after the other.
+    for (pool, name) in [("second", "second.test"), ("third", "third.test")] {
+        write(pool, name);
+        reloader.reload(|_| ()).await.unwrap();
+    }
+    for (pool, name) in [("first", "first.test"), ("second", "second.test"), ("third", "third.test")] {
+        assert!(balancer.pool_stats(pool).is_some());
+        let checks = format!("{:?}", live.checks(pool));
+        assert!(checks.contains(name), "{checks}");
+    }
+}
