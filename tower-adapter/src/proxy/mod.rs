@@ -58,6 +58,8 @@ mod trailers;
 #[cfg(feature = "tls")]
 mod transport;
 mod tunnel;
+#[cfg_attr(not(feature = "tls"), path = "never_unprocessed.rs")]
+mod unprocessed;
 mod upgrade;
 mod upload;
 mod wire;

@@ -70,8 +70,8 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
             head.extensions.insert(first.clone());
             first
         });
-        // What is not idempotent is sent again only as long as nothing of it has been sent.
-        let body = Replay::new(body, if is_idempotent { policy.body_limit() } else { 0 });
+        // Of what is not idempotent, too: an endpoint may say that it has not looked at it.
+        let body = Replay::new(body, if again { policy.body_limit() } else { 0 });
         let request = Request::from_parts(head.clone(), body.body());
         let job = Self {
             service,
