@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use pyo3::{
+    exceptions::PyException,
     prelude::*,
     sync::PyOnceLock,
     types::{PyBytes, PyType},
 };
 use tenantry::{Candidates, Strategy, StrategySpec};
+
+use crate::guard::raise_after;
 
 /// The function. It is called on the thread that asks, with no lock of the core held.
 #[derive(Debug)]
@@ -65,8 +68,13 @@ impl Strategy for PyStrategy {
         // While the interpreter ends nobody can be asked.
         Python::try_attach(|py| {
             self.call(py, candidates).unwrap_or_else(|error| {
-                // To `sys.unraisablehook`: the request is served all the same.
-                error.write_unraisable(py, Some(self.function.bind(py)));
+                if error.is_instance_of::<PyException>(py) {
+                    // To `sys.unraisablehook`: the request is served all the same.
+                    error.write_unraisable(py, Some(self.function.bind(py)));
+                } else {
+                    // Ctrl-C, `sys.exit`, what a signal's handler raises: it has come while the function ran, and is none of its business.
+                    raise_after(error);
+                }
                 None
             })
         })?

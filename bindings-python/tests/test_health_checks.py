@@ -155,6 +155,28 @@ async def test_one_that_takes_too_long_has_failed_and_cancelling_cancels_it(make
         await tenantry.check_health(lb, hang, most_under_way=0)
 
 
+async def test_without_room_for_another_check_nothing_is_done_until_one_ends(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    lb = make(checked(every="20ms", timeout="10s"))
+    asked, looks, wait = asyncio.Event(), 0, asyncio.wait
+
+    async def hang(check: tenantry.HealthCheck) -> None:
+        asked.set()
+        await asyncio.sleep(3600)
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return wait(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "wait", counted)
+    task = asyncio.create_task(tenantry.check_health(lb, hang, most_under_way=1))
+    await asked.wait()
+    await asyncio.sleep(0.2)
+    # The other endpoint's check is due all the time.
+    assert looks <= 2
+    task.cancel()
+
+
 async def reached(lb: tenantry.Balancer, wanted: list[str]) -> None:
     async def look() -> None:
         while states(lb) != wanted:

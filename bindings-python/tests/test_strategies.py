@@ -85,6 +85,32 @@ def test_an_exception_is_reported_and_the_request_is_served(monkeypatch: pytest.
     at_rest(lb)
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+def test_what_is_to_end_the_program_comes_out_of_the_call_that_asks(end: type[BaseException]) -> None:
+    ending: list[type[BaseException]] = []
+
+    def interrupted(candidates: list[tenantry.Candidate], key: bytes | None) -> int:
+        if ending:
+            raise ending.pop()
+        return 0
+
+    lb = tenantry.Balancer(with_strategy(interrupted))
+    ending.append(end)
+    with pytest.raises(end):
+        lb.try_acquire("acme")
+    at_rest(lb)
+    with lb.try_acquire("acme") as lease:
+        assert lease.address == ADDRESSES[0]
+
+    async def asked() -> None:
+        ending.append(end)
+        with pytest.raises(end):
+            await lb.acquire("acme")
+
+    asyncio.run(asked())
+    at_rest(lb)
+
+
 @pytest.mark.parametrize("answer", [None, 7, -1])
 def test_an_answer_that_is_no_candidate_falls_back(answer: int | None) -> None:
     lb = tenantry.Balancer(with_strategy(lambda candidates, key: answer))

@@ -180,8 +180,10 @@ impl Settings {
     }
 
     /// What was learnt under the settings before goes on: what tenants have used of the routes' limits, the keys that an issuer gave, and the guard where the new one would be like
-    /// it; else its bans do.
-    pub(crate) fn go_on_with(&mut self, before: &Self) {
+    /// it; else its bans do. Pools that leave are spoken to as before, for their checks would fail otherwise.
+    pub(crate) fn go_on_with<'a>(&mut self, before: &Self, leaving: impl Iterator<Item = &'a str>) {
+        let known = leaving.filter_map(|pool| before.transports.get_key_value(pool));
+        self.transports.extend(known.map(|(pool, transport)| (pool.clone(), transport.clone())));
         self.map = mem::take(&mut self.map).going_on_with(&before.map);
         self.gate.go_on_with(&before.gate);
         if let (Some(guard), Some(before)) = (&mut self.watch, &before.watch) {

@@ -230,6 +230,16 @@ impl<S: Source> Source for Dialable<S> {
 pub(crate) struct Discoveries(BTreeMap<String, (DiscoveryTable, Discovering)>);
 
 impl Discoveries {
+    /// These, and those under way of pools that leave.
+    pub(crate) fn beside<'a>(
+        &self,
+        tables: &DiscoveryTables,
+        leaving: impl Iterator<Item = &'a str>,
+    ) -> DiscoveryTables {
+        let under_way = leaving.filter_map(|pool| Some((pool.to_owned(), self.0.get(pool)?.0.clone())));
+        under_way.chain(tables.clone()).collect()
+    }
+
     /// Ends those of pools that have no table any more. Whether there were any: what they have found goes with the next configuration.
     pub(crate) async fn end_others(&mut self, tables: &DiscoveryTables) -> bool {
         let (kept, ended) =

@@ -29,6 +29,12 @@ impl Document {
         Self::from_text_in(&text, format, path.parent().unwrap_or_else(|| Path::new("")))
     }
 
+    /// The balancer's part alone, if the file can be read.
+    pub(crate) fn balancer_of(path: &Path) -> Option<Config> {
+        let format = Format::from_extension(path.extension()?.to_str()?)?;
+        Config::from_text(&fs::read_to_string(path).ok()?, format).ok()
+    }
+
     /// Reads text. Files that it names are looked for in the current folder.
     ///
     /// # Errors

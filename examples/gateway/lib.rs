@@ -23,6 +23,7 @@ mod guard;
 mod identify;
 pub mod keys;
 mod lanes;
+mod leaving;
 pub mod listener;
 pub mod load;
 pub mod log;

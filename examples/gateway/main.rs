@@ -32,6 +32,7 @@ use tenantry_tower::{health::HealthChecker, probe::Prober};
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
     sync::oneshot,
 };
 use tracing_subscriber::{
@@ -128,6 +129,9 @@ fn told_of(files: &[PathBuf], out: &mut impl Write) -> io::Result<bool> {
 /// Serves until a signal, then drains. Whether all that was in flight could finish.
 async fn gateway(path: &Path) -> Result<bool, String> {
     let in_file = |problem: &dyn std::fmt::Display| format!("{}: {problem}", path.display());
+    let not_heard = |error: io::Error| format!("cannot listen for signals: {error}");
+    // It asks for the document, which is about to be read; without a listener it would end the process.
+    let _early = signal(SignalKind::hangup()).map_err(not_heard)?;
     let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
     let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
     if settings.log().is_none() {
@@ -155,7 +159,7 @@ async fn gateway(path: &Path) -> Result<bool, String> {
         ))
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let mut signals = serve::Signals::new().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let mut signals = serve::Signals::new().map_err(not_heard)?;
     let scheme = if settings.secure().is_some() { "https" } else { "http" };
     println!("listening on {scheme}://{address}");
     if let Some(address) = admin.address() {

@@ -65,6 +65,11 @@ impl Refusals {
         self.note(CLIENT_BANNED, client);
     }
 
+    /// A connection was not served, because this proxy was to begin it with a header and has not.
+    pub(crate) fn note_no_proxy_header(&self, proxy: IpAddr) {
+        self.note(NO_PROXY_HEADER, proxy);
+    }
+
     fn note(&self, reason: &'static str, client: IpAddr) {
         self.count(reason);
         let client = client.to_canonical().to_string();
@@ -87,3 +92,6 @@ const CLIENT_BANNED: &str = "CLIENT_BANNED";
 
 /// A client has as many connections as one may have.
 const TOO_MANY_CONNECTIONS: &str = "TOO_MANY_CONNECTIONS";
+
+/// What begins is no header of the PROXY protocol.
+const NO_PROXY_HEADER: &str = "NO_PROXY_HEADER";

@@ -8,7 +8,7 @@ use std::{
 
 use tenantry::Balancer;
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::{JoinHandle, spawn_blocking},
     time::sleep,
 };
@@ -17,6 +17,7 @@ use crate::{
     admin::{AdminTable, Pages, Served},
     config::{Document, Settings},
     discovery::Discoveries,
+    leaving::Leaving,
     listener::Live,
     log::LogTable,
     otel::OtelTable,
@@ -41,6 +42,10 @@ pub struct Reloader {
     /// Watch the files that the settings in force name.
     watchers: Vec<JoinHandle<()>>,
     discoveries: Discoveries,
+    /// Pools of the documents before.
+    leaving: Leaving,
+    /// Whoever asks for the document. Heard from the beginning: whoever is not listened for ends the process.
+    hangup: Option<Signal>,
 }
 
 /// Says what came of it.
@@ -52,12 +57,14 @@ impl Reloader {
     pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
         let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
-        let watchers = watch_files(settings, tell);
+        let leaving = Leaving::new(Document::balancer_of(path).unwrap_or_default());
+        let watchers = watch_files(settings, &leaving, tell);
+        let hangup = signal(SignalKind::hangup()).ok();
         let (used, path) = (fs::read(path).ok(), path.to_owned());
         let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
         discoveries.follow(started.discovery(), &balancer).iter().for_each(|problem| tell(problem));
-        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries }
+        Self { path, used, balancer, live, started, settings, pages, watchers, discoveries, leaving, hangup }
     }
 
     /// What is to be served.
@@ -77,8 +84,10 @@ impl Reloader {
         let document =
             spawn_blocking(move || Document::read(&file)).await.map_err(|error| in_file(&error))?;
         let Document { balancer, mut settings, .. } = document.map_err(|error| in_file(&error))?;
-        self.balancer.reconfigure(balancer.clone()).map_err(|error| in_file(&error))?;
-        settings.go_on_with(&self.settings);
+        self.leaving
+            .put_in_force(&self.balancer, balancer, settings.drain())
+            .map_err(|error| in_file(&error))?;
+        settings.go_on_with(&self.settings, self.leaving.names());
         self.settings = settings.clone();
         let router =
             Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
@@ -89,26 +98,37 @@ impl Reloader {
             pages.waits_for_restart(&unchanged);
         }
         self.stop_watching();
-        self.watchers = watch_files(&settings, tell);
-        if self.discoveries.end_others(settings.discovery()).await {
-            self.balancer.reconfigure(balancer).map_err(|error| in_file(&error))?;
+        self.watchers = watch_files(&settings, &self.leaving, tell);
+        let tables = self.discoveries.beside(settings.discovery(), self.leaving.names());
+        if self.discoveries.end_others(&tables).await {
+            self.leaving.put_in_force_again(&self.balancer).map_err(|error| in_file(&error))?;
         }
-        self.discoveries
-            .follow(settings.discovery(), &self.balancer)
-            .iter()
-            .for_each(|problem| tell(problem));
+        self.discoveries.follow(&tables, &self.balancer).iter().for_each(|problem| tell(problem));
         Ok(unchanged)
+    }
+
+    /// Parts with pools that the document no longer has and of which nobody has need any more, as [`follow`](Self::follow) does whenever it looks.
+    pub async fn part(&mut self, tell: Tell) {
+        if !self.leaving.part(&self.balancer) {
+            return;
+        }
+        let tables = self.discoveries.beside(self.settings.discovery(), self.leaving.names());
+        self.discoveries.end_others(&tables).await;
+        if let Err(error) = self.leaving.put_in_force_again(&self.balancer) {
+            tell(&stays(&format!("{}: {error}", self.path.display())));
+        }
     }
 
     /// Follows the file, and `SIGHUP`, for as long as it is polled.
     pub async fn follow(mut self, every: Duration, tell: Tell) {
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let Some(mut hangup) = self.hangup.take() else { return };
         let mut seen = self.used.clone();
         loop {
             let is_asked = tokio::select! {
                 _ = hangup.recv() => true,
                 () = sleep(every) => false,
             };
+            self.part(tell).await;
             let content = match fs::read(&self.path) {
                 Ok(content) => content,
                 // A file that is gone is on its way to be replaced; whoever asks is answered all the same.
@@ -173,13 +193,15 @@ fn stays(problem: &str) -> String {
     format!("{problem}; what was in force before it stays")
 }
 
-/// Keys and certificates have files of their own, which change more often than the document.
-fn watch_files(settings: &Settings, tell: Tell) -> Vec<JoinHandle<()>> {
+/// Keys and certificates have files of their own, which change more often than the document. Those of pools that leave are nobody's any more.
+fn watch_files(settings: &Settings, leaving: &Leaving, tell: Tell) -> Vec<JoinHandle<()>> {
     let keys = settings.key_file().cloned();
     let keys = keys.map(|file| tokio::spawn(file.watch(KEYS_EVERY, move |news| tell(&news))));
     let secure = settings.secure().cloned();
     let secure = secure.map(|secure| tokio::spawn(secure.watch(CERTIFICATES_EVERY, tell)));
-    let with_files = settings.transports().iter().filter(|(_, transport)| transport.has_files());
+    let stays = |pool: &str| leaving.names().all(|leaver| leaver != pool);
+    let with_files =
+        settings.transports().iter().filter(|(pool, transport)| transport.has_files() && stays(pool));
     let upstream = with_files.map(|(pool, transport)| {
         let (path, transport) = (format!("gateway.upstream.{pool}.tls"), transport.clone());
         tokio::spawn(reread(path, move || transport.reload(), CERTIFICATES_EVERY, tell))

@@ -1,16 +1,17 @@
 //! `tls`: what the gateway shows to clients, and what it asks them for.
 
 use std::{
-    fmt,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tenantry_tower::tls::{CertificateFiles, Certificates, ClientAuthentication, ServerTls, TlsVersion};
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tenantry_tower::tls::{
+    CertificateFiles, Certificates, ClientAuthentication, ClientVerifier, CurrentServer, ServerTls,
+    TlsVersion,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{rereading::reread, unfit::Unfit};
 
@@ -50,10 +51,9 @@ enum Clients {
 }
 
 /// TLS as the gateway speaks it. Clones show the same certificates.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Secure {
-    certificates: Certificates,
-    config: Arc<ServerConfig>,
+    server: CurrentServer,
 }
 
 impl TlsTable {
@@ -68,7 +68,7 @@ impl TlsTable {
             Version::Tls12 => TlsVersion::Tls12,
             Version::Tls13 => TlsVersion::Tls13,
         };
-        let mut server = ServerTls::new(certificates.clone()).with_oldest_version(version);
+        let mut server = ServerTls::new(certificates).with_oldest_version(version);
         match (&self.client_ca, self.client_certificate) {
             (Some(file), clients) => {
                 let clients = match clients.unwrap_or_default() {
@@ -83,8 +83,8 @@ impl TlsTable {
                 return Err(Unfit::hidden("gateway.tls.client_certificate", fix));
             }
         }
-        let config = server.config().map_err(|error| unfit("client_ca", error))?;
-        Ok(Secure { certificates, config })
+        let server = CurrentServer::read(server).map_err(|error| unfit("client_ca", error))?;
+        Ok(Secure { server })
     }
 
     /// The same with what is asked of clients, where they are.
@@ -99,20 +99,19 @@ impl TlsTable {
 }
 
 impl Secure {
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.config))
+    /// What to accept a connection by, and who verifies its client.
+    pub(crate) fn acceptor(&self) -> (TlsAcceptor, Option<ClientVerifier>) {
+        let (config, clients) = self.server.config();
+        (TlsAcceptor::from(config), clients)
     }
 
-    /// Reads the files as often as this, for as long as it is polled, and tells what came of it: new certificates, or why there are none.
+    /// Who verifies clients now, if anybody does.
+    pub(crate) fn clients(&self) -> Option<ClientVerifier> {
+        self.server.clients()
+    }
+
+    /// Reads the files as often as this, for as long as it is polled, and tells what came of it: what is new, or why it cannot be used.
     pub async fn watch(self, every: Duration, tell: impl Fn(&str) + Send) {
-        let certificates = self.certificates;
-        let reload = move || certificates.reload();
-        reread("gateway.tls.certificates".to_owned(), reload, every, tell).await;
-    }
-}
-
-impl fmt::Debug for Secure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secure").field("certificates", &self.certificates).finish_non_exhaustive()
+        reread("gateway.tls".to_owned(), move || self.server.reload(), every, tell).await;
     }
 }

@@ -133,3 +133,28 @@ fn the_gateway_tells_its_supervisor_when_it_serves_and_when_it_stops() {
     let length = supervisor.recv(&mut told).unwrap();
     assert_eq!(told[..length], *b"STOPPING=1\n");
 }
+
+#[test]
+fn whoever_asks_for_the_document_as_soon_as_the_gateway_serves_does_not_end_it() {
+    let folder = Folder::new("hangup");
+    let (file, socket) = (folder.join("gateway.toml"), folder.join("notify"));
+    fs::write(&file, "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway]\nlisten = \"127.0.0.1:0\"\n")
+        .unwrap();
+    let supervisor = UnixDatagram::bind(&socket).unwrap();
+    supervisor.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    // The moment is short.
+    for _ in 0..10 {
+        let mut command = Command::new(support::gateway());
+        command.arg("--config").arg(&file).env("NOTIFY_SOCKET", &socket);
+        let mut program = Program { child: command.stdout(Stdio::piped()).spawn().unwrap() };
+        let id = Pid::from_child(&program.child);
+        let mut told = [0; 256];
+        let length = supervisor.recv(&mut told).unwrap();
+        assert_eq!(told[..length], *b"READY=1\n");
+        kill_process(id, Signal::HUP).unwrap();
+        kill_process(id, Signal::TERM).unwrap();
+        let length = supervisor.recv(&mut told).unwrap();
+        assert_eq!(told[..length], *b"STOPPING=1\n");
+        assert!(program.child.wait().unwrap().success());
+    }
+}

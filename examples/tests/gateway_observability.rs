@@ -282,6 +282,13 @@ async fn what_the_listener_refuses_is_counted_by_reason() {
     // Another document goes on with the same counts.
     world.reload(&format!("{ADMIN}drain = \"30s\"")).await;
     assert_eq!(counts(&world.page("/metrics").await.1), expected);
+    world.reload(&format!("{ADMIN}proxy_protocol = {{ trusted = [\"127.0.0.1\"] }}")).await;
+    let mut unannounced = TcpStream::connect(world.gateway).await.unwrap();
+    unannounced.write_all(b"GET / HTTP/1.1\r\nhost: a.test\r\n\r\n").await.unwrap();
+    // It ends without a word, perhaps by a reset.
+    timeout(PATIENCE, unannounced.read(&mut [0; 1])).await.unwrap().ok();
+    let told = world.page("/metrics").await.1;
+    assert!(told.contains("tenantry_refusals_total{reason=\"NO_PROXY_HEADER\"} 1"), "{told}");
 }
 
 /// All that comes back.

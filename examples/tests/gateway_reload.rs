@@ -237,3 +237,101 @@ async fn what_was_used_of_a_routes_limits_outlasts_a_new_document() {
     }
     assert_eq!(status(&mut stream, "/few").await, "429");
 }
+
+/// Answers each request after a while, with its own name.
+async fn slow(name: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while stream.read(&mut [0; 4_096]).await.unwrap_or(0) > 0 {
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    let answer = format!("HTTP/1.1 200 OK\r\nx-name: {name}\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    address
+}
+
+async fn name(gateway: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    let request = "GET / HTTP/1.1\r\nhost: h\r\nx-tenant: acme\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let name = answer.lines().find_map(|line| line.strip_prefix("x-name: "));
+    name.map_or_else(|| answer.clone(), str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_in_a_pool_that_leaves_is_served_there() {
+    let file = File::new("reload-leaving");
+    let (first, second) = (slow("first").await, slow("second").await);
+    let write = |pool: &str, address: SocketAddr| {
+        let text = format!(
+            "[pools.{pool}]\ncapacity = 1\nendpoints = [\"http://{address}\"]\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = {pool:?} }}]\n"
+        );
+        fs::write(&file.0, text).unwrap();
+    };
+    write("first", first);
+    let (mut reloader, balancer, gateway) = gateway(&file).await;
+    let waiting = [(); 4].map(|()| tokio::spawn(name(gateway)));
+    while balancer.pool_stats("first").unwrap().waiting() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    write("second", second);
+    reloader.reload(|_| ()).await.unwrap();
+    assert_eq!(name(gateway).await, "second");
+    for waiting in waiting {
+        assert_eq!(waiting.await.unwrap(), "first");
+    }
+    let parted = timeout(Duration::from_secs(30), async {
+        while balancer.pool_stats("first").is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            reloader.part(|_| ()).await;
+        }
+    });
+    parted.await.unwrap();
+    assert_eq!(name(gateway).await, "second");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_whose_owner_leaves_goes_at_once() {
+    let file = File::new("reload-owner");
+    let endpoint = format!("http://{}", upstream::start().await.unwrap());
+    let text = |pool: &str, owner: &str| {
+        format!("[pools.{pool}]\nendpoints = [{endpoint:?}]\nowner = {owner:?}\n[tenants.{owner}]\n")
+    };
+    fs::write(&file.0, text("first", "acme")).unwrap();
+    let (mut reloader, balancer, _) = gateway(&file).await;
+    fs::write(&file.0, text("second", "globex")).unwrap();
+    reloader.reload(|_| ()).await.unwrap();
+    assert!(balancer.pool_stats("first").is_none() && balancer.pool_stats("second").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_that_leaves_is_checked_as_before() {
+    let file = File::new("reload-leaving-checks");
+    let write = |pool: &str, name: &str| {
+        let text = format!(
+            "[pools.{pool}]\nendpoints = [\"https://127.0.0.1:8\"]\n[gateway.upstream.{pool}]\ntls = {{ verify = false, server_name = {name:?} }}\n"
+        );
+        fs::write(&file.0, text).unwrap();
+    };
+    write("first", "first.test");
+    let (mut reloader, balancer, _) = gateway(&file).await;
+    let live = reloader.live();
+    // Two, one after the other.
+    for (pool, name) in [("second", "second.test"), ("third", "third.test")] {
+        write(pool, name);
+        reloader.reload(|_| ()).await.unwrap();
+    }
+    for (pool, name) in [("first", "first.test"), ("second", "second.test"), ("third", "third.test")] {
+        assert!(balancer.pool_stats(pool).is_some());
+        let checks = format!("{:?}", live.checks(pool));
+        assert!(checks.contains(name), "{checks}");
+    }
+}

@@ -62,7 +62,7 @@ async fn routes_with_retries_show_clients_no_error_that_another_endpoint_can_men
     let mut failures = [0; 4];
     let mut retried = 0;
     for _ in 0..20 {
-        let upgrade = "upgrade: websocket\r\n";
+        let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
         let asked = [("GET /", ""), ("POST /again", ""), ("GET /again", upgrade), ("GET /again/x", "")];
         for (count, (line, more)) in failures.iter_mut().zip(asked) {
             let head = ask(gateway, line, more).await;

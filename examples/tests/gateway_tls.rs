@@ -7,19 +7,27 @@ mod pki;
 mod tls_client;
 
 use std::{
+    fs,
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
+use bytes::Bytes;
 use gateway_parts::upstream;
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use pki::{Authority, Pair};
 use tls_client::{client as client_of, connect};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    time::{sleep, timeout},
 };
 use tokio_rustls::{
     TlsConnector,
@@ -146,7 +154,7 @@ async fn a_hundred_new_certificates_under_load_break_no_request() {
     }
     // What cannot be used changes nothing.
     let good = shown(&client, gateway, "a.test").await;
-    std::fs::write(authority.file("a.pem"), "nonsense").unwrap();
+    fs::write(authority.file("a.pem"), "nonsense").unwrap();
     for _ in 0..50 {
         assert_eq!(shown(&client, gateway, "a.test").await, good);
     }
@@ -195,4 +203,56 @@ async fn a_client_is_who_its_certificate_names() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// What a new connection of this client is told, if it gets in.
+async fn told(client: &TlsConnector, gateway: SocketAddr) -> Option<String> {
+    let mut stream = connect(client, gateway, "a.test").await.ok()?;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n").await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    Some(answer)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_got_in_by_roots_that_are_gone_is_known_no_longer() {
+    let (authority, next) = (Authority::new("roots"), Authority::new("roots-next"));
+    authority.write("a", &authority.issue(&["a.test"]));
+    let [before, after] = [&authority, &next].map(|of| of.issue(&["acme.tenants.test"]));
+    let roots = [&authority, &next].map(|of| fs::read_to_string(of.file("ca.pem")).unwrap());
+    let clients = authority.file("clients.pem");
+    fs::write(&clients, &roots[0]).unwrap();
+    let identify = "identify = { client_certificate = { name = \"dns\", suffix = \".tenants.test\" } }\nlimits = { header_timeout = \"500ms\" }";
+    let document = document(&authority, &mirror().await, &["a"], identify);
+    let (gateway, _) = inside::gateway(&format!("{document}client_ca = {clients:?}\n")).await;
+    let client = |pair, protocol| client_of(&authority, Some(pair), &[protocol]);
+    let (old, new) = (client(&before, "http/1.1"), client(&after, "http/1.1"));
+    let mut lasting = connect(&old, gateway, "a.test").await.unwrap();
+    assert!(ask(&mut lasting, "").await.starts_with("HTTP/1.1 200"));
+    let multiplexed = connect(&client(&before, "h2"), gateway, "a.test").await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(multiplexed)).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = || Request::get("https://a.test/").body(Empty::<Bytes>::new()).unwrap();
+    assert_eq!(sender.send_request(request()).await.unwrap().status(), StatusCode::OK);
+    assert_eq!(told(&new, gateway).await, None, "signed by nobody we trust");
+
+    // Both count while clients change from one to the other.
+    fs::write(&clients, roots.concat()).unwrap();
+    while told(&new, gateway).await.is_none() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(ask(&mut lasting, "").await.starts_with("HTTP/1.1 200"));
+
+    fs::write(&clients, &roots[1]).unwrap();
+    while told(&old, gateway).await.is_some() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(told(&new, gateway).await.unwrap().starts_with("HTTP/1.1 200"));
+    let refused = ask(&mut lasting, "").await;
+    let parts = ["HTTP/1.1 421", "connection: close", "CLIENT_OUTDATED"];
+    assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
+    assert_eq!(sender.send_request(request()).await.unwrap().status(), StatusCode::MISDIRECTED_REQUEST);
+    // So that its client opens another one, which it may get into by another certificate.
+    timeout(Duration::from_secs(30), connection).await.unwrap().unwrap().unwrap();
 }

@@ -322,6 +322,9 @@ async fn a_try_that_takes_too_long_is_given_up_and_all_of_them_together_too() {
     let script = Script::of([answer(503, &[], "the last word"), End::Never]);
     let ended = script.ask(at_once().with_timeout(limit), request("GET")).await.unwrap();
     assert_eq!((ended.status().as_u16(), begun.elapsed()), (503, limit));
+    // An endpoint may be at work on the second one: whoever asked shall not begin anew.
+    assert_eq!(ended.extensions().get::<Attempts>().unwrap().count(), 2);
+    assert_eq!(ended.headers()["x-attempt-count"], "2");
     assert_eq!(ended.into_body().collect().await.unwrap().to_bytes(), "the last word");
     let script = Script::of([End::Never]);
     assert!(matches!(script.ask(at_once().with_timeout(limit), request("GET")).await, Err(Error::TimedOut)));
@@ -442,6 +445,21 @@ async fn an_upgrade_is_tried_once() {
         let policy = at_once().with_idempotency(Idempotency::by(|_| true));
         assert!(script.ask(policy, upgrade).await.is_err());
         assert_eq!(script.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_wish_that_nobody_passes_on_costs_no_retry() {
+    // Java's HttpClient and curl --http2 begin so; and whoever names a protocol without `Connection` asks for nothing.
+    for (connection, protocol) in
+        [("upgrade, http2-settings", "h2c"), ("keep-alive", "websocket"), ("upgrade", "TLS/1.2")]
+    {
+        let mut wish = request("GET");
+        wish.headers_mut().insert("connection", connection.parse().unwrap());
+        wish.headers_mut().insert("upgrade", protocol.parse().unwrap());
+        let script = Script::of([RESET]);
+        assert_eq!(script.ask(at_once(), wish).await.unwrap().status(), StatusCode::OK, "{protocol}");
+        assert_eq!(script.count(), 2, "{protocol}");
     }
 }
 

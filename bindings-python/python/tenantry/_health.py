@@ -23,7 +23,8 @@ async def check_health(balancer: Balancer, check: Callable[[HealthCheck], Awaita
         while True:
             while len(running) < most_under_way and (due := checks.next_check()) is not None:
                 running.add(asyncio.create_task(_ask(due, check)))
-            wait = checks.due_in()
+            # As long as there is room for no other, only the end of one makes a difference.
+            wait = checks.due_in() if len(running) < most_under_way else None
             pause = _LONGEST if wait is None else min(max(wait, _SHORTEST), _LONGEST)
             if running:
                 _, running = await asyncio.wait(running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)

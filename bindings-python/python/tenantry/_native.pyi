@@ -372,7 +372,8 @@ class Candidate:
 
     `strategy` of a pool may be a function `(candidates: Candidates, key: bytes | None) -> int | None`: the index of the one that serves the
     request. It runs inside `try_acquire` and `acquire`, with no lock held, and may ask the balancer again. Where it returns `None`, an
-    index that there is not or a candidate that is not usable, or raises (`sys.unraisablehook` is told), `p2c` serves the request.
+    index that there is not or a candidate that is not usable, or raises an `Exception` (`sys.unraisablehook` is told), `p2c` serves the request;
+    what is none, `KeyboardInterrupt` for one, comes out of the call that was asking.
     """
 
     @property

@@ -1,5 +1,5 @@
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -26,6 +26,8 @@ struct State {
     has_unread: bool,
     /// Whether it is no longer HTTP.
     is_tunnel: bool,
+    /// Whether it is to end with what is in flight, whatever else there is.
+    is_over: bool,
     /// Those over HTTP/2, of which one may stall while the connection lives.
     answers: Vec<Weak<dyn Stallable>>,
     header_timeout: Duration,
@@ -83,6 +85,7 @@ impl Activity {
             is_multiplexed: false,
             has_unread: false,
             is_tunnel: false,
+            is_over: false,
             answers: Vec::new(),
             header_timeout: limits.header_timeout(),
             keep_alive_timeout: limits.keep_alive_timeout(),
@@ -137,6 +140,11 @@ impl Activity {
         lingers
     }
 
+    /// Whatever may come over it, it ends soon.
+    pub(super) fn end_soon(&self) {
+        self.lock().is_over = true;
+    }
+
     /// Ends the answers whose clients have been waited for too long.
     pub(super) fn end_stalled(&self, now: Instant) {
         let answers: Vec<_> = self.lock().answers.iter().filter_map(Weak::upgrade).collect();
@@ -145,7 +153,10 @@ impl Activity {
     }
 
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
-        let state = self.lock();
+        let mut state = self.lock();
+        if mem::take(&mut state.is_over) {
+            return Verdict::Close;
+        }
         let (deadline, otherwise) = match state.phase {
             Phase::Head { since } => (Some(since + state.header_timeout), Verdict::Abort),
             Phase::Idle { since } => (Some(since + state.keep_alive_timeout), Verdict::Close),

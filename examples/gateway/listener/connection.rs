@@ -12,16 +12,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::{Builder, UpgradeableConnection},
 };
-use tenantry_tower::{
-    guard::ClientNetwork, identity::certificate::PeerCertificate, mirror::MIRRORED, proxy::Peer,
-};
+use tenantry_tower::{guard::ClientNetwork, mirror::MIRRORED, proxy::Peer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::server::TlsStream;
 use tower::BoxError;
 
 use super::{
@@ -31,6 +28,7 @@ use super::{
     extended_connect,
     presence::Presence,
     proxy_protocol, screen,
+    shown::Shown,
     stream::WatchedStream,
     supervise::{Endable, supervise},
 };
@@ -40,7 +38,8 @@ use crate::tls::Secure;
 struct Visit {
     live: Live,
     peer: Peer,
-    certificate: Option<PeerCertificate>,
+    /// Over TLS.
+    shown: Option<Shown>,
     activity: Activity,
 }
 
@@ -56,16 +55,22 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     let mut stopped = presence.stopped();
     let peer = if is_announced {
         let announced = timeout(limits.header_timeout(), proxy_protocol::client(&mut stream));
-        let Some(Ok(Ok(client))) = unless_stopped(&mut stopped, announced).await else { return };
-        client.map_or(peer, Peer::new)
+        match unless_stopped(&mut stopped, announced).await {
+            Some(Ok(Ok(client))) => client.map_or(peer, Peer::new),
+            Some(Ok(Err(error))) if error.kind() == io::ErrorKind::InvalidData => {
+                return live.now().router.refusals().note_no_proxy_header(peer.address().ip());
+            }
+            // It has gone, as who only looks whether somebody listens does, or the time is over.
+            _ => return,
+        }
     } else {
         peer
     };
     if !may_enter(&live, &limits, &peer, &mut presence) {
         return;
     }
-    let visit = Visit { live, peer, certificate: None, activity: Activity::new(&limits, presence.hangup()) };
-    let Some(acceptor) = acceptor else {
+    let visit = Visit { live, peer, shown: None, activity: Activity::new(&limits, presence.hangup()) };
+    let Some((acceptor, verifier)) = acceptor else {
         let beginning = timeout(limits.header_timeout(), is_http1(&stream));
         let Some(Ok(Ok(is_http1))) = unless_stopped(&mut stopped, beginning).await else { return };
         return visit.http(stream, is_http1, limits, presence).await;
@@ -74,7 +79,7 @@ pub(super) async fn serve(live: Live, mut stream: TcpStream, peer: Peer, mut pre
     // Who does not get through the handshake is told so by TLS itself.
     let Some(Ok(Ok(stream))) = unless_stopped(&mut stopped, shaking).await else { return };
     let peer = visit.peer.clone().with_scheme(Scheme::HTTPS);
-    let visit = Visit { peer, certificate: certificate(&stream), ..visit };
+    let visit = Visit { peer, shown: Some(Shown::of(&stream, verifier)), ..visit };
     let is_http1 = stream.get_ref().1.alpn_protocol() == Some(b"http/1.1");
     visit.http(stream, is_http1, limits, presence).await;
 }
@@ -179,7 +184,11 @@ impl Visit {
         if !is_http1 {
             screen::join_cookies(request.headers_mut());
         }
-        let refusal = screen::refusal(&request, &limits);
+        let outdated = self.shown.as_ref().and_then(|shown| shown.refusal(&now));
+        if outdated.is_some() {
+            self.activity.end_soon();
+        }
+        let refusal = outdated.or_else(|| screen::refusal(&request, &limits));
         // Over HTTP/1.1 the connection is what stalls.
         let answer_patience = limits.patience().filter(|_| !is_http1);
         let mut request = request.map(|body| InboundBody::new(body, &limits, &seat));
@@ -197,18 +206,11 @@ impl Visit {
             request.extensions_mut().insert(seat.clone());
             request.extensions_mut().insert(seat.hangup());
         }
-        if let Some(certificate) = &self.certificate {
+        if let Some(certificate) = self.shown.as_ref().and_then(Shown::certificate) {
             request.extensions_mut().insert(certificate.clone());
         }
         Answered::by(router, request, seat, answer_patience, (is_http1, is_extended))
     }
-}
-
-/// What the client has shown; rustls has verified it.
-fn certificate(stream: &TlsStream<TcpStream>) -> Option<PeerCertificate> {
-    let shown = stream.get_ref().1.peer_certificates()?.first()?;
-    // One that rustls can read and we cannot names nobody.
-    PeerCertificate::from_der(shown).ok()
 }
 
 impl<I, S, E, B> Endable for UpgradeableConnection<'_, I, S, E>

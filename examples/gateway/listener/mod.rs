@@ -20,6 +20,7 @@ mod patience;
 mod presence;
 mod proxy_protocol;
 mod screen;
+mod shown;
 mod stream;
 mod supervise;
 

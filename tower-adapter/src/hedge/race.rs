@@ -15,8 +15,9 @@ use tokio::time::{Instant, Sleep, sleep};
 use super::layer::Settings;
 use crate::{
     balance::{Progress, Try},
+    proxy::asks_for_another_protocol,
     replay::{Replay, ReplayBody},
-    retry::{Classify, Verdict, is_upgrade, mark_request, says_repeated},
+    retry::{Classify, Verdict, mark_request, says_repeated},
 };
 
 /// Which attempt gave an answer; among the extensions of the answers to requests that were hedged.
@@ -48,7 +49,7 @@ impl<B: Body, C> Race<B, C> {
         let (mut head, body) = request.into_parts();
         let known = head.extensions.get::<Try>().cloned();
         let is_first = known.as_ref().is_none_or(|known| known.attempt() == Attempt::First);
-        let once = !is_first || says_repeated(&head.headers) || is_upgrade(&head);
+        let once = !is_first || says_repeated(&head.headers) || asks_for_another_protocol(&head);
         let may = !once && settings.policy.idempotency().covers(&head);
         let first = known.unwrap_or_else(|| {
             let first = Try::first();

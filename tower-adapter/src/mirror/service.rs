@@ -13,8 +13,8 @@ use super::{
     copier::{Copier, Shared},
 };
 use crate::{
+    proxy::asks_for_another_protocol,
     replay::{Replay, ReplayBody},
-    retry::is_upgrade,
 };
 
 /// The service of [`MirrorLayer`](super::MirrorLayer).
@@ -55,7 +55,7 @@ where
         let (mut head, body) = request.into_parts();
         head.headers.remove(MIRRORED);
         // The half of a tunnel is none.
-        let is_next = !is_upgrade(&head) && self.shared.is_next();
+        let is_next = !asks_for_another_protocol(&head) && self.shared.is_next();
         let body = Replay::new(body, if is_next { self.shared.body_limit } else { 0 });
         let main = body.body();
         let copier = is_next.then(|| Copier::new(&self.shared, self.copies.clone(), &head, body));

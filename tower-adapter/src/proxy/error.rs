@@ -29,6 +29,8 @@ pub enum Error {
     Connect(BoxError),
     /// The endpoint broke off before its answer, or answered in what is not HTTP, or may be read in several ways.
     Endpoint(BoxError),
+    /// The endpoint, which speaks HTTP/2, has not looked at the request: it went away before, or refused it alone. The request may go elsewhere, whatever it is.
+    Unprocessed(BoxError),
     /// The endpoint speaks HTTP/2 and takes no extended CONNECT, which a WebSocket is there.
     NoExtendedConnect(BoxError),
     /// The endpoint changed to another protocol (101), which nobody asked it for.
@@ -47,7 +49,9 @@ impl Error {
             Self::Tunnel | Self::NoExtendedConnect(_) => StatusCode::NOT_IMPLEMENTED,
             Self::ClientStalled => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Connect(_) | Self::Endpoint(_) | Self::Switched => StatusCode::BAD_GATEWAY,
+            Self::Connect(_) | Self::Endpoint(_) | Self::Unprocessed(_) | Self::Switched => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -65,6 +69,7 @@ impl Error {
             Self::ClientGone(_) => "CLIENT_GONE",
             Self::Connect(_) => "CONNECT_FAILED",
             Self::Endpoint(_) => "ENDPOINT_FAILED",
+            Self::Unprocessed(_) => "NOT_PROCESSED",
             Self::NoExtendedConnect(_) => "NO_EXTENDED_CONNECT",
             Self::Switched => "ENDPOINT_SWITCHED",
             Self::TimedOut => "ENDPOINT_TIMED_OUT",
@@ -83,6 +88,7 @@ impl Error {
             Self::ClientGone(_) => "The request broke off",
             Self::Connect(_) => "No connection to the endpoint",
             Self::Endpoint(_) => "The endpoint broke off, or its answer is not HTTP",
+            Self::Unprocessed(_) => "The endpoint has not looked at the request",
             Self::NoExtendedConnect(_) => "The endpoint takes no WebSockets",
             Self::Switched => "The endpoint changed to another protocol unasked",
             Self::TimedOut => "The endpoint took too long",
@@ -107,6 +113,7 @@ impl error::Error for Error {
             | Self::ClientGone(error)
             | Self::Connect(error)
             | Self::Endpoint(error)
+            | Self::Unprocessed(error)
             | Self::NoExtendedConnect(error) => Some(&**error),
             _ => None,
         }

@@ -16,7 +16,7 @@ use tower::BoxError;
 use super::{
     Error, ResponseBody,
     failure::Failure,
-    framing, headers,
+    framing, headers, unprocessed,
     upgrade::{self, Upgrade},
     upload::{Standing, Watch},
     wire::Call,
@@ -120,6 +120,13 @@ impl Vigil {
                 Error::NoExtendedConnect(error)
             }
             Failure::Broken(error) if self.picked.is_excused() => client_error(error),
+            Failure::Broken(error) if unprocessed::is_unprocessed(&*error) => {
+                if unprocessed::has_gone_away(&*error) {
+                    // As it may, whenever it likes.
+                    self.picked.excuse();
+                }
+                Error::Unprocessed(error)
+            }
             Failure::Broken(error) => Error::Endpoint(error),
         }
     }

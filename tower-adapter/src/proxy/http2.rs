@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use http::{Request, Uri, uri::Authority};
+use http::{Request, Uri, request::Parts, uri::Authority};
 use http_body::Body;
 use hyper_util::{
     client::legacy::{Builder, Client},
@@ -10,7 +10,7 @@ use tower::BoxError;
 
 use super::{
     connect_to::ConnectTo, connector::Connector, kept::LONGEST_IDLE, response_body::ResponseBody,
-    upload::Upload, wire::Call,
+    unprocessed::has_gone_away, upload::Upload, wire::Call,
 };
 
 /// Endpoints to which requests share a connection.
@@ -36,10 +36,22 @@ where
         Self { client: builder.build(connector.clone()), builder, connector }
     }
 
-    /// Sends this over a connection that it may share.
+    /// Sends this over a connection that it may share, and over another one where the endpoint has closed that before it looked at this; without a body, of which something may be gone.
     pub(super) fn send(&self, request: Request<Upload<B>>) -> Call {
-        let call = self.client.request(request);
-        Box::pin(async move { Ok(call.await?.map(ResponseBody::from)) })
+        let spare = Spare::of(&request);
+        let (client, call) = (self.client.clone(), self.client.request(request));
+        Box::pin(async move {
+            let mut answer = call.await;
+            for _ in 0..MOST_AGAIN {
+                let Err(error) = &answer else { break };
+                let Some(again) = spare.as_ref().filter(|_| has_gone_away(error)).and_then(Spare::request)
+                else {
+                    break;
+                };
+                answer = client.request(again).await;
+            }
+            Ok(answer?.map(ResponseBody::from))
+        })
     }
 
     /// Sends this over a connection of its own, whose authority is for the request to name.
@@ -54,6 +66,28 @@ where
     }
 }
 
+/// What can be sent again.
+struct Spare<B> {
+    head: Parts,
+    body: Upload<B>,
+}
+
+impl<B> Spare<B> {
+    fn of(request: &Request<Upload<B>>) -> Option<Self> {
+        let body = request.body().nothing_again()?;
+        let (mut head, ()) = Request::new(()).into_parts();
+        head.method = request.method().clone();
+        head.uri = request.uri().clone();
+        head.version = request.version();
+        head.headers = request.headers().clone();
+        Some(Self { head, body })
+    }
+
+    fn request(&self) -> Option<Request<Upload<B>>> {
+        Some(Request::from_parts(self.head.clone(), self.body.nothing_again()?))
+    }
+}
+
 /// The same, whole as it is, of another authority.
 fn with_authority(uri: Uri, authority: Authority) -> Uri {
     let mut parts = uri.into_parts();
@@ -61,5 +95,7 @@ fn with_authority(uri: Uri, authority: Authority) -> Uri {
     Uri::from_parts(parts).expect("a URI with scheme, authority and path is whole")
 }
 
+/// Each time a connection is closed just then: by an endpoint that closes them all at once, whoever comes.
+const MOST_AGAIN: usize = 3;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);

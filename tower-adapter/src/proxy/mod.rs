@@ -58,6 +58,8 @@ mod trailers;
 #[cfg(feature = "tls")]
 mod transport;
 mod tunnel;
+#[cfg_attr(not(feature = "tls"), path = "never_unprocessed.rs")]
+mod unprocessed;
 mod upgrade;
 mod upload;
 mod wire;
@@ -74,5 +76,6 @@ pub use response_body::ResponseBody;
 pub use service::{HostPolicy, ReverseProxy};
 #[cfg(feature = "tls")]
 pub use transport::Transport;
+pub(crate) use upgrade::asks_for_another_protocol;
 #[cfg(all(feature = "identity-jwt", feature = "tls"))]
 pub(crate) use wire::http_connector;

@@ -27,10 +27,7 @@ impl Upgrade {
     /// The wish of a request without a body, if it has one that may be passed on over this version of HTTP: one protocol, over HTTP/1.1. Not to another version of HTTP or to TLS:
     /// what then came would be requests that nobody here has seen (h2c smuggling). Towards HTTP/2 only a WebSocket can be asked for, and only by GET: an extended CONNECT says nothing of the method for which it stands.
     pub(super) fn of(parts: &mut Parts, towards: Version, idle_timeout: Option<Duration>) -> Option<Self> {
-        if parts.version != Version::HTTP_11 || parts.method == Method::CONNECT {
-            return None;
-        }
-        let protocol = protocol(&parts.headers).filter(|protocol| !is_http(protocol))?.clone();
+        let protocol = wish(parts).filter(|_| parts.method != Method::CONNECT)?.clone();
         let accept = match towards {
             Version::HTTP_2 => Some(extended_connect::accept(parts)?),
             _ => None,
@@ -107,6 +104,17 @@ impl Upgrade {
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, self.protocol.clone());
     }
+}
+
+/// Whether a request asks for another protocol, in a way that may be passed on.
+pub(crate) fn asks_for_another_protocol(head: &Parts) -> bool {
+    head.method == Method::CONNECT || wish(head).is_some()
+}
+
+/// The protocol that it asks for by `Upgrade`. What else stands there (`h2c`, with which some clients begin all of their connections) is nobody's business but the listener's.
+fn wish(head: &Parts) -> Option<&HeaderValue> {
+    let named = protocol(&head.headers).filter(|protocol| !is_http(protocol));
+    named.filter(|_| head.version == Version::HTTP_11)
 }
 
 /// Whether this is the answer that ends HTTP on its connection.

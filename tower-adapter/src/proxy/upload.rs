@@ -18,7 +18,7 @@ pin_project! {
     /// A request's body on its way to the endpoint, watched: whose turn it is, and whether the client broke off, with no trailers that may not be.
     pub(super) struct Upload<B> {
         #[pin]
-        inner: B,
+        inner: Option<B>,
         watch: Watch,
         picked: PickedEndpoint,
         said: Said,
@@ -48,13 +48,20 @@ impl<B: Body> Upload<B> {
         let has_ended = inner.is_end_stream();
         let watch = Watch((!has_ended).then(Arc::default));
         let said = if has_ended { Said::default() } else { Said::by(head) };
-        Self { inner, watch, picked, said }
+        Self { inner: Some(inner), watch, picked, said }
     }
 }
 
 impl<B> Upload<B> {
     pub(super) fn watch(&self) -> Watch {
         self.watch.clone()
+    }
+
+    /// The same once more, where it is nothing.
+    #[cfg(feature = "tls")]
+    pub(super) fn nothing_again(&self) -> Option<Self> {
+        let watch = Some(Watch(None)).filter(|_| self.watch.0.is_none())?;
+        Some(Self { inner: None, watch, picked: self.picked.clone(), said: Said::default() })
     }
 }
 
@@ -94,7 +101,8 @@ impl<B: Body> Body for Upload<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let this = self.project();
-        let polled = match this.inner.poll_frame(cx) {
+        let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
+        let polled = match inner.poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(this.said.pass(frame).map(Ok)),
             polled => polled,
         };
@@ -109,11 +117,11 @@ impl<B: Body> Body for Upload<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 

@@ -167,6 +167,7 @@ where
     ) -> Next<R, S::Error> {
         match self.project() {
             StateProjection::Reading { answer, .. } => job.stand(answer.take().expect("it is read once")),
+            StateProjection::Calling { this_try, .. } => job.abandon(this_try),
             _ => Next::End(job.give_up()),
         }
     }

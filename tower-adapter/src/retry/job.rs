@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{Classify, Error, RetryBody, Verdict, body::FailedAnswer, layer::Settings, marks};
 use crate::{
     balance::{Progress, Try},
+    proxy::asks_for_another_protocol,
     replay::{Replay, ReplayBody},
 };
 
@@ -59,7 +60,9 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         let (mut head, body) = request.into_parts();
         let nested = head.extensions.get::<Try>().cloned();
         // What somebody else tries again is not tried again here: retries would multiply.
-        let once = nested.is_some() || marks::says_repeated(&head.headers) || marks::is_upgrade(&head);
+        let repeated = nested.is_some() || marks::says_repeated(&head.headers);
+        // What the connection is to become, it becomes once.
+        let once = repeated || asks_for_another_protocol(&head);
         let again = policy.attempts().get() > 1 && !once;
         let is_idempotent = again && policy.idempotency().covers(&head);
         let this_try = nested.unwrap_or_else(|| {
@@ -67,8 +70,8 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
             head.extensions.insert(first.clone());
             first
         });
-        // What is not idempotent is sent again only as long as nothing of it has been sent.
-        let body = Replay::new(body, if is_idempotent { policy.body_limit() } else { 0 });
+        // Of what is not idempotent, too: an endpoint may say that it has not looked at it.
+        let body = Replay::new(body, if again { policy.body_limit() } else { 0 });
         let request = Request::from_parts(head.clone(), body.body());
         let job = Self {
             service,
@@ -170,6 +173,15 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         }
         self.tries += 1;
         Some(Sending { request: Request::from_parts(head, self.body.body()), this_try })
+    }
+
+    /// There is no time left for an attempt that is under way.
+    pub(super) fn abandon(&mut self, this_try: &Try) -> Next<R, E> {
+        // Its endpoint may be at work all the same, and whoever called shall not begin anew beside it.
+        if this_try.progress() != Progress::Queued {
+            self.sent += 1;
+        }
+        Next::End(self.give_up())
     }
 
     /// Ends with how the last attempt failed, or, where none has, with having taken too long.

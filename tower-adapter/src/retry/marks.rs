@@ -4,7 +4,7 @@
 //! with such a mark is somebody's retry already and is tried once. An answer after several attempts carries the count, too, and whoever
 //! called does not try again.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header::UPGRADE, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::grpc;
 
@@ -23,11 +23,6 @@ impl Attempts {
 /// Whether it is an attempt after others.
 pub(crate) fn says_repeated(headers: &HeaderMap) -> bool {
     count(headers, &ATTEMPT_COUNT) > 1 || count(headers, &GRPC_PREVIOUS) > 0
-}
-
-/// Whether the connection is to become something else, which happens once.
-pub(crate) fn is_upgrade(head: &Parts) -> bool {
-    head.method == Method::CONNECT || head.headers.contains_key(UPGRADE)
 }
 
 /// Says that it is the `count`-th attempt.

@@ -8,7 +8,7 @@
 //!
 //! | how an attempt ends | another one |
 //! |---|---|
-//! | no connection | yes, whatever the request does: nothing was sent |
+//! | no connection, or one of HTTP/2 that was closed, or refused the request, before anybody looked at it | yes, whatever the request does |
 //! | broken off before an answer, [too slow](RetryPolicy::with_try_timeout), 502, 503, 504, gRPC `UNAVAILABLE` | if the request is [idempotent](Idempotency) |
 //! | any other answer | no |
 //! | a body that breaks off later | no: its beginning is with the caller |
@@ -43,7 +43,7 @@ pub use future::ResponseFuture;
 pub use idempotency::Idempotency;
 pub use layer::RetryLayer;
 pub use marks::Attempts;
-pub(crate) use marks::{is_upgrade, mark_request, says_repeated};
+pub(crate) use marks::{mark_request, says_repeated};
 pub use policy::RetryPolicy;
 pub use retryable::RetryableError;
 pub use service::Retry;

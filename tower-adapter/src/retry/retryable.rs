@@ -43,7 +43,7 @@ impl RetryableError for proxy::Error {
     fn verdict(&self) -> Verdict {
         match self {
             // Another endpoint may be there, or have an address that can be used.
-            Self::Connect(_) | Self::Address { .. } => Verdict::Unsent,
+            Self::Connect(_) | Self::Address { .. } | Self::Unprocessed(_) => Verdict::Unsent,
             Self::Endpoint(_) | Self::TimedOut => Verdict::FAILED,
             // The client's doing, or the proxy's, or what the endpoint is.
             Self::NoEndpoint

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub enum Verdict {
     /// It stands: it is a success, or another attempt would end alike.
     Final,
-    /// It failed before anything was sent: another attempt is safe, whatever the request does.
+    /// It failed before any endpoint looked at it: another attempt is safe, whatever the request does.
     Unsent,
     /// It failed, and the endpoint may have done the work all the same: another attempt is safe if the request is idempotent.
     Failed {

@@ -57,6 +57,8 @@ fn missing(file: &Path, what: &str) -> TlsError {
 fn wrong(file: &Path, error: &pem::Error) -> TlsError {
     match error {
         pem::Error::Io(error) => problem(file, format!("name a file that can be read: {error}")),
+        // Somebody is writing it, perhaps.
+        pem::Error::MissingSectionEnd { .. } => problem(file, "it breaks off in the middle"),
         error => problem(file, format!("it is not PEM: {error}")),
     }
 }

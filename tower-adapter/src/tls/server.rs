@@ -6,7 +6,7 @@ use tokio_rustls::rustls::{
     version::{TLS12, TLS13},
 };
 
-use super::{Certificates, TlsError, files, provider};
+use super::{Certificates, ClientVerifier, TlsError, files, provider};
 
 /// How a server speaks TLS.
 ///
@@ -75,14 +75,18 @@ impl ServerTls {
     /// # Errors
     /// When the file of roots cannot be used.
     pub fn config(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        self.config_for(self.verifier()?.map(ClientVerifier).as_ref())
+    }
+
+    pub(super) fn config_for(&self, clients: Option<&ClientVerifier>) -> Result<Arc<ServerConfig>, TlsError> {
         let versions: &[&SupportedProtocolVersion] = match self.oldest {
             TlsVersion::Tls12 => &[&TLS13, &TLS12],
             TlsVersion::Tls13 => &[&TLS13],
         };
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_protocol_versions(versions).map_err(TlsError::unusable)?;
-        let builder = match self.verifier()? {
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
+        let builder = match clients {
+            Some(ClientVerifier(verifier)) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::new(self.certificates.clone()));
@@ -90,7 +94,16 @@ impl ServerTls {
         Ok(Arc::new(config))
     }
 
-    fn verifier(&self) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    pub(super) const fn certificates(&self) -> &Certificates {
+        &self.certificates
+    }
+
+    /// What is in the file of roots, where there is one.
+    pub(super) fn roots_content(&self) -> Result<Option<Vec<u8>>, TlsError> {
+        self.clients.as_ref().map(|(file, _)| files::content(file)).transpose()
+    }
+
+    pub(super) fn verifier(&self) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
         let Some((file, clients)) = &self.clients else { return Ok(None) };
         let roots = Arc::new(files::roots(file)?);
         let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());

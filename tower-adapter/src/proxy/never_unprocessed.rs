@@ -1,0 +1,11 @@
+//! Without HTTP/2 towards endpoints nobody says so.
+
+use std::error::Error;
+
+pub(super) const fn has_gone_away(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
+pub(super) const fn is_unprocessed(_: &(dyn Error + 'static)) -> bool {
+    false
+}
