@@ -33,8 +33,9 @@ impl<'a> Host<'a> {
 
     /// Reads `name`, `name:port`, `[address]` or `[address]:port`. Narrower than RFC 3986: no escapes and none of the signs that servers stop at, or skip.
     pub(crate) fn new(text: &'a str) -> Option<Self> {
-        let end =
-            if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+        // By bytes: every request comes by here.
+        let first = |sign: u8| text.bytes().position(|byte| byte == sign);
+        let end = if text.starts_with('[') { first(b']')? + 1 } else { first(b':').unwrap_or(text.len()) };
         let (name, port) = text.split_at(end);
         let is_port = port.is_empty()
             || port.strip_prefix(':').is_some_and(|digits| {
@@ -66,8 +67,14 @@ impl<'a> Host<'a> {
 /// Labels between dots; one more dot at the end is the root's.
 fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    let mut labels = name.strip_suffix('.').unwrap_or(name).split('.');
-    labels.all(|label| !label.is_empty() && label.bytes().all(is_plain))
+    let mut begins = true;
+    let mut goes_on = |byte: u8| {
+        let ends = byte == b'.';
+        let is_right = if ends { !begins } else { is_plain(byte) };
+        begins = ends;
+        is_right
+    };
+    name.strip_suffix('.').unwrap_or(name).bytes().all(&mut goes_on) && !begins
 }
 
 fn address(name: &str) -> Option<Ipv6Addr> {
