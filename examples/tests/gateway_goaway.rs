@@ -20,13 +20,13 @@ use tokio::{
 };
 
 /// Goes away from so many connections, each when a request has come, of which it says that it has not looked at it; over all later ones it answers with the request's body.
-async fn upstream(leaves: usize) -> String {
+async fn upstream(leaves: usize, reason: u8) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         for _ in 0..leaves {
             let (stream, _) = listener.accept().await.unwrap();
-            leave(stream).await;
+            leave(stream, reason).await;
         }
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(async move {
@@ -43,7 +43,7 @@ async fn echo(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infal
     Ok(Response::new(Full::new(body.unwrap_or_default())))
 }
 
-async fn leave(mut stream: TcpStream) {
+async fn leave(mut stream: TcpStream, reason: u8) {
     stream.read_exact(&mut [0; PREFACE]).await.unwrap();
     stream.write_all(&SETTINGS).await.unwrap();
     loop {
@@ -55,14 +55,18 @@ async fn leave(mut stream: TcpStream) {
             break;
         }
     }
-    stream.write_all(&GO_AWAY).await.unwrap();
+    stream.write_all(&[&GO_AWAY[..], &[reason]].concat()).await.unwrap();
     // Until the other side has closed it.
     while stream.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {}
 }
 
 /// The answer, and what the endpoint has completed and failed at.
 async fn ask(leaves: usize, route: &str, method: &str) -> (String, u64, u64) {
-    let url = upstream(leaves).await;
+    ask_one_that_leaves_for(NO_ERROR, leaves, route, method).await
+}
+
+async fn ask_one_that_leaves_for(reason: u8, leaves: usize, route: &str, method: &str) -> (String, u64, u64) {
+    let url = upstream(leaves, reason).await;
     let document = format!(
         "[pools.api]\nendpoints = [{url:?}]\nretry = {{ ratio = 1.0, per_second = 100 }}\n[tenants.acme]\n[gateway]\nroutes = [{{ path = \"/\", pool = \"api\"{route} }}]\n[gateway.upstream.api]\nhttp2 = true\n"
     );
@@ -102,6 +106,21 @@ async fn one_with_a_body_does_so_where_its_route_has_retries_whatever_its_method
     assert_eq!(failed, 0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_closes_connections_for_an_error_is_blamed() {
+    for reason in [INTERNAL_ERROR, ENHANCE_YOUR_CALM] {
+        for (leaves, method) in [(4, "GET"), (1, "POST")] {
+            let (answer, _, failed) = ask_one_that_leaves_for(reason, leaves, "", method).await;
+            assert!(answer.starts_with("HTTP/1.1 502") && answer.contains("NOT_PROCESSED"), "{answer}");
+            assert_eq!(failed, 1, "nobody would ever eject it");
+        }
+        // All the same nobody has looked at the request.
+        let (answer, _, failed) = ask_one_that_leaves_for(reason, 1, ", retry = {}", "POST").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ping"), "{answer}");
+        assert_eq!(failed, 1);
+    }
+}
+
 /// How long is what a client of HTTP/2 says first.
 const PREFACE: usize = 24;
 
@@ -111,5 +130,10 @@ const HEADERS: u8 = 1;
 /// None that differ from the defaults.
 const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// The last stream that counts is 0, that is none; no error.
-const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+/// The last stream that counts is 0, that is none; a reason's last byte follows.
+const GO_AWAY: [u8; 16] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// Reasons, as RFC 9113 §7 has them.
+const NO_ERROR: u8 = 0;
+const INTERNAL_ERROR: u8 = 2;
+const ENHANCE_YOUR_CALM: u8 = 11;

@@ -15,7 +15,7 @@ use std::{
 
 use gateway_parts::{admin::Served, config::Document, listener::Listener, reload::Reloader, upstream};
 use rustix::process::{Signal, getpid, kill_process};
-use tenantry::Balancer;
+use tenantry::{Balancer, EndpointChange, Request};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -334,4 +334,64 @@ async fn a_pool_that_leaves_is_checked_as_before() {
         let checks = format!("{:?}", live.checks(pool));
         assert!(checks.contains(name), "{checks}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_stays_as_long_as_one_that_falls_back_on_it() {
+    let file = File::new("reload-leaving-fallback");
+    let pool = |name: &str| format!("[pools.{name}]\nendpoints = [\"http://127.0.0.1:8\"]\n");
+    let tenant = "[tenants.acme]\n";
+    let route = "[gateway]\nroutes = [{ path = \"/\", pool = \"first\" }]\n";
+    let both = format!("{}fallback = \"spare\"\n{}{tenant}{route}", pool("first"), pool("spare"));
+    fs::write(&file.0, both).unwrap();
+    let (mut reloader, balancer, _) = gateway(&file).await;
+    let lease = balancer.try_acquire_owned(&Request::new("acme").pool("first")).unwrap();
+    fs::write(&file.0, format!("{}{tenant}", pool("second"))).unwrap();
+    reloader.reload(|_| ()).await.unwrap();
+    // Longer than who was on the way there is waited for.
+    for _ in 0..15 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        reloader.part(|problem| panic!("{problem}")).await;
+        assert!(balancer.pool_stats("first").is_some() && balancer.pool_stats("spare").is_some());
+    }
+    // Nor does another document turn anybody away there.
+    fs::write(&file.0, format!("{}{tenant}", pool("third"))).unwrap();
+    reloader.reload(|_| ()).await.unwrap();
+    assert!(balancer.pool_stats("first").is_some() && balancer.pool_stats("spare").is_some());
+    drop(lease);
+    let parted = timeout(Duration::from_secs(30), async {
+        while ["first", "spare", "second"].iter().any(|pool| balancer.pool_stats(pool).is_some()) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            reloader.part(|problem| panic!("{problem}")).await;
+        }
+    });
+    parted.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_operator_has_decided_stays_when_a_pool_has_left() {
+    let file = File::new("reload-leaving-operator");
+    let write = |pool: &str| {
+        let endpoints = "[\"http://127.0.0.1:8\", \"http://127.0.0.1:9\"]";
+        fs::write(&file.0, format!("[pools.{pool}]\nendpoints = {endpoints}\n")).unwrap();
+    };
+    write("first");
+    let (mut reloader, balancer, _) = gateway(&file).await;
+    write("second");
+    reloader.reload(|_| ()).await.unwrap();
+    let [drained, reweighed] = ["http://127.0.0.1:8", "http://127.0.0.1:9"];
+    let changes =
+        [EndpointChange::Drain(drained.to_owned()), EndpointChange::Reweigh(reweighed.to_owned(), 3)];
+    balancer.change_endpoints("second", &changes).unwrap();
+    let parted = timeout(Duration::from_secs(30), async {
+        while balancer.pool_stats("first").is_some() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            reloader.part(|problem| panic!("{problem}")).await;
+        }
+    });
+    parted.await.unwrap();
+    let pool = balancer.pool_stats("second").unwrap();
+    let endpoint = |address: &str| pool.endpoints().iter().find(|endpoint| endpoint.address() == address);
+    assert!(endpoint(drained).unwrap().is_draining());
+    assert_eq!(endpoint(reweighed).unwrap().weight(), 3);
 }

@@ -152,11 +152,13 @@ impl Activity {
         answers.iter().for_each(|answer| answer.end_if_stalled(now));
     }
 
+    /// Whether it is to end with what is in flight: said once.
+    pub(super) fn is_to_end(&self) -> bool {
+        mem::take(&mut self.lock().is_over)
+    }
+
     pub(super) fn verdict(&self, now: Instant) -> Verdict {
-        let mut state = self.lock();
-        if mem::take(&mut state.is_over) {
-            return Verdict::Close;
-        }
+        let state = self.lock();
         let (deadline, otherwise) = match state.phase {
             Phase::Head { since } => (Some(since + state.header_timeout), Verdict::Abort),
             Phase::Idle { since } => (Some(since + state.keep_alive_timeout), Verdict::Close),

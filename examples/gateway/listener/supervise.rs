@@ -65,6 +65,10 @@ pub(super) async fn supervise(
             Event::Due => {
                 let now = Instant::now();
                 activity.end_stalled(now);
+                if activity.is_to_end() && !is_ending {
+                    is_ending = true;
+                    connection.as_mut().end_soon();
+                }
                 match activity.verdict(now) {
                     Verdict::Abort => return Ok(()),
                     Verdict::Close if is_ending => return Ok(()),
@@ -95,5 +99,63 @@ fn next_look(verdict: Verdict, now: Instant, limits: &Limits) -> Instant {
     match verdict {
         Verdict::Fine(Some(deadline)) => deadline.min(shortest),
         _ => shortest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, task::Context, time::Duration};
+
+    use http::Version;
+    use tenantry::Format;
+    use tenantry_tower::proxy::Hangup;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::config::Document;
+
+    /// Never ends; counts how often it is asked to.
+    #[derive(Default)]
+    struct Endless(u32);
+
+    impl Future for Endless {
+        type Output = Result<(), Infallible>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Pending
+        }
+    }
+
+    impl Endable for &mut Endless {
+        type Error = Infallible;
+
+        fn end_soon(mut self: Pin<&mut Self>) {
+            self.0 += 1;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_in_flight_outlasts_all_that_a_connection_is_to_end_for() {
+        let document =
+            "[pools.api]\nendpoints = [\"http://a:1\"]\n[gateway.limits]\nheader_timeout = \"10ms\"";
+        let limits = Document::from_text(document, Format::Toml).unwrap().settings.limits();
+        let activity = Activity::new(&limits, Hangup::new());
+        let _in_flight = activity.begin(Version::HTTP_2);
+        let (stop, stopped) = watch::channel(());
+        let mut connection = Endless::default();
+        let told = async {
+            for _ in 0..3 {
+                activity.end_soon();
+                sleep(Duration::from_millis(50)).await;
+            }
+            stop.send(()).unwrap();
+            activity.end_soon();
+            sleep(Duration::from_millis(50)).await;
+        };
+        tokio::select! {
+            ended = supervise(&mut connection, &activity, &limits, stopped) => panic!("{ended:?}"),
+            told = timeout(Duration::from_secs(30), told) => told.unwrap(),
+        }
+        assert_eq!(connection.0, 1);
     }
 }

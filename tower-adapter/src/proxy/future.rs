@@ -121,8 +121,8 @@ impl Vigil {
             }
             Failure::Broken(error) if self.picked.is_excused() => client_error(error),
             Failure::Broken(error) if unprocessed::is_unprocessed(&*error) => {
-                if unprocessed::has_gone_away(&*error) {
-                    // As it may, whenever it likes.
+                if unprocessed::has_gone_in_order(&*error) {
+                    // As it may, whenever it likes. Where it names an error, it has failed: else whoever ends all connections so would never be ejected.
                     self.picked.excuse();
                 }
                 Error::Unprocessed(error)

@@ -6,6 +6,10 @@ pub(super) const fn has_gone_away(_: &(dyn Error + 'static)) -> bool {
     false
 }
 
+pub(super) const fn has_gone_in_order(_: &(dyn Error + 'static)) -> bool {
+    false
+}
+
 pub(super) const fn is_unprocessed(_: &(dyn Error + 'static)) -> bool {
     false
 }

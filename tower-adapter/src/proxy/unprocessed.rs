@@ -12,7 +12,12 @@ pub(super) fn has_gone_away(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| error.is_go_away() && error.is_remote())
 }
 
-/// The same, or that it has refused the request alone.
+/// The same where nothing is wrong: a server may close its connections.
+pub(super) fn has_gone_in_order(error: &(dyn Error + 'static)) -> bool {
+    has_gone_away(error) && causes(error).any(|error| error.reason() == Some(Reason::NO_ERROR))
+}
+
+/// Whether the endpoint has gone away, whatever for, or has refused the request alone.
 pub(super) fn is_unprocessed(error: &(dyn Error + 'static)) -> bool {
     let refuses = |error: &h2::Error| error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
     has_gone_away(error) || causes(error).any(refuses)
