@@ -11,13 +11,12 @@ use pyo3::{exceptions::PyRuntimeError, prelude::*};
 /// `except Exception` catches, and not pyo3's `PanicException`, which it does not. Costs nothing while nothing panics.
 #[inline]
 pub(crate) fn guard<R>(act: impl FnOnce() -> R) -> PyResult<R> {
-    let result = catch_unwind(AssertUnwindSafe(act)).map_err(|_| {
-        PyRuntimeError::new_err("a bug in tenantry: the panic's message is on standard error")
-    })?;
-    // An error: the thread is ending, and runs no more Python code.
+    let result = catch_unwind(AssertUnwindSafe(act))
+        .map_err(|_| PyRuntimeError::new_err("a bug in tenantry: the panic's message is on standard error"));
+    // An error: the thread is ending, and runs no more Python code. Taken though the core may have panicked since: it is not the next call's.
     match RAISED.try_with(Cell::take) {
         Ok(Some(error)) => Err(error),
-        _ => Ok(result),
+        _ => result,
     }
 }
 

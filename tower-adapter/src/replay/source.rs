@@ -216,7 +216,9 @@ where
             (None, None) => return,
         };
         self.kept_bytes += kept.bytes();
-        if self.kept_bytes <= self.limit {
+        // Frames of a byte, or of none, take more than their bytes.
+        let frames = FEW + self.limit / SMALL;
+        if self.kept_bytes <= self.limit && self.kept.len() < frames {
             self.kept.push(kept);
         } else {
             self.state = State::Lost;
@@ -224,6 +226,11 @@ where
         }
     }
 }
+
+/// So many frames of whatever size are kept in any case.
+const FEW: usize = 64;
+/// And one for so many bytes that may be kept.
+const SMALL: usize = 64;
 
 impl<D: Buf> Kept<D> {
     fn bytes(&self) -> usize {
@@ -239,6 +246,46 @@ impl<D: Clone> Kept<D> {
         match self {
             Self::Data(data) => Frame::data(data.clone()),
             Self::Trailers(trailers) => Frame::trailers(trailers.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// So many frames without a byte.
+    struct Empty(u32);
+
+    impl Body for Empty {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let Some(left) = self.0.checked_sub(1) else { return Poll::Ready(None) };
+            self.0 = left;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::new()))))
+        }
+    }
+
+    #[test]
+    fn frames_without_bytes_are_bounded_too() {
+        for (frames, is_kept) in [(80, true), (81, false), (100_000, false)] {
+            let replay = Replay::new(Empty(frames), 1_024);
+            let mut body = replay.body();
+            let mut context = Context::from_waker(Waker::noop());
+            while let Poll::Ready(Some(frame)) = Pin::new(&mut body).poll_frame(&mut context) {
+                assert!(frame.is_ok());
+            }
+            assert_eq!(replay.is_replayable(), is_kept, "{frames}");
+            assert!(replay.lock().kept.len() <= 80, "{frames}");
         }
     }
 }
