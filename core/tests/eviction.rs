@@ -134,17 +134,21 @@ proptest! {
             if settled && is_made(&balancer, &ids[which]) {
                 let used = log.entry(which).or_default();
                 // What it declared had to fit; what it really cost is owed, and counts from here on.
-                for first in 0..used.len() {
-                    let ran: u64 = used[first..].iter().map(|(_, cost)| cost).sum::<u64>() + cost.max(1);
-                    let elapsed = now - used[first].0;
-                    prop_assert!(ran * 1_000 <= 20_000 + 2 * elapsed, "{ran} in {elapsed} ms");
-                }
+                prop_assert!(fits(used, cost.max(1), now), "{used:?}, and {cost} at {now}");
                 used.push((now, cost * 3));
             }
             let made = ids.iter().filter(|id| is_made(&balancer, id)).count();
             prop_assert!(made <= most as usize, "{made} of {most}");
         }
     }
+}
+
+/// Whether a request of this cost at this millisecond keeps to two units a second and 20 at once, after what was used before.
+fn fits(used: &[(u64, u64)], cost: u64, now: u64) -> bool {
+    (0..used.len()).all(|first| {
+        let ran = used[first..].iter().map(|(_, cost)| cost).sum::<u64>() + cost;
+        ran * 1_000 <= 20_000 + 2 * (now - used[first].0)
+    })
 }
 
 /// What an operator does to a tenant in between.
@@ -195,11 +199,7 @@ proptest! {
             let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
             if settled && is_made(&balancer, &ids[which]) {
                 let used = log.entry(which).or_default();
-                for first in 0..used.len() {
-                    let ran: u64 = used[first..].iter().map(|(_, cost)| cost).sum::<u64>() + cost.max(1);
-                    let elapsed = now - used[first].0;
-                    prop_assert!(ran * 1_000 <= 20_000 + 2 * elapsed, "{ran} in {elapsed} ms");
-                }
+                prop_assert!(fits(used, cost.max(1), now), "{used:?}, and {cost} at {now}");
                 used.push((now, cost * 3));
             }
         }

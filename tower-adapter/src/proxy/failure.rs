@@ -8,6 +8,8 @@ pub(super) enum Failure {
     Connect(BoxError),
     /// There was one.
     Broken(BoxError),
+    /// There were several, of which it has closed each before it looked at the request.
+    Gone(BoxError),
 }
 
 impl From<legacy::Error> for Failure {

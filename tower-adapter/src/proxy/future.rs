@@ -119,10 +119,12 @@ impl Vigil {
                 self.picked.excuse();
                 Error::NoExtendedConnect(error)
             }
-            Failure::Broken(error) if self.picked.is_excused() => client_error(error),
+            Failure::Broken(error) | Failure::Gone(error) if self.picked.is_excused() => client_error(error),
+            // Whoever closes them all takes nobody's requests, and would attract them by failing fast.
+            Failure::Gone(error) => Error::Unprocessed(error),
             Failure::Broken(error) if unprocessed::is_unprocessed(&*error) => {
                 if unprocessed::has_gone_in_order(&*error) {
-                    // As it may, whenever it likes. Where it names an error, it has failed: else whoever ends all connections so would never be ejected.
+                    // As it may, whenever it likes; where it names an error, it has failed.
                     self.picked.excuse();
                 }
                 Error::Unprocessed(error)

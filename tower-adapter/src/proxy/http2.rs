@@ -9,8 +9,8 @@ use hyper_util::{
 use tower::BoxError;
 
 use super::{
-    connect_to::ConnectTo, connector::Connector, kept::LONGEST_IDLE, response_body::ResponseBody,
-    unprocessed::has_gone_away, upload::Upload, wire::Call,
+    connect_to::ConnectTo, connector::Connector, failure::Failure, kept::LONGEST_IDLE,
+    response_body::ResponseBody, unprocessed::has_gone_away, upload::Upload, wire::Call,
 };
 
 /// Endpoints to which requests share a connection.
@@ -50,7 +50,10 @@ where
                 };
                 answer = client.request(again).await;
             }
-            Ok(answer?.map(ResponseBody::from))
+            match answer {
+                Err(error) if spare.is_some() && has_gone_away(&error) => Err(Failure::Gone(error.into())),
+                answer => Ok(answer?.map(ResponseBody::from)),
+            }
         })
     }
 
