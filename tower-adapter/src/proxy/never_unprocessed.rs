@@ -2,10 +2,6 @@
 
 use std::error::Error;
 
-pub(super) const fn has_gone_away(_: &(dyn Error + 'static)) -> bool {
-    false
-}
-
 pub(super) const fn has_gone_in_order(_: &(dyn Error + 'static)) -> bool {
     false
 }
