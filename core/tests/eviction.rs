@@ -129,18 +129,23 @@ proptest! {
         for (which, gap, cost) in steps {
             clock.advance(Duration::from_millis(gap));
             now += gap;
-            let passed = balancer.try_acquire(&Request::new(&ids[which]).cost(cost.max(1)));
-            let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
-            if settled && is_made(&balancer, &ids[which]) {
-                let used = log.entry(which).or_default();
-                // What it declared had to fit; what it really cost is owed, and counts from here on.
-                prop_assert!(fits(used, cost.max(1), now), "{used:?}, and {cost} at {now}");
-                used.push((now, cost * 3));
-            }
+            prop_assert!(uses(&balancer, &ids[which], cost, (log.entry(which).or_default(), now)), "{log:?} at {now}");
             let made = ids.iter().filter(|id| is_made(&balancer, id)).count();
             prop_assert!(made <= most as usize, "{made} of {most}");
         }
     }
+}
+
+/// Asks for this cost and uses three times as much; whether what passed was in order. What it declared had to fit; what it really cost is owed, and counts from here on.
+fn uses(balancer: &Balancer, id: &str, cost: u64, (used, now): (&mut Vec<(u64, u64)>, u64)) -> bool {
+    let passed = balancer.try_acquire(&Request::new(id).cost(cost.max(1)));
+    let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
+    if !settled || !is_made(balancer, id) {
+        return true;
+    }
+    let was_due = fits(used, cost.max(1), now);
+    used.push((now, cost * 3));
+    was_due
 }
 
 /// Whether a request of this cost at this millisecond keeps to two units a second and 20 at once, after what was used before.
@@ -195,13 +200,7 @@ proptest! {
                     balancer.reconfigure(config(most, spec.clone())).expect("usable");
                 }
             }
-            let passed = balancer.try_acquire(&Request::new(&ids[which]).cost(cost.max(1)));
-            let settled = passed.map(|lease| lease.finish(Outcome::success().with_cost(cost * 3))).is_ok();
-            if settled && is_made(&balancer, &ids[which]) {
-                let used = log.entry(which).or_default();
-                prop_assert!(fits(used, cost.max(1), now), "{used:?}, and {cost} at {now}");
-                used.push((now, cost * 3));
-            }
+            prop_assert!(uses(&balancer, &ids[which], cost, (log.entry(which).or_default(), now)), "{log:?} at {now}");
         }
     }
 }

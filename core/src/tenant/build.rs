@@ -72,7 +72,7 @@ impl Directory {
         let made = match overflow {
             Some(_) => {
                 let others = previous.entries().filter(|&(slot, _)| kept.insert(slot)).collect();
-                previous.go_on_as_made(others, most, registry, (slab, moment))
+                previous.stay_made(others, most, registry, (slab, moment))
             }
             None => vec![],
         };
@@ -103,7 +103,7 @@ impl Directory {
 
     /// Who of those that are not configured any more goes on as made: slots and old terms. Beyond the bound only whoever has not come back to
     /// what it may use yet; the others' slots are free from here on.
-    fn go_on_as_made(
+    fn stay_made(
         &self,
         mut made: Vec<(u32, u32)>,
         most: usize,

@@ -104,23 +104,16 @@ impl Directory {
         let old = self.terms(found);
         registry.move_child(old.parent().map(|parent| parent.slot), None);
         registry.shrink();
-        let quotas = old.limits().quotas();
-        let is_full = |most| self.made.load(Ordering::Relaxed) >= most;
         match self.unknown {
-            Unknown::Made { most, .. }
-                if is_full(most) && registry.vacate_as_new((found.slot, quotas), slab, moment, |_| true) =>
-            {
-                self.remove(found.slot, registry, slab);
-                registry.release(found.slot);
-            }
-            Unknown::Made { terms, .. } => {
-                if let Some(change) = QuotaChange::between(found.slot, old, self.terms.get(terms)) {
-                    change.apply(slab, moment.uptime);
+            Unknown::Made { terms, most, .. } => {
+                let is_full = self.made.load(Ordering::Relaxed) >= most;
+                let own = (found.slot, &**old.limits().quotas());
+                if is_full && registry.vacate_as_new(own, slab, moment, |_| true) {
+                    self.remove(found.slot, registry, slab);
+                    registry.release(found.slot);
+                } else {
+                    self.go_on_as_made(found.slot, (old, terms), registry, (slab, moment));
                 }
-                let key = registry.hasher().key_of(slab.get(found.slot).words());
-                self.insert(key.hash, found.slot, terms);
-                self.made.fetch_add(1, Ordering::Relaxed);
-                registry.hand.add(found.slot, slab, moment.uptime);
             }
             Unknown::Refused => {
                 self.remove(found.slot, registry, slab);
@@ -128,6 +121,23 @@ impl Directory {
             }
         }
         self.revised();
+    }
+
+    /// Whoever has a slot is made from here on, on these terms in place of its own.
+    fn go_on_as_made(
+        &self,
+        slot: u32,
+        (own, terms): (&Terms, u32),
+        registry: &mut Registry,
+        (slab, moment): (&Slab, &Moment),
+    ) {
+        if let Some(change) = QuotaChange::between(slot, own, self.terms.get(terms)) {
+            change.apply(slab, moment.uptime);
+        }
+        let key = registry.hasher().key_of(slab.get(slot).words());
+        self.insert(key.hash, slot, terms);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        registry.hand.add(slot, slab, moment.uptime);
     }
 
     /// How many tenants there may be, with so many more configured.
