@@ -17,16 +17,16 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Serves until killed.
     pub(crate) async fn serve(&self) -> io::Result<()> {
-        let Document { balancer, settings, .. } =
-            Document::read(&self.config).map_err(|error| io::Error::other(error.to_string()))?;
-        let balancer = Balancer::new(balancer).map_err(io::Error::other)?;
-        let reloader = Reloader::start(&self.config, &balancer, &settings, &Served::default(), |news| {
+        let document = Document::read(&self.config).map_err(|error| io::Error::other(error.to_string()))?;
+        let balancer = Balancer::new(document.balancer.clone()).map_err(io::Error::other)?;
+        let listen = document.settings.listen();
+        let reloader = Reloader::start(&self.config, document, &balancer, &Served::default(), |news| {
             eprintln!("{news}");
         });
         let (live, spoken_to) = (reloader.live(), reloader.live());
         let _checking =
             HealthChecker::new(&balancer).with_pool_tls(move |pool| spoken_to.checks(pool)).start();
-        let listener = TcpListener::bind(settings.listen()).await?;
+        let listener = TcpListener::bind(listen).await?;
         Listener::new(listener, live).serve(future::pending(), Duration::ZERO).await;
         Ok(())
     }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{Document, Settings},
+    config::Settings,
     load::{self, Log, Served},
     meter::Meter,
     route::Router,
@@ -81,7 +81,7 @@ impl Stage {
         for _ in 0..UPSTREAMS {
             upstreams.push(upstream::start().await?);
         }
-        let Document { balancer, settings } = document(&upstreams).map_err(io::Error::other)?;
+        let (balancer, settings) = document(&upstreams).map_err(io::Error::other)?;
         let balancer = Balancer::new(balancer).map_err(io::Error::other)?;
         let meter = Meter::default();
         let router = Router::new(&balancer, &settings, Some(&meter));
@@ -209,14 +209,14 @@ impl Verdict {
     }
 }
 
-fn document(upstreams: &[SocketAddr]) -> Result<Document, ConfigError> {
+fn document(upstreams: &[SocketAddr]) -> Result<(Config, Settings), ConfigError> {
     let endpoints = upstreams.iter().map(|address| format!("http://{address}"));
     let balancer = Config::new()
         .with_pool("demo", PoolSpec::new(endpoints))
         .with_tenant("quiet", TenantSpec::new())
         .with_tenant("flood", TenantSpec::new());
     balancer.validate()?;
-    Ok(Document { settings: Settings::for_only_pool("demo"), balancer })
+    Ok((balancer, Settings::for_only_pool("demo")))
 }
 
 /// The address wished for, or the next port that is free.

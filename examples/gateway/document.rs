@@ -1,6 +1,6 @@
 //! The document that a gateway is configured by: the balancer's configuration, and the `[gateway]` table in it.
 
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
 use serde_json::Value;
 use tenantry::{Config, ConfigError, Format};
@@ -15,6 +15,19 @@ pub struct Document {
     pub balancer: Config,
     /// The gateway's own.
     pub settings: Settings,
+    /// As it was read.
+    pub(crate) text: Text,
+}
+
+/// What a file held.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Text(pub(crate) Vec<u8>);
+
+impl fmt::Debug for Text {
+    // Secrets may stand in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 impl Document {
@@ -26,13 +39,7 @@ impl Document {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let format = extension.and_then(Format::from_extension).ok_or(DocumentError::Extension)?;
         let text = fs::read_to_string(path).map_err(DocumentError::Read)?;
-        Self::from_text_in(&text, format, path.parent().unwrap_or_else(|| Path::new("")))
-    }
-
-    /// The balancer's part alone, if the file can be read.
-    pub(crate) fn balancer_of(path: &Path) -> Option<Config> {
-        let format = Format::from_extension(path.extension()?.to_str()?)?;
-        Config::from_text(&fs::read_to_string(path).ok()?, format).ok()
+        Self::from_text_in(text, format, path.parent().unwrap_or_else(|| Path::new("")))
     }
 
     /// Reads text. Files that it names are looked for in the current folder.
@@ -40,7 +47,7 @@ impl Document {
     /// # Errors
     /// The first thing that is wrong, by path, value and fix.
     pub fn from_text(text: &str, format: Format) -> Result<Self, DocumentError> {
-        Self::from_text_in(text, format, Path::new(""))
+        Self::from_text_in(text.to_owned(), format, Path::new(""))
     }
 
     /// Reads a document's tree. `folder` is where files are that are named without one.
@@ -48,11 +55,11 @@ impl Document {
     /// # Errors
     /// The first thing that is wrong, by path, value and fix.
     pub fn from_tree(tree: &Value, folder: &Path) -> Result<Self, DocumentError> {
-        Self::from_text_in(&tree.to_string(), Format::Json, folder)
+        Self::from_text_in(tree.to_string(), Format::Json, folder)
     }
 
-    fn from_text_in(text: &str, format: Format, folder: &Path) -> Result<Self, DocumentError> {
-        let balancer = Config::from_text(text, format).map_err(DocumentError::Config)?;
+    fn from_text_in(text: String, format: Format, folder: &Path) -> Result<Self, DocumentError> {
+        let balancer = Config::from_text(&text, format).map_err(DocumentError::Config)?;
         let mut settings = match balancer.section("gateway") {
             Some(section) => ConfigError::read_section("gateway", section).map_err(DocumentError::Config)?,
             None => Settings::default(),
@@ -60,7 +67,7 @@ impl Document {
         transports::dialable(&balancer)?;
         settings.resolve(&balancer, folder)?;
         let balancer = mirror::with_tenants(balancer, settings.routes());
-        Ok(Self { balancer, settings })
+        Ok(Self { balancer, settings, text: Text(text.into_bytes()) })
     }
 }
 

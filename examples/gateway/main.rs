@@ -132,8 +132,9 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let not_heard = |error: io::Error| format!("cannot listen for signals: {error}");
     // It asks for the document, which is about to be read; without a listener it would end the process.
     let _early = signal(SignalKind::hangup()).map_err(not_heard)?;
-    let Document { balancer, settings, .. } = Document::read(path).map_err(|error| in_file(&error))?;
-    let balancer = Balancer::new(balancer).map_err(|error| in_file(&error))?;
+    let document = Document::read(path).map_err(|error| in_file(&error))?;
+    let balancer = Balancer::new(document.balancer.clone()).map_err(|error| in_file(&error))?;
+    let settings = document.settings.clone();
     if settings.log().is_none() {
         warn();
     }
@@ -146,7 +147,7 @@ async fn gateway(path: &Path) -> Result<bool, String> {
     let sending = settings.otel().map(|table| table.start(&balancer)).transpose();
     let sending = sending.map_err(|error| in_file(&error))?;
     let admin = admin::start(&balancer, &settings).await.map_err(|error| in_file(&error))?;
-    let reloader = Reloader::start(path, &balancer, &settings, &admin, tell);
+    let reloader = Reloader::start(path, document, &balancer, &admin, tell);
     let live = reloader.live();
     tokio::spawn(Prober::new(&balancer).run());
     let spoken_to = live.clone();

@@ -1,7 +1,7 @@
 //! Another document while the gateway serves: read as a whole, and put in force as a whole or not at all.
 
 use std::{
-    fs,
+    fs, mem,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,6 +17,7 @@ use crate::{
     admin::{AdminTable, Pages, Served},
     config::{Document, Settings},
     discovery::Discoveries,
+    document::Text,
     leaving::Leaving,
     listener::Live,
     log::LogTable,
@@ -30,7 +31,7 @@ use crate::{
 pub struct Reloader {
     path: PathBuf,
     /// What the file held when it was used last.
-    used: Option<Vec<u8>>,
+    used: Text,
     balancer: Balancer,
     live: Live,
     /// What the gateway was started with.
@@ -52,16 +53,18 @@ pub struct Reloader {
 type Tell = fn(&str);
 
 impl Reloader {
-    /// Puts these settings in force for the first time; the file and those that it names are followed from now on. The balancer is kept through all documents; `admin` are its pages.
+    /// Puts this document of the file in force for the first time; the file and those that it names are followed from now on. The balancer, which was made of it, is kept through all
+    /// documents; `admin` are its pages.
     #[must_use]
-    pub fn start(path: &Path, balancer: &Balancer, settings: &Settings, admin: &Served, tell: Tell) -> Self {
-        let live = Live::new(settings, Router::measured(balancer, settings, None, admin.metrics()));
+    pub fn start(path: &Path, document: Document, balancer: &Balancer, admin: &Served, tell: Tell) -> Self {
+        let Document { balancer: config, settings, text } = document;
+        let live = Live::new(&settings, Router::measured(balancer, &settings, None, admin.metrics()));
         let pages = admin.pages().cloned();
-        let leaving = Leaving::new(Document::balancer_of(path).unwrap_or_default());
-        let watchers = watch_files(settings, &leaving, tell);
+        let leaving = Leaving::new(config);
+        let watchers = watch_files(&settings, &leaving, tell);
         let hangup = signal(SignalKind::hangup()).ok();
-        let (used, path) = (fs::read(path).ok(), path.to_owned());
-        let (balancer, started, settings) = (balancer.clone(), settings.clone(), settings.clone());
+        let (used, path) = (text, path.to_owned());
+        let (balancer, started) = (balancer.clone(), settings.clone());
         let mut discoveries = Discoveries::default();
         discoveries.follow(started.discovery(), &balancer).iter().for_each(|problem| tell(problem));
         Self { path, used, balancer, live, started, settings, pages, watchers, discoveries, leaving, hangup }
@@ -83,7 +86,8 @@ impl Reloader {
         // It and all that it names are read elsewhere: a slow disk must not hold up who serves.
         let document =
             spawn_blocking(move || Document::read(&file)).await.map_err(|error| in_file(&error))?;
-        let Document { balancer, mut settings, .. } = document.map_err(|error| in_file(&error))?;
+        let Document { balancer, mut settings, text } = document.map_err(|error| in_file(&error))?;
+        self.used = text;
         self.leaving
             .put_in_force(&self.balancer, balancer, settings.drain())
             .map_err(|error| in_file(&error))?;
@@ -140,7 +144,7 @@ impl Reloader {
                 }
             };
             // Half a document may be one, too: it counts once two readings agree.
-            let is_settled = seen.replace(content) == seen;
+            let is_settled = mem::replace(&mut seen, Text(content)) == seen;
             if is_asked || (is_settled && self.used != seen) {
                 self.used.clone_from(&seen);
                 tell(&self.report(tell).await);

@@ -32,10 +32,10 @@ fn write(folder: &Folder, name: &str, text: &str) -> PathBuf {
     path
 }
 
-async fn gateway(document: &Path) -> (Reloader, Balancer, SocketAddr) {
-    let Document { balancer, settings, .. } = Document::read(document).unwrap();
-    let balancer = Balancer::new(balancer).unwrap();
-    let reloader = Reloader::start(document, &balancer, &settings, &Served::default(), |problem| {
+async fn gateway(file: &Path) -> (Reloader, Balancer, SocketAddr) {
+    let document = Document::read(file).unwrap();
+    let balancer = Balancer::new(document.balancer.clone()).unwrap();
+    let reloader = Reloader::start(file, document, &balancer, &Served::default(), |problem| {
         assert_eq!(problem, "", "nothing is told");
     });
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -161,9 +161,9 @@ async fn a_new_document_goes_on_with_the_keys_of_an_issuer_that_is_away() {
         fs::write(&file, text).unwrap();
     };
     write(port, "60s");
-    let Document { balancer, settings, .. } = Document::read(&file).unwrap();
-    let balancer = Balancer::new(balancer).unwrap();
-    let mut reloader = Reloader::start(&file, &balancer, &settings, &Served::default(), |_| ());
+    let document = Document::read(&file).unwrap();
+    let balancer = Balancer::new(document.balancer.clone()).unwrap();
+    let mut reloader = Reloader::start(&file, document, &balancer, &Served::default(), |_| ());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = socket.local_addr().unwrap();
     tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));

@@ -64,10 +64,10 @@ impl World {
         let endpoint = format!("http://{}", upstream::start().await.unwrap());
         write(&folder, &endpoint, gateway);
         let file = folder.join("gateway.toml");
-        let Document { balancer, settings, .. } = Document::read(&file).unwrap();
-        let balancer = Balancer::new(balancer).unwrap();
-        let admin = admin::start(&balancer, &settings).await.unwrap();
-        let reloader = Reloader::start(&file, &balancer, &settings, &admin, |_| ());
+        let document = Document::read(&file).unwrap();
+        let balancer = Balancer::new(document.balancer.clone()).unwrap();
+        let admin = admin::start(&balancer, &document.settings).await.unwrap();
+        let reloader = Reloader::start(&file, document, &balancer, &admin, |_| ());
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gateway = socket.local_addr().unwrap();
         tokio::spawn(Listener::new(socket, reloader.live()).serve(std::future::pending(), Duration::ZERO));

@@ -59,9 +59,13 @@ async fn status(stream: &mut TcpStream, path: &str) -> String {
 }
 
 async fn gateway(file: &File) -> (Reloader, Balancer, SocketAddr) {
-    let Document { balancer, settings, .. } = Document::read(&file.0).unwrap();
-    let balancer = Balancer::new(balancer).unwrap();
-    let reloader = Reloader::start(&file.0, &balancer, &settings, &Served::default(), |_| ());
+    gateway_with(Document::read(&file.0).unwrap(), file).await
+}
+
+/// One whose document was read a while ago.
+async fn gateway_with(document: Document, file: &File) -> (Reloader, Balancer, SocketAddr) {
+    let balancer = Balancer::new(document.balancer.clone()).unwrap();
+    let reloader = Reloader::start(&file.0, document, &balancer, &Served::default(), |_| ());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));
@@ -394,4 +398,26 @@ async fn what_an_operator_has_decided_stays_when_a_pool_has_left() {
     let endpoint = |address: &str| pool.endpoints().iter().find(|endpoint| endpoint.address() == address);
     assert!(endpoint(drained).unwrap().is_draining());
     assert_eq!(endpoint(reweighed).unwrap().weight(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_document_that_is_replaced_while_the_gateway_starts_is_put_in_force() {
+    let file = File::new("reload-start");
+    let endpoint = format!("http://{}", upstream::start().await.unwrap());
+    let write =
+        |pool: &str| fs::write(&file.0, format!("[pools.{pool}]\nendpoints = [{endpoint:?}]\n")).unwrap();
+    write("first");
+    let document = Document::read(&file.0).unwrap();
+    write("second");
+    let (reloader, balancer, _) = gateway_with(document, &file).await;
+    let following = tokio::spawn(reloader.follow(Duration::from_millis(10), |_| ()));
+    let in_force = timeout(Duration::from_secs(30), async {
+        while balancer.pool_stats("second").is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    in_force.await.unwrap();
+    // What was there before leaves as it would have, had the document come later.
+    assert!(balancer.pool_stats("first").is_some());
+    following.abort();
 }

@@ -262,9 +262,9 @@ async fn files_of_certificates_and_roots_are_read_again_when_they_change() {
     );
     let file = authority.file("gateway.toml");
     fs::write(&file, document).unwrap();
-    let Document { balancer, settings, .. } = Document::read(&file).unwrap();
-    let balancer = Balancer::new(balancer).unwrap();
-    let reloader = Reloader::start(&file, &balancer, &settings, &Served::default(), |_| ());
+    let document = Document::read(&file).unwrap();
+    let balancer = Balancer::new(document.balancer.clone()).unwrap();
+    let reloader = Reloader::start(&file, document, &balancer, &Served::default(), |_| ());
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let gateway = socket.local_addr().unwrap();
     tokio::spawn(Listener::new(socket, reloader.live()).serve(future::pending(), Duration::ZERO));
