@@ -275,8 +275,42 @@ async fn a_try_that_takes_too_long_is_its_endpoints_failure_and_one_that_is_drop
         .layer(RetryLayer::new(at_once().with_timeout(Duration::from_secs(1))))
         .layer(BalanceLayer::new(balancer.clone()))
         .service(service_fn(by_name));
-    assert!(matches!(stack.oneshot(plain("GET")).await, Err(Error::TimedOut)));
+    let given_up = tokio::time::timeout(Duration::from_millis(900), stack.oneshot(plain("GET"))).await;
+    assert!(given_up.is_err());
     assert_eq!((taught(&balancer).0[0].1, taught(&balancer).1), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_that_the_end_cuts_off_is_its_endpoints_failure_where_it_has_had_its_part() {
+    let second = Duration::from_secs(1);
+    let (few, one) = (NonZeroU32::new(4).unwrap(), NonZeroU32::MIN);
+    for (policy, busy_ms, failures) in [
+        (at_once().with_timeout(second), 0, 1),
+        (at_once().with_timeout(second).with_attempts(one), 0, 1),
+        // It has waited for its turn most of the time, or a little too long for its part.
+        (at_once().with_timeout(second).with_attempts(few), 700, 1),
+        (at_once().with_timeout(second).with_attempts(few), 800, 0),
+        (at_once().with_timeout(second).with_attempts(one), 550, 0),
+        // So long an attempt may take; or might, were there the time.
+        (at_once().with_timeout(second).with_try_timeout(second / 2), 600, 0),
+        (at_once().with_timeout(second).with_try_timeout(second * 2), 600, 1),
+    ] {
+        let pool = named(&["never"]).with_capacity(CapacitySpec::fixed(1));
+        let balancer = Balancer::new(config(pool)).unwrap();
+        let lease = balancer.try_acquire_owned(&tenantry::Request::new("acme")).unwrap();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(busy_ms)).await;
+            drop(lease);
+        });
+        let case = format!("{policy:?} after {busy_ms} ms");
+        let stack = ServiceBuilder::new()
+            .layer(RetryLayer::new(policy))
+            .layer(BalanceLayer::new(balancer.clone()))
+            .service(service_fn(by_name));
+        let ended = stack.oneshot(plain("GET")).await;
+        assert!(matches!(ended, Err(Error::TimedOut)), "{case}");
+        assert_eq!((taught(&balancer).0[0].1, taught(&balancer).1), (failures, 0), "{case}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

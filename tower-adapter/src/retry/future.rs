@@ -142,7 +142,7 @@ where
                     return Poll::Ready(Some(job.after(ended, this_try)));
                 }
                 ready!(poll_try(job, this_try, timer, cx));
-                Poll::Ready(Some(job.after_timeout(this_try)))
+                if job.ends_then() { Poll::Ready(Some(job.after_timeout(this_try))) } else { Poll::Pending }
             }
             StateProjection::Reading { answer, wait, timer } => {
                 let reading = answer.as_mut().expect("it is read once");
@@ -167,20 +167,20 @@ where
     ) -> Next<R, S::Error> {
         match self.project() {
             StateProjection::Reading { answer, .. } => job.stand(answer.take().expect("it is read once")),
-            StateProjection::Calling { this_try, .. } => job.abandon(this_try),
+            StateProjection::Calling { this_try, timer, .. } => job.abandon(this_try, timer.as_ref()),
             _ => Next::End(job.give_up()),
         }
     }
 }
 
-/// Ready when an attempt has taken as long as one may.
+/// Ready when an attempt has had its time.
 fn poll_try<S: Clone, B: Body, C: Classify<E>, R: Body, E>(
     job: &Job<S, B, C, R, E>,
     this_try: &Try,
     timer: &mut Option<TryTimer>,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    let Some(timeout) = job.try_timeout().filter(|_| this_try.progress() != Progress::Queued) else {
+    let Some(timeout) = job.fair_time().filter(|_| this_try.progress() != Progress::Queued) else {
         return Poll::Pending;
     };
     timer.get_or_insert_with(|| TryTimer::new(timeout)).poll(job.body(), cx)

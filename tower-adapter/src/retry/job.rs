@@ -10,7 +10,9 @@ use http_body::Body;
 use tenantry::Attempt;
 use tokio::time::Instant;
 
-use super::{Classify, Error, RetryBody, Verdict, body::FailedAnswer, layer::Settings, marks};
+use super::{
+    Classify, Error, RetryBody, Verdict, body::FailedAnswer, layer::Settings, marks, try_timer::TryTimer,
+};
 use crate::{
     balance::{Progress, Try},
     proxy::asks_for_another_protocol,
@@ -100,8 +102,14 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         self.deadline
     }
 
-    pub(super) fn try_timeout(&self) -> Option<Duration> {
-        self.settings.policy.try_timeout()
+    /// When an attempt has had its time.
+    pub(super) fn fair_time(&self) -> Option<Duration> {
+        self.settings.policy.fair_time()
+    }
+
+    /// Whether it ends then.
+    pub(super) fn ends_then(&self) -> bool {
+        self.settings.policy.try_timeout() == self.fair_time()
     }
 
     /// How long a failed answer may take to read.
@@ -175,8 +183,11 @@ impl<S: Clone, B: Body, C: Classify<E>, R: Body, E> Job<S, B, C, R, E> {
         Some(Sending { request: Request::from_parts(head, self.body.body()), this_try })
     }
 
-    /// There is no time left for an attempt that is under way.
-    pub(super) fn abandon(&mut self, this_try: &Try) -> Next<R, E> {
+    /// There is no time left for an attempt that is under way, whether or not it has had its part of it.
+    pub(super) fn abandon(&mut self, this_try: &Try, timer: Option<&TryTimer>) -> Next<R, E> {
+        if timer.is_some_and(TryTimer::is_over) {
+            this_try.fail();
+        }
         // Its endpoint may be at work all the same, and whoever called shall not begin anew beside it.
         if this_try.progress() != Progress::Queued {
             self.sent += 1;

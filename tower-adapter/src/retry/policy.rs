@@ -79,7 +79,8 @@ impl RetryPolicy {
         self
     }
 
-    /// How long all attempts together may take until the head of an answer, waits and queues included. Default: no limit.
+    /// How long all attempts together may take until the head of an answer, waits and queues included. An attempt that this cuts off is its endpoint's failure where it has had a
+    /// fair part of the time: a timeout of its own, if that is shorter, else what each of the attempts would have if they shared it evenly, and half of it at most. Default: no limit.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -144,6 +145,13 @@ impl RetryPolicy {
 
     pub(super) const fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// From when on an attempt without an answer has failed, if it is cut off.
+    pub(super) fn fair_time(&self) -> Option<Duration> {
+        let even = self.timeout.map(|timeout| timeout / self.attempts.get().max(2));
+        let own = self.try_timeout.filter(|own| self.timeout.is_none_or(|timeout| *own < timeout));
+        own.or(even)
     }
 
     pub(super) const fn idempotency(&self) -> &Idempotency {

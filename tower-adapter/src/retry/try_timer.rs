@@ -40,6 +40,11 @@ impl TryTimer {
         }
     }
 
+    /// Whether it has been ready, and still is.
+    pub(super) fn is_over(&self) -> bool {
+        self.sleep.is_elapsed()
+    }
+
     fn set(&mut self, stood: Upload) {
         self.stood = stood;
         self.sleep.as_mut().reset(Instant::now() + self.timeout);
