@@ -40,8 +40,12 @@ async fn upstream() -> (String, HealthReporter) {
 }
 
 async fn gateway(url: &str, acme: &str) -> (SocketAddr, Balancer) {
+    gateway_with(url, acme, "").await
+}
+
+async fn gateway_with(url: &str, acme: &str, more: &str) -> (SocketAddr, Balancer) {
     let document = format!(
-        "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n{acme}\n[gateway]\n[gateway.upstream.api]\nhttp2 = true"
+        "[pools.api]\nendpoints = [{url:?}]\n[tenants.acme]\n{acme}\n[gateway]\n[gateway.upstream.api]\nhttp2 = true\n{more}"
     );
     inside::gateway(&document).await
 }
@@ -81,6 +85,23 @@ async fn answers_errors_and_streams_come_through() {
         }
     });
     freed.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_large_is_told_so_by_a_status() {
+    let (url, _) = upstream().await;
+    let limits = "[gateway.limits]\nmax_headers = 20";
+    let (gateway, _) = gateway_with(&url, "", limits).await;
+    let mut client = client(gateway);
+    let mut crowded = question("");
+    for number in 0..20 {
+        let name = tonic::metadata::AsciiMetadataKey::from_bytes(format!("x-{number}").as_bytes()).unwrap();
+        crowded.metadata_mut().insert(name, "1".parse().unwrap());
+    }
+    let refused = client.check(crowded).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert_eq!(refused.metadata().get("grpc-retry-pushback-ms").unwrap(), "-1", "{refused:?}");
+    assert_eq!(client.check(question("")).await.unwrap().into_inner().status(), Told::Serving);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -117,7 +117,7 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         return Ok(());
     }
     if let Some((_, status)) = first.split_once("/grpc-") {
-        let kind = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\ntransfer-encoding: chunked";
+        let kind = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\nconnection: close\r\ntransfer-encoding: chunked";
         let status = status.split(' ').next().unwrap_or_default();
         let answer = format!("{kind}\r\n\r\n5\r\nhello\r\n0\r\ngrpc-status: {status}\r\n\r\n");
         return stream.write_all(answer.as_bytes());
@@ -207,15 +207,16 @@ fn an_answer_with_trailers_is_served_and_grpc_fails_by_its_status() {
         let more = if path == "/stranger" { more.replace("acme", "stranger") } else { more.to_owned() };
         assert_eq!(world.ask(&format!("GET {path} {more}")), 200, "{path}");
     }
-    for (path, outcome, reason) in [
-        ("/grpc-0", "served", Value::Null),
-        ("/grpc-5", "served", Value::Null),
-        ("/grpc-14", "failed", Value::Null),
-        ("/dead/call", "failed", json!("ENDPOINT_FAILED")),
-        ("/stranger", "rejected", json!("UNKNOWN_TENANT")),
+    for (path, outcome, reason, status) in [
+        ("/grpc-0", "served", Value::Null, 0),
+        ("/grpc-5", "served", Value::Null, 5),
+        ("/grpc-14", "failed", Value::Null, 14),
+        ("/dead/call", "failed", json!("ENDPOINT_FAILED"), 14),
+        ("/stranger", "rejected", json!("UNKNOWN_TENANT"), 7),
     ] {
         let line = world.access(path);
-        assert_eq!([&line["outcome"], &line["reason"]], [&json!(outcome), &reason], "{line}");
+        let told = [&line["outcome"], &line["reason"], &line["grpc_status"]];
+        assert_eq!(told, [&json!(outcome), &reason, &json!(status)], "{line}");
     }
 }
 

@@ -18,6 +18,25 @@ pub(crate) fn status(headers: &HeaderMap) -> Option<u32> {
     Some(status.to_str().ok().and_then(|status| status.parse().ok()).unwrap_or(UNKNOWN))
 }
 
+/// How long the client waits for the end of a call, where it says so.
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let timeout = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (unit, digits) = (timeout.chars().last()?, timeout.get(..timeout.len() - 1)?);
+    if !(1..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(number * 3_600),
+        'M' => Duration::from_secs(number * 60),
+        'S' => Duration::from_secs(number),
+        'm' => Duration::from_millis(number),
+        'u' => Duration::from_micros(number),
+        'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
 /// How long the server wishes to be left alone. `Some(None)`: for ever, or for what cannot be read.
 #[expect(clippy::option_option, reason = "nothing said and never again are two things")]
 pub(crate) fn pushback(headers: &HeaderMap) -> Option<Option<Duration>> {
@@ -57,5 +76,24 @@ mod tests {
             assert!(!is(kind), "{kind}");
         }
         assert!(!is_grpc(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_timeout_is_at_most_eight_digits_and_a_unit() {
+        let of = |timeout: &'static str| {
+            super::timeout(&HeaderMap::from_iter([(
+                http::HeaderName::from_static("grpc-timeout"),
+                HeaderValue::from_static(timeout),
+            )]))
+        };
+        for (text, millis) in
+            [("1H", 3_600_000), ("2M", 120_000), ("3S", 3_000), ("00000004m", 4), ("5000u", 5)]
+        {
+            assert_eq!(of(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        assert_eq!(of("99999999n"), Some(Duration::from_nanos(99_999_999)));
+        for none in ["", "S", "1", "1s", "+1S", "-1S", "1.5S", "123456789S", "1 S", "1S "] {
+            assert_eq!(of(none), None, "{none}");
+        }
     }
 }

@@ -413,3 +413,16 @@ async fn a_collector_that_is_none_is_refused_and_one_that_is_away_harms_nobody()
     assert_eq!(ask(&service, Request::get("/").header("x-tenant", "acme")).await, 200);
     telemetry.stop().await;
 }
+
+#[tokio::test]
+async fn a_grpc_answers_span_has_its_status() {
+    let (collector, url) = Collector::start().await;
+    let telemetry = Otlp::new(url).start().unwrap();
+    let (service, _) = stack(telemetry.clone(), balancer(), 0);
+    let call = Request::post("/").header("x-tenant", "nobody").header("content-type", "application/grpc");
+    assert_eq!(ask(&service, call).await, 200);
+    assert_eq!(ask(&service, Request::get("/").header("x-tenant", "acme")).await, 200);
+    telemetry.stop().await;
+    let status = |name| number(&collector.span(name).attributes, "rpc.grpc.status_code");
+    assert_eq!((status("POST"), status("GET")), (Some(7), None));
+}

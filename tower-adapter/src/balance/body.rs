@@ -3,7 +3,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tenantry::{FailureCause, Lease, Outcome, OutcomeKind};
@@ -58,6 +58,14 @@ impl Pending {
             Self::Known(_) => None,
             Self::AtEnd(_, late) => Some(late),
         }
+    }
+
+    /// What others go by who would read something else from the head, or nothing yet.
+    pub(super) fn told_others(&self, status: StatusCode) -> Option<LateVerdict> {
+        let is_excused =
+            |outcome: &Outcome| outcome.kind() == OutcomeKind::Cancelled && status == StatusCode::OK;
+        let excused = || self.known().filter(is_excused).map(LateVerdict::said);
+        self.late().cloned().or_else(excused)
     }
 
     /// What the head said, if that was all.

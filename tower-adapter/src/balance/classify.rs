@@ -1,9 +1,10 @@
 //! What an answer says about the endpoint that gave it.
 
-use std::{fmt, ops::Deref, sync::Arc, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::{HeaderMap, StatusCode, response::Parts};
-use tenantry::{FailureCause, Outcome};
+use http::{HeaderMap, Method, StatusCode, request, response::Parts};
+use tenantry::{FailureCause, Outcome, OutcomeKind};
+use tokio::time::Instant;
 
 use crate::{grpc, upstream::retry_after};
 
@@ -52,8 +53,8 @@ pub enum Verdict {
 /// rest is success, the client's own mistakes (4xx) included.
 ///
 /// A gRPC answer (`application/grpc`, 200) says it by its `grpc-status`, in its head or its trailers: `RESOURCE_EXHAUSTED` is overload, with `grpc-retry-pushback-ms`;
-/// `UNKNOWN`, `INTERNAL`, `DATA_LOSS` are failures, `UNAVAILABLE` and `DEADLINE_EXCEEDED` a gateway's; `CANCELLED` teaches nothing; all else is the
-/// client's own. One without any status is a failure.
+/// `UNKNOWN`, `INTERNAL`, `DATA_LOSS` are failures, `UNAVAILABLE` and `DEADLINE_EXCEEDED` a gateway's; `CANCELLED` teaches nothing, and neither does `DEADLINE_EXCEEDED` where the
+/// call's own `grpc-timeout` has run out; all else is the client's own. One without any status is a failure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpClassifier;
@@ -87,25 +88,60 @@ impl<F: Fn(&Parts) -> Outcome + Send + Sync> Classify for F {
 
 /// One's own, or the default. Clones are the same.
 #[derive(Clone, Default)]
-pub(super) struct Classifier(Option<Arc<dyn Classify>>);
+pub(super) struct Classifier {
+    own: Option<Arc<dyn Classify>>,
+    /// From when on a call of gRPC is over for its client. One's own knows of none.
+    deadline: Option<Instant>,
+}
 
 impl Classifier {
     pub(super) fn new(own: impl Classify + 'static) -> Self {
-        Self(Some(Arc::new(own)))
+        Self { own: Some(Arc::new(own)), deadline: None }
     }
-}
 
-impl Deref for Classifier {
-    type Target = dyn Classify;
+    /// For the answer to a request that has just come.
+    pub(super) fn of_request(&self, head: &request::Parts) -> Self {
+        // All calls of gRPC are.
+        let may_be_grpc = self.own.is_none() && head.method == Method::POST;
+        let timeout = Some(&head.headers).filter(|_| may_be_grpc).and_then(grpc::timeout);
+        Self {
+            own: self.own.clone(),
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        }
+    }
 
-    fn deref(&self) -> &Self::Target {
-        self.0.as_deref().unwrap_or(&HttpClassifier)
+    pub(super) fn head(&self, head: &Parts) -> Verdict {
+        let Some(own) = &self.own else {
+            return match HttpClassifier.head(head) {
+                Verdict::Known(outcome) if head.status == StatusCode::OK => {
+                    Verdict::Known(self.excused(outcome, &head.headers))
+                }
+                verdict => verdict,
+            };
+        };
+        own.head(head)
+    }
+
+    pub(super) fn end(&self, trailers: Option<&HeaderMap>) -> Outcome {
+        match (&self.own, trailers) {
+            (Some(own), _) => own.end(trailers),
+            (None, Some(told)) => self.excused(HttpClassifier.end(trailers), told),
+            (None, None) => HttpClassifier.end(None),
+        }
+    }
+
+    /// Who has run out of the time that the client gave it need not be slow.
+    fn excused(&self, outcome: Outcome, told: &HeaderMap) -> Outcome {
+        let is_over = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+        let is_clients = || grpc::status(told) == Some(grpc::DEADLINE_EXCEEDED);
+        let is_excused = is_over && outcome.kind() == OutcomeKind::Failure && is_clients();
+        if is_excused { Outcome::cancelled() } else { outcome }
     }
 }
 
 impl fmt::Debug for Classifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "one's own" } else { "HttpClassifier" })
+        f.write_str(if self.own.is_some() { "one's own" } else { "HttpClassifier" })
     }
 }
 
@@ -145,8 +181,7 @@ pub(crate) fn by_grpc(status: u32, headers: &HeaderMap) -> Outcome {
 mod tests {
     use std::time::Duration;
 
-    use http::{Response, header::RETRY_AFTER};
-    use tenantry::OutcomeKind;
+    use http::{Request, Response, header::RETRY_AFTER};
 
     use super::*;
 
@@ -217,6 +252,25 @@ mod tests {
         }
         let pushed = outcome(200, &[grpc, ("grpc-status", "8"), ("grpc-retry-pushback-ms", "1500")]);
         assert_eq!(pushed.retry_after(), Some(Duration::from_millis(1_500)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_no_time_left_by_the_clients_own_word_has_not_failed() {
+        let of = async |timeout: &str, status: &str, after_ms: u64| {
+            let call = Request::post("/").header("grpc-timeout", timeout).body(()).unwrap();
+            let classifier = Classifier::default().of_request(&call.into_parts().0);
+            let trailers = head(200, &[("grpc-status", status)]).headers;
+            let head = head(200, &[("content-type", "application/grpc"), ("grpc-status", status)]);
+            tokio::time::advance(Duration::from_millis(after_ms)).await;
+            let outcome = classifier.end(Some(&trailers));
+            assert_eq!(classifier.head(&head), Verdict::Known(outcome));
+            outcome.kind()
+        };
+        assert_eq!(of("20m", "4", 20).await, OutcomeKind::Cancelled);
+        assert_eq!(of("20m", "4", 19).await, OutcomeKind::Failure, "its own deadline, or another's");
+        assert_eq!(of("soon", "4", 20).await, OutcomeKind::Failure);
+        assert_eq!(of("20m", "14", 20).await, OutcomeKind::Failure);
+        assert_eq!(of("20m", "0", 20).await, OutcomeKind::Success);
     }
 
     #[test]

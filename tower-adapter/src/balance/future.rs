@@ -169,8 +169,8 @@ impl Flight {
                 }
                 let classifier = mem::take(&mut self.landing.classifier);
                 let verdict = Pending::new(classifier.head(&head), classifier);
-                if let Some(late) = verdict.late() {
-                    head.extensions.insert(late.clone());
+                if let Some(late) = verdict.told_others(head.status) {
+                    head.extensions.insert(late);
                 }
                 if matches!(self.landing.limits, UpstreamLimits::Learnt) {
                     lease.report_upstream(&upstream::read(head.status, &head.headers));

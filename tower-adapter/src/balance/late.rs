@@ -19,6 +19,13 @@ struct State {
 type Waiting = Box<dyn FnOnce(Outcome) + Send>;
 
 impl LateVerdict {
+    /// One that says it already.
+    pub(super) fn said(outcome: Outcome) -> Self {
+        let late = Self::default();
+        late.say(outcome);
+        late
+    }
+
     /// The first word counts.
     pub(super) fn say(&self, outcome: Outcome) {
         let mut state = self.lock();

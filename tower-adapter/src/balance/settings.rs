@@ -88,7 +88,7 @@ impl Settings {
             }
         }
         let (acquire, this_try) = (balancer.acquire_owned(request), this_try.cloned());
-        let classifier = self.classifier.clone();
+        let classifier = self.classifier.of_request(parts);
         Some((acquire, Landing { classifier, limits: self.limits, session, this_try }))
     }
 }

@@ -42,6 +42,7 @@ impl<B: Body> Body for LogBody<B> {
         let Some(line) = this.line.as_mut() else { return Poll::Ready(frame) };
         if let Some(Ok(frame)) = &frame {
             let bytes = frame.data_ref().map_or(0, Buf::remaining);
+            frame.trailers_ref().into_iter().for_each(|trailers| line.trailed(trailers));
             line.bytes_out += u64::try_from(bytes).unwrap_or(u64::MAX);
         }
         // A body whose length is known tells its end with its last frame, as trailers are, and is then not polled again.

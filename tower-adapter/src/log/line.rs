@@ -7,6 +7,7 @@ use super::{
     short::{short_path, short_tenant},
 };
 use crate::{
+    grpc,
     proxy::{Peer, without_credential},
     rejection::ProblemCode,
     told::{Told, is_failure},
@@ -24,6 +25,8 @@ pub(super) struct Line {
     status: Option<StatusCode>,
     reason: Option<&'static str>,
     told: Option<Told>,
+    is_grpc: bool,
+    grpc_status: Option<u32>,
     pub(super) bytes_out: u64,
     is_told: bool,
 }
@@ -41,6 +44,8 @@ impl Line {
             status: None,
             reason: None,
             told: None,
+            is_grpc: false,
+            grpc_status: None,
             bytes_out: 0,
             is_told: false,
         }
@@ -51,6 +56,20 @@ impl Line {
         self.status = Some(answer.status());
         self.reason = answer.extensions().get::<ProblemCode>().map(|code| code.as_str());
         self.told = Some(Told::by(answer));
+        self.is_grpc = answer.status() == StatusCode::OK && grpc::is_grpc(answer.headers());
+        self.note_grpc(answer.headers());
+    }
+
+    /// What comes behind the body.
+    pub(super) fn trailed(&mut self, trailers: &HeaderMap) {
+        self.note_grpc(trailers);
+    }
+
+    /// The status stands in one of the two.
+    fn note_grpc(&mut self, headers: &HeaderMap) {
+        if self.is_grpc && self.grpc_status.is_none() {
+            self.grpc_status = grpc::status(headers);
+        }
     }
 
     /// There will be no answer: the service within has failed.
@@ -81,13 +100,14 @@ impl Line {
             facts: self.record.facts(),
             outcome,
             status: self.status,
+            grpc_status: self.grpc_status,
             reason: self.reason,
             duration: self.record.age(),
             bytes_in: self.record.bytes_in(),
             bytes_out: self.bytes_out,
         };
         self.record.end(&summary);
-        let Summary { facts, outcome, status, reason, duration, bytes_in, bytes_out } = summary;
+        let Summary { facts, outcome, status, grpc_status, reason, duration, bytes_in, bytes_out } = summary;
         let is_plain = outcome == "served" && status.is_none_or(|status| status.as_u16() < 400);
         if !self.sampling.keeps(facts.tenant.as_ref(), is_plain, duration) {
             return;
@@ -104,6 +124,7 @@ impl Line {
                     method = self.method.as_str(),
                     path = self.path.as_str(),
                     status = status.map(|status| status.as_u16()),
+                    grpc_status,
                     outcome,
                     reason,
                     wait_ms = facts.wait.map(|wait| wait.as_secs_f64() * 1e3),

@@ -13,6 +13,7 @@
 //! | `tenant`, `route`, `pool`, `endpoint` | whose it is, the route's path, who served it last |
 //! | `method`, `path` | as the client wrote them, without the query, at most 1,024 characters |
 //! | `status` | the answer's |
+//! | `grpc_status` | of a gRPC answer its own, a number, in the head or behind the body |
 //! | `outcome` | `served`, `rejected` (by these layers, below 500), `failed` (500 and above, or gRPC's words for it behind a 200), `aborted` (the client or the endpoint broke off) |
 //! | `reason` | of an answer of these layers, its code: `RATE_LIMITED`, `ENDPOINT_FAILED`, … |
 //! | `wait_ms`, `duration_ms` | until the first endpoint was picked, and until the end |

@@ -41,6 +41,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) facts: Facts,
     pub(crate) outcome: &'a str,
     pub(crate) status: Option<StatusCode>,
+    /// Of a gRPC answer, in its head or behind its body.
+    pub(crate) grpc_status: Option<u32>,
     pub(crate) reason: Option<&'static str>,
     pub(crate) duration: Duration,
     pub(crate) bytes_in: u64,

@@ -9,7 +9,7 @@
 //! a new trace's first: [`Otlp::with_sample`] alone decides whether it is recorded, so that no client can switch recording on, neither by the flag nor by the number that it chooses; what it named is a link of the span. Each attempt is a span within, and
 //! what the endpoint is sent names that one. Without these layers both headers go to the endpoint as they came.
 //!
-//! Names and attributes are the semantic conventions' for HTTP; beside them a request's span has `tenantry.tenant`, `tenantry.pool`, `tenantry.endpoint`, `tenantry.wait_ms`, `tenantry.attempts`, `tenantry.outcome` and
+//! Names and attributes are the semantic conventions' for HTTP, with `rpc.grpc.status_code` of gRPC's answers; beside them a request's span has `tenantry.tenant`, `tenantry.pool`, `tenantry.endpoint`, `tenantry.wait_ms`, `tenantry.attempts`, `tenantry.outcome` and
 //! `tenantry.reason`, as far as [`NoteLayer`](crate::log::NoteLayer)s have written them down; what they mean, and how long they are at most: [`log`](crate::log). Neither headers nor queries are told, and of `url.path` 1,024 characters.
 //!
 //! Metrics: `http.server.request.duration` by method, route, status, pool and outcome ([`ServerSpanLayer::with_meter`]), and what the balancer knows of its pools and endpoints ([`observe`]). Tenants are on spans alone: there may be any number of them.

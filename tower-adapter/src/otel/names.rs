@@ -4,6 +4,7 @@ use http::{Method, Version};
 
 pub(super) const METHOD: &str = "http.request.method";
 pub(super) const STATUS: &str = "http.response.status_code";
+pub(super) const GRPC_STATUS: &str = "rpc.grpc.status_code";
 pub(super) const ROUTE: &str = "http.route";
 pub(super) const PATH: &str = "url.path";
 pub(super) const SCHEME: &str = "url.scheme";

@@ -177,6 +177,9 @@ fn end(context: &Context, duration: Option<&Histogram<f64>>, method: &'static st
         histogram.record(summary.duration.as_secs_f64(), &labels);
     }
     told.push(KeyValue::new(names::ATTEMPTS, i64::from(facts.attempts)));
+    if let Some(status) = summary.grpc_status {
+        told.push(KeyValue::new(names::GRPC_STATUS, i64::from(status)));
+    }
     if let Some(tenant) = &facts.tenant {
         told.push(KeyValue::new(names::TENANT, short_tenant(tenant.as_str()).to_owned()));
     }

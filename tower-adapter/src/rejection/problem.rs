@@ -149,8 +149,8 @@ impl Problem {
 
     /// The answer to a gRPC call: its trailers, in the head of an answer without a body (*Trailers-Only*).
     ///
-    /// `grpc-status` is 8 `RESOURCE_EXHAUSTED` for 429, else what the HTTP status amounts to. `grpc-retry-pushback-ms` (gRFC A6) says
-    /// the wait, -1 where trying again is useless or the wait is long.
+    /// `grpc-status` is 8 `RESOURCE_EXHAUSTED` for 429, and for requests that are too large (413, 431), as gRPC's own servers say it; else what the HTTP status amounts to.
+    /// `grpc-retry-pushback-ms` (gRFC A6) says the wait, -1 where trying again is useless or the wait is long.
     pub fn into_grpc_response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(Bytes::new()));
         response.extensions_mut().extend(self.extensions());
@@ -159,7 +159,7 @@ impl Problem {
         headers.insert(GRPC_STATUS, HeaderValue::from(self.grpc_status()));
         headers.insert(GRPC_MESSAGE, percent_encoded(self.title));
         match self.retry {
-            _ if self.is_hopeless() => {
+            _ if self.is_hopeless() || self.is_too_large() => {
                 headers.insert(PUSHBACK, HeaderValue::from_static("-1"));
             }
             Retry::After(wait) => {
@@ -186,17 +186,25 @@ impl Problem {
     /// By the canonical codes; `UNKNOWN` where no status fits.
     fn grpc_status(self) -> u16 {
         match self.status {
-            StatusCode::BAD_REQUEST => 3,            // INVALID_ARGUMENT
-            StatusCode::GATEWAY_TIMEOUT => 4,        // DEADLINE_EXCEEDED
-            StatusCode::NOT_FOUND => 5,              // NOT_FOUND
-            StatusCode::FORBIDDEN => 7,              // PERMISSION_DENIED
-            StatusCode::TOO_MANY_REQUESTS => 8,      // RESOURCE_EXHAUSTED
-            StatusCode::METHOD_NOT_ALLOWED => 12,    // UNIMPLEMENTED
+            StatusCode::BAD_REQUEST => 3,     // INVALID_ARGUMENT
+            StatusCode::GATEWAY_TIMEOUT => 4, // DEADLINE_EXCEEDED
+            StatusCode::NOT_FOUND => 5,       // NOT_FOUND
+            StatusCode::FORBIDDEN => 7,       // PERMISSION_DENIED
+            // RESOURCE_EXHAUSTED
+            StatusCode::TOO_MANY_REQUESTS => 8,
+            _ if self.is_too_large() => 8,
+            // UNIMPLEMENTED
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => 12,
             StatusCode::INTERNAL_SERVER_ERROR => 13, // INTERNAL
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => 14, // UNAVAILABLE
             StatusCode::UNAUTHORIZED => 16,          // UNAUTHENTICATED
             _ => 2,                                  // UNKNOWN
         }
+    }
+
+    /// Whether it is the request that is, which it would be again.
+    fn is_too_large(self) -> bool {
+        matches!(self.status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
     }
 
     fn json(self) -> String {
@@ -576,6 +584,14 @@ mod tests {
             assert_eq!(header(&response, "grpc-status"), Some(status), "{rejection:?}");
             assert_eq!(header(&response, "grpc-retry-pushback-ms"), pushback, "{rejection:?}");
             assert!(response.body().is_empty());
+        }
+        for (status, number, pushback) in
+            [(413, "8", Some("-1")), (431, "8", Some("-1")), (501, "12", None), (418, "2", None)]
+        {
+            let problem = Problem::new(StatusCode::from_u16(status).unwrap(), "CODE", "a title");
+            let response: Response<Bytes> = problem.into_grpc_response();
+            assert_eq!(header(&response, "grpc-status"), Some(number), "{status}");
+            assert_eq!(header(&response, "grpc-retry-pushback-ms"), pushback, "{status}");
         }
         assert_eq!(percent_encoded("50 % für alle\n"), "50 %25 f%C3%BCr alle%0A");
     }
