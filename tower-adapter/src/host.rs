@@ -16,7 +16,7 @@ pub(crate) struct Host<'a> {
 pub(crate) struct Ambiguous;
 
 impl<'a> Host<'a> {
-    /// The one that a request names: its target's, or else its `Host` field's (RFC 9112 §3.2.2); `None` where neither is there.
+    /// The one that a request names: its target's, or else its `Host` field's (RFC 9112 §3.2.2); `None` where neither is there, or the field is empty, as it is to be where the target has no authority (§3.2).
     pub(crate) fn of(request: &'a Parts) -> Result<Option<Self>, Ambiguous> {
         let mut fields = request.headers.get_all(HOST).iter();
         let field = fields.next();
@@ -26,7 +26,10 @@ impl<'a> Host<'a> {
         let text = match request.uri.authority() {
             // RFC 9110 §4.2.4: who the user is, is nobody's business here.
             Some(authority) => authority.as_str().rsplit('@').next(),
-            None => field.map(|field| field.to_str().map_err(|_| Ambiguous)).transpose()?,
+            None => field
+                .map(|field| field.to_str().map_err(|_| Ambiguous))
+                .transpose()?
+                .filter(|text| !text.is_empty()),
         };
         text.map(|text| Self::new(text).ok_or(Ambiguous)).transpose()
     }

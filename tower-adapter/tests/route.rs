@@ -253,7 +253,6 @@ fn a_host_that_servers_read_differently_gets_around_no_rule() {
         "admin.test!",
         "[admin.test]",
         "x@admin.test",
-        "",
         "admin.test:x",
     ] {
         assert_eq!(found(&routes, &[host], "/").unwrap_err(), Refusal::Host, "{host}");
@@ -264,6 +263,22 @@ fn a_host_that_servers_read_differently_gets_around_no_rule() {
     assert_eq!(found(&routes, &["other.test"], "http://admin.test;x/").unwrap_err(), Refusal::Host);
     assert_eq!(found(&routes, &["[::1]:80"], "/").unwrap().pool(), Some("own"), "however it is written");
     assert_eq!((Refusal::Host.status().as_u16(), Refusal::Host.code()), (400, "BAD_HOST"));
+}
+
+#[test]
+fn an_empty_host_is_none() {
+    let narrow = || Route::new("/").with_host("admin.test");
+    let [narrow, wide] =
+        [vec![narrow()], vec![narrow(), Route::new("/").with_pool("others")]].map(Routes::new);
+    for host in [&[][..], &[""]] {
+        let found = |routes: &Routes| {
+            let request = host.iter().fold(Request::get("/"), |request, host| request.header("host", *host));
+            let found = routes.find(&mut request.body(()).unwrap().into_parts().0).cloned();
+            found.map(|route| route.pool().map(str::to_owned))
+        };
+        assert_eq!(found(wide.as_ref().unwrap()), Ok(Some("others".to_owned())), "{host:?}");
+        assert_eq!(found(narrow.as_ref().unwrap()), Err(Refusal::NotFound), "{host:?}");
+    }
 }
 
 #[test]
