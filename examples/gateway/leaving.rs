@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter::successors,
+    mem,
     time::Duration,
 };
 
-use tenantry::{Balancer, Config, ConfigError, EndpointChange, PoolSpec, PoolStats};
+use tenantry::{Balancer, Config, ConfigError, EndpointChange, PoolSpec, PoolStats, TenantSpec};
 use tokio::time::Instant;
 
 /// What is in force in a balancer: what the document says, and what leaves.
@@ -15,6 +16,8 @@ pub(crate) struct Leaving {
     /// The document's.
     config: Config,
     pools: BTreeMap<String, Leaver>,
+    /// Whether tenants are in force that the document does not have, because requests may still be found to be theirs.
+    has_former_tenants: bool,
 }
 
 /// A pool that leaves.
@@ -30,10 +33,11 @@ struct Leaver {
 impl Leaving {
     /// Begins with this in force.
     pub(crate) fn new(config: Config) -> Self {
-        Self { config, pools: BTreeMap::new() }
+        Self { config, pools: BTreeMap::new(), has_former_tenants: false }
     }
 
-    /// Puts a configuration in force, and leaves the pools that it does not have any more beside it, so long at most.
+    /// Puts a configuration in force, and leaves the pools that it does not have any more beside it, so long at most; and its tenants, until [they are known](Self::part_with_tenants)
+    /// no more.
     ///
     /// # Errors
     /// What is wrong with it; then nothing has changed.
@@ -49,13 +53,27 @@ impl Leaving {
             self.config.pools().iter().map(|(name, spec)| (name.clone(), leave(spec))).collect();
         pools.extend(self.pools.clone());
         pools.retain(|name, _| !config.pools().contains_key(name));
-        if pools.is_empty() || balancer.reconfigure(beside(&config, &pools)).is_err() {
-            // What leaves may not fit beside what comes: its owner may be a tenant no longer, say.
-            balancer.reconfigure(config.clone())?;
+        // What leaves may not fit beside what comes: its owner may be a tenant no longer, or a tenant's budget be of what nobody counts any more.
+        if beside(&config, &pools).validate().is_err() {
             pools.clear();
         }
-        *self = Self { config, pools };
+        let next = beside(&config, &pools);
+        let with_former = with_tenants(&next, self.config.tenants());
+        let has_former_tenants =
+            with_former.tenants().len() > next.tenants().len() && balancer.reconfigure(with_former).is_ok();
+        if !has_former_tenants {
+            balancer.reconfigure(next)?;
+        }
+        *self = Self { config, pools, has_former_tenants };
         Ok(())
+    }
+
+    /// Nobody is found to be one of the tenants before any more.
+    ///
+    /// # Errors
+    /// See [`put_in_force_again`](Self::put_in_force_again).
+    pub(crate) fn part_with_tenants(&mut self, balancer: &Balancer) -> Result<(), ConfigError> {
+        if mem::take(&mut self.has_former_tenants) { self.put_in_force_again(balancer) } else { Ok(()) }
     }
 
     /// The names of those that leave.
@@ -130,5 +148,47 @@ fn beside(config: &Config, pools: &BTreeMap<String, Leaver>) -> Config {
         .fold(config.clone(), |config, (name, pool)| config.with_pool(name.clone(), pool.spec.clone()))
 }
 
+/// With those of these tenants that it does not have.
+fn with_tenants(config: &Config, tenants: &BTreeMap<String, TenantSpec>) -> Config {
+    let others = tenants.iter().filter(|(id, _)| !config.tenants().contains_key(*id));
+    others.fold(config.clone(), |config, (id, spec)| config.with_tenant(id.clone(), spec.clone()))
+}
+
 /// From a request's route to its place in the pool: it may have to be identified still.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tenantry::{Format, Request};
+
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::from_text(&format!("{text}\n[pools.api]\nendpoints = [\"http://a:1\"]"), Format::Toml)
+            .unwrap()
+    }
+
+    fn knows(balancer: &Balancer, tenant: &str) -> bool {
+        balancer.try_acquire(&Request::new(tenant)).is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_tenant_goes_when_nobody_is_found_to_be_it() {
+        let (before, after) = (config("[tenants.acme]"), config("[tenants.globex]"));
+        let (balancer, mut leaving) = (Balancer::new(before.clone()).unwrap(), Leaving::new(before));
+        leaving.put_in_force(&balancer, after, Duration::ZERO).unwrap();
+        assert!(knows(&balancer, "acme") && knows(&balancer, "globex"));
+        leaving.part_with_tenants(&balancer).unwrap();
+        assert!(!knows(&balancer, "acme") && knows(&balancer, "globex"));
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_does_not_fit_beside_what_comes_goes_at_once() {
+        let before = config("dimensions = [\"tokens\"]\n[tenants.acme]\nrate = { tokens = 5, per = \"1s\" }");
+        let (balancer, mut leaving) = (Balancer::new(before.clone()).unwrap(), Leaving::new(before));
+        leaving.put_in_force(&balancer, config("[tenants.globex]"), Duration::ZERO).unwrap();
+        assert!(!knows(&balancer, "acme") && knows(&balancer, "globex"));
+        leaving.part_with_tenants(&balancer).unwrap();
+        assert!(knows(&balancer, "globex"));
+    }
+}

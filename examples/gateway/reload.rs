@@ -96,6 +96,7 @@ impl Reloader {
         let router =
             Router::measured(&self.balancer, &settings, None, self.pages.as_ref().map(Pages::metrics));
         self.live.replace(&settings, router);
+        self.leaving.part_with_tenants(&self.balancer).map_err(|error| in_file(&error))?;
         let unchanged = self.unchangeable(&settings);
         if let Some(pages) = &self.pages {
             pages.put_in_force(&settings);
