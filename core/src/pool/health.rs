@@ -6,7 +6,7 @@ use super::{
     checks::Checks,
     comparing::Progress,
     tier::{Tier, share},
-    tier_parts::TierRules,
+    tier_parts::{Availability, TierRules},
 };
 use crate::{
     condition::HealthOverride,
@@ -150,21 +150,13 @@ impl PoolHealth {
 
     /// Counts anew, so that no drift can build up, and shares the traffic among the tiers.
     pub(super) fn count(&self, newest: &Newest, now: Time) -> Tally {
-        let (mut unhealthy, mut next_change) = (0, u64::MAX);
-        let mut tally = Tally { ejected: 0, available: 0, healthy: 0 };
-        for health in newest.serving().map(|member| member.endpoint().health()) {
-            unhealthy += u32::from(!health.is_plain(now));
-            tally.ejected += u32::from(health.outlier().is_ejected(now));
-            let available = health.is_available(now);
-            tally.available += u32::from(available);
-            tally.healthy += u32::from(available && !health.serves_worse(now));
-            next_change = health.next_change(now).map_or(next_change, |at| next_change.min(at.as_nanos()));
-        }
-        self.unhealthy.store(unhealthy, Ordering::Relaxed);
-        self.ejected.store(tally.ejected, Ordering::Relaxed);
+        let counted = share(&newest.tiers, &newest.members, &newest.rules, now);
+        let next_change = counted.next_change.map_or(u64::MAX, Time::as_nanos);
+        self.unhealthy.store(counted.unhealthy, Ordering::Relaxed);
+        self.ejected.store(counted.ejected, Ordering::Relaxed);
         self.next_change.store(next_change, Ordering::Relaxed);
-        share(&newest.tiers, &newest.members, &newest.rules, now);
-        tally
+        let Availability { healthy, degraded, .. } = counted.there;
+        Tally { ejected: counted.ejected, available: healthy + degraded, healthy }
     }
 }
 

@@ -4,6 +4,7 @@ mod ask;
 mod at_once;
 mod bounded;
 mod build;
+mod census;
 mod checks;
 mod comparing;
 mod cooldown;

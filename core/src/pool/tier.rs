@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::{
     bounded::{Bounded, Placing},
-    tier_parts::{Availability, TierRules},
+    census::Census,
+    tier_parts::{Part, TierRules},
 };
 use crate::{
     config::EndpointSpec,
@@ -132,24 +133,11 @@ impl Tier {
         self.bounded.arrivals()
     }
 
-    fn availability(&self, list: &[Member], now: Time) -> Availability {
-        let count = |of: usize| u32::try_from(of).unwrap_or(u32::MAX);
-        let members = || self.members(list).iter().map(|member| member.endpoint().health());
-        let present = members().filter(|health| health.is_present(now));
-        let available = || members().filter(|health| health.is_available(now));
-        let degraded = available().filter(|health| health.serves_worse(now)).count();
-        let healthy = available().count() - degraded;
-        Availability { all: count(present.count()), healthy: count(healthy), degraded: count(degraded) }
-    }
-
-    /// The weight of those that nothing goes to.
-    fn unavailable_weight(&self, list: &[Member], degraded_serve: bool, now: Time) -> u64 {
-        let serves = |member: &Member| {
-            let health = member.endpoint().health();
-            health.is_available(now) && (degraded_serve || !health.serves_worse(now))
-        };
-        let left_out = self.members(list).iter().filter(|member| !serves(member));
-        left_out.map(|member| u64::from(member.weight())).sum()
+    /// Counts its endpoints, and writes down who is there.
+    fn census(&self, list: &[Member], now: Time) -> Census {
+        let mut census = Census::default();
+        self.roll.call(self.members(list).iter().map(|member| census.take(member, now)));
+        census
     }
 }
 
@@ -159,24 +147,27 @@ pub(super) fn are_alike(some: &[Tier], others: &[Tier]) -> bool {
     shape(some) == shape(others)
 }
 
-/// Splits the traffic anew, by what is available now.
-pub(super) fn share(tiers: &[Tier], list: &[Member], rules: &TierRules, now: Time) {
-    let availability: Vec<_> = tiers.iter().map(|tier| tier.availability(list, now)).collect();
+/// Splits the traffic anew, by what is available now. What all of them have.
+pub(super) fn share(tiers: &[Tier], list: &[Member], rules: &TierRules, now: Time) -> Census {
+    let counted: Vec<_> = tiers.iter().map(|tier| tier.census(list, now)).collect();
+    let availability: Vec<_> = counted.iter().map(|census| census.there).collect();
     let parts = rules.split(&availability);
     let mut healthy = 0;
     let mut degraded = parts.iter().map(|part| part.healthy).sum();
-    for ((tier, part), there) in tiers.iter().zip(&parts).zip(&availability) {
+    for ((tier, part), census) in tiers.iter().zip(&parts).zip(&counted) {
         healthy += part.healthy;
         degraded += part.degraded;
-        let some_degraded = there.degraded > 0 && !part.panic;
+        let some_degraded = census.there.degraded > 0 && !part.panic;
         let reach = Reach { healthy, degraded: if some_degraded { degraded } else { 0 }, panic: part.panic };
         // Relaxed: a pick that sees one tier's old part and another's new one goes to a tier all the same.
         tier.reach.store(reach.packed(), Ordering::Relaxed);
-        let degraded_serve = part.degraded > 0 || part.healthy == 0;
-        let left_out = if part.panic { 0 } else { tier.unavailable_weight(list, degraded_serve, now) };
-        tier.bounded.leave_out(left_out);
-        tier.roll.call(tier.members(list).iter().map(|member| member.endpoint().health().is_available(now)));
+        tier.bounded.leave_out(match part {
+            Part { panic: true, .. } => 0,
+            Part { degraded: 0, healthy: 1.., .. } => census.left_out_with_degraded(),
+            Part { .. } => census.left_out(),
+        });
     }
+    counted.iter().fold(Census::default(), Census::and)
 }
 
 impl Reach {
