@@ -15,7 +15,7 @@ use http_body::Body;
 use tower::Service;
 
 use super::{
-    Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target,
+    Error, Peer, ResponseBody, ResponseFuture, address, forwarded, headers, targets::Target, trailers::Said,
     upgrade::Upgrade, upload::Upload, wires::Wires,
 };
 use crate::{balance::PickedEndpoint, host::Host, identity::Networks};
@@ -177,7 +177,11 @@ where
         if !wire.is_http2() {
             frame(&mut parts.headers, &body);
         }
-        let upload = Upload::new(body, picked.clone(), &parts);
+        // Behind a body of a known length HTTP/1.1 has none.
+        let may_have_trailers = wire.is_http2() || parts.headers.contains_key(TRANSFER_ENCODING);
+        let said =
+            if may_have_trailers && !body.is_end_stream() { Said::by(&parts) } else { Said::default() };
+        let upload = Upload::new(body, picked.clone(), said);
         let watch = upload.watch();
         let request = Request::from_parts(parts, upload);
         let is_alone = upgrade.as_ref().is_some_and(Upgrade::is_extended_connect);

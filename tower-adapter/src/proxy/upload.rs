@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -43,11 +42,9 @@ pub(super) struct Watch(Option<Arc<AtomicU64>>);
 pub(super) struct Standing(u64);
 
 impl<B: Body> Upload<B> {
-    /// With the head that it goes behind.
-    pub(super) fn new(inner: B, picked: PickedEndpoint, head: &Parts) -> Self {
-        let has_ended = inner.is_end_stream();
-        let watch = Watch((!has_ended).then(Arc::default));
-        let said = if has_ended { Said::default() } else { Said::by(head) };
+    /// Behind a head that has said this.
+    pub(super) fn new(inner: B, picked: PickedEndpoint, said: Said) -> Self {
+        let watch = Watch((!inner.is_end_stream()).then(Arc::default));
         Self { inner: Some(inner), watch, picked, said }
     }
 }
