@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower::BoxError;
 
-use super::{Limits, activity::InFlight, patience::Patience, screen};
+use super::{Limits, activity::InFlight, limits::HeadLimits, patience::Patience};
 
 /// A request's body on its way in: it breaks off where it is too long, its client too slow, or what comes behind it more than a head may have.
 ///
@@ -26,7 +26,7 @@ pub struct InboundBody {
 
 struct Stream {
     inner: Limited<Incoming>,
-    limits: Limits,
+    trailers: HeadLimits,
     patience: Option<Patience>,
     timer: Option<Pin<Box<Sleep>>>,
     seat: InFlight,
@@ -39,8 +39,8 @@ impl InboundBody {
             return Self { stream: None };
         }
         let (inner, patience) = (Limited::new(inner, limits.max_body_bytes()), limits.patience());
-        let (limits, seat) = (*limits, seat.clone());
-        let stream = Stream { inner, limits, patience, timer: None, seat, is_read: false };
+        let (trailers, seat) = (limits.head(), seat.clone());
+        let stream = Stream { inner, trailers, patience, timer: None, seat, is_read: false };
         Self { stream: Some(Box::new(stream)) }
     }
 
@@ -60,7 +60,7 @@ impl Stream {
         {
             // They are its end, whether anybody asks once more or not.
             self.is_read = true;
-            if !screen::fits(trailers, 0, &self.limits) {
+            if !self.trailers.hold(trailers, 0) {
                 return Poll::Ready(Some(Err(io::Error::other("the trailers are too large").into())));
             }
         }

@@ -3,6 +3,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,11 @@ impl Limits {
         self.max_body_bytes
     }
 
+    /// What a head may have, and the fields behind a body.
+    pub(super) const fn head(&self) -> HeadLimits {
+        HeadLimits { fields: self.max_headers(), bytes: self.max_header_bytes() }
+    }
+
     /// How long a client may be waited for, at this rate: default 240 bytes a second after a grace of 10 s, which are Kestrel's
     /// (`MinRequestBodyDataRate`, `MinResponseDataRate`; its grace is 5 s). `None` where the rate is 0: for ever.
     pub(super) fn patience(&self) -> Option<Patience> {
@@ -102,6 +108,21 @@ impl Limits {
     pub(super) fn shortest(&self) -> Duration {
         let grace = if self.min_body_rate == 0 { Duration::MAX } else { self.body_grace.0 };
         self.header_timeout().min(self.keep_alive_timeout()).min(grace).max(Duration::from_millis(10))
+    }
+}
+
+/// How many fields there may be, and bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadLimits {
+    fields: usize,
+    bytes: usize,
+}
+
+impl HeadLimits {
+    /// Whether these fit, beside so many bytes. With four for each line's colon, space and end, as on the wire.
+    pub(super) fn hold(self, fields: &HeaderMap, beside: usize) -> bool {
+        let bytes = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
+        fields.len() <= self.fields && beside + bytes <= self.bytes
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn refusal<B>(request: &Request<B>, limits: &Limits) -> Option<Proble
     let headers = request.headers();
     // hyper counts the fields of HTTP/1.1 only. Over HTTP/2 each costs 32 bytes more than its text, also at an endpoint, which may end the connection that all tenants share.
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-    if !fits(headers, target, limits) {
+    if !limits.head().hold(headers, target) {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
         return Some(Problem::new(status, HEADERS_TOO_LARGE, "The request's header fields are too large"));
     }
@@ -62,12 +62,6 @@ pub(super) fn end_hop(headers: &mut HeaderMap) {
 
 fn too_large() -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "The request's body is too large")
-}
-
-/// Whether these are as many and as large as they may be, beside so many bytes. With four for each line's colon, space and end, as on the wire.
-pub(super) fn fits(fields: &HeaderMap, beside: usize, limits: &Limits) -> bool {
-    let bytes = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>();
-    fields.len() <= limits.max_headers() && beside + bytes <= limits.max_header_bytes()
 }
 
 /// hyper takes every list of codings that ends in `chunked`, takes the chunks away, and leaves the others on: nobody beyond would know of them.
