@@ -1,7 +1,5 @@
-//! The `[gateway]` table.
-
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     mem,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::Path,
@@ -12,17 +10,14 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry::Config;
-use tenantry_tower::{
-    guard::Guard,
-    identity::Networks,
-    proxy::Transport,
-    route::{EncodedSlashes, Routes},
-};
+use tenantry_tower::{guard::Guard, identity::Networks, proxy::Transport, route::Routes};
 
+use super::{made::Made, rate_limit_headers::RateLimitHeaders, slashes::Slashes};
 use crate::{
     admin::{AdminForm, AdminTable},
     alert::{Alarm, AlertTable},
     discovery::{self, DiscoveryTables, Schemes},
+    document_error::DocumentError,
     forwarded::ForwardedTable,
     guard::GuardTable,
     identify::{Gate, Identify},
@@ -31,14 +26,11 @@ use crate::{
     log::LogTable,
     otel::OtelTable,
     proxy_protocol::ProxyProtocolTable,
-    routes::{self, RouteTable},
+    routes::RouteTable,
     tls::{Secure, TlsTable},
-    transports::{self, Transports, UpstreamTable},
-    unfit::Unfit,
+    transports::{Transports, UpstreamTable},
     values::Span,
 };
-
-pub use crate::{document::Document, document_error::DocumentError};
 
 /// The `[gateway]` table.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -46,82 +38,26 @@ pub use crate::{document::Document, document_error::DocumentError};
 pub struct Settings {
     #[schemars(with = "String")]
     listen: SocketAddr,
-    proxy_protocol: Option<ProxyProtocolTable>,
+    pub(super) proxy_protocol: Option<ProxyProtocolTable>,
     #[schemars(with = "Option<AdminForm>")]
-    admin: Option<AdminTable>,
-    identify: Option<Identify>,
-    guard: Option<GuardTable>,
-    alert: Option<AlertTable>,
-    routes: Vec<RouteTable>,
-    encoded_slashes: Slashes,
-    forwarded: ForwardedTable,
+    pub(super) admin: Option<AdminTable>,
+    pub(super) identify: Option<Identify>,
+    pub(super) guard: Option<GuardTable>,
+    pub(super) alert: Option<AlertTable>,
+    pub(super) routes: Vec<RouteTable>,
+    pub(super) encoded_slashes: Slashes,
+    pub(super) forwarded: ForwardedTable,
     drain: Span,
     rate_limit_headers: RateLimitHeaders,
     limits: Limits,
     log: Option<LogTable>,
     otel: Option<OtelTable>,
-    tls: Option<TlsTable>,
-    upstream: BTreeMap<String, UpstreamTable>,
-    discovery: DiscoveryTables,
-    /// What `proxy_protocol` says.
+    pub(super) tls: Option<TlsTable>,
+    pub(super) upstream: BTreeMap<String, UpstreamTable>,
+    pub(super) discovery: DiscoveryTables,
+    /// What it all comes to.
     #[serde(skip)]
-    proxies: Networks,
-    /// What `identify` says.
-    #[serde(skip)]
-    gate: Gate,
-    /// What `forwarded` says.
-    #[serde(skip)]
-    forwarding_hops: Networks,
-    /// What `routes` say.
-    #[serde(skip)]
-    map: Routes,
-    /// What `guard` says.
-    #[serde(skip)]
-    watch: Option<Guard>,
-    /// What `alert` says.
-    #[serde(skip)]
-    alarm: Option<Alarm>,
-    /// What `tls` says.
-    #[serde(skip)]
-    secure: Option<Secure>,
-    /// What `upstream` says.
-    #[serde(skip)]
-    transports: Transports,
-    /// What `upstream` and the pools' fallbacks say.
-    #[serde(skip)]
-    hearing_grpc: BTreeSet<String>,
-}
-
-/// What answers say about the tenant's rates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum RateLimitHeaders {
-    /// Nothing: what an upstream says of its own goes through as it is.
-    Off,
-    /// `RateLimit-Policy` and `RateLimit`, instead of what an upstream says.
-    #[default]
-    Current,
-    /// These, and the older `X-RateLimit-*`, with the reset in seconds from now.
-    Older,
-}
-
-/// What becomes of `%2F` in paths.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Slashes {
-    #[default]
-    Refuse,
-    Keep,
-}
-
-impl From<Slashes> for EncodedSlashes {
-    fn from(slashes: Slashes) -> Self {
-        match slashes {
-            Slashes::Refuse => Self::Refused,
-            Slashes::Keep => Self::Kept,
-        }
-    }
+    made: Made,
 }
 
 impl Settings {
@@ -132,7 +68,7 @@ impl Settings {
         let route = RouteTable::everything_to(name);
         let map = Routes::new([route.route().expect("a route without rules cannot be wrong")]);
         let map = map.expect("one route collides with none");
-        Self { routes: vec![route], map, ..Self::default() }
+        Self { routes: vec![route], made: Made { map, ..Made::default() }, ..Self::default() }
     }
 
     /// Where to listen. Default `127.0.0.1:8080`.
@@ -143,7 +79,7 @@ impl Settings {
 
     /// Whose connections begin with a header of the PROXY protocol. Default: nobody's.
     pub(crate) const fn proxies(&self) -> &Networks {
-        &self.proxies
+        &self.made.proxies
     }
 
     /// Where its own pages are, and who may act there. Default: nowhere.
@@ -154,39 +90,39 @@ impl Settings {
 
     /// Who speaks for other clients, as far as it says so anywhere.
     pub(crate) fn hops(&self) -> [Networks; 4] {
-        let guard = self.watch.as_ref().map(|guard| guard.policy().trusted_hops().clone());
+        let guard = self.made.watch.as_ref().map(|guard| guard.policy().trusted_hops().clone());
         [
-            self.proxies.clone(),
-            self.gate.hops().clone(),
+            self.made.proxies.clone(),
+            self.made.gate.hops().clone(),
             guard.unwrap_or_default(),
-            self.forwarding_hops.clone(),
+            self.made.forwarding_hops.clone(),
         ]
     }
 
     /// How requests are identified.
     pub(crate) const fn gate(&self) -> &Gate {
-        &self.gate
+        &self.made.gate
     }
 
     /// Who watches for intruders, where the table `guard` is there. Default: nobody.
     #[must_use]
     pub const fn guard(&self) -> Option<&Guard> {
-        self.watch.as_ref()
+        self.made.watch.as_ref()
     }
 
     /// What is told to whom, where the table `alert` is there. Default: nothing.
     pub(crate) const fn alarm(&self) -> Option<&Alarm> {
-        self.alarm.as_ref()
+        self.made.alarm.as_ref()
     }
 
     /// What was learnt under the settings before goes on: what tenants have used of the routes' limits, the keys that an issuer gave, and the guard where the new one would be like
     /// it; else its bans do. Pools that leave are spoken to as before, for their checks would fail otherwise.
     pub(crate) fn go_on_with<'a>(&mut self, before: &Self, leaving: impl Iterator<Item = &'a str>) {
-        let known = leaving.filter_map(|pool| before.transports.get_key_value(pool));
-        self.transports.extend(known.map(|(pool, transport)| (pool.clone(), transport.clone())));
-        self.map = mem::take(&mut self.map).going_on_with(&before.map);
-        self.gate.go_on_with(&before.gate);
-        if let (Some(guard), Some(before)) = (&mut self.watch, &before.watch) {
+        let known = leaving.filter_map(|pool| before.made.transports.get_key_value(pool));
+        self.made.transports.extend(known.map(|(pool, transport)| (pool.clone(), transport.clone())));
+        self.made.map = mem::take(&mut self.made.map).going_on_with(&before.made.map);
+        self.made.gate.go_on_with(&before.made.gate);
+        if let (Some(guard), Some(before)) = (&mut self.made.watch, &before.made.watch) {
             if guard.policy() == before.policy() {
                 *guard = before.clone();
             } else {
@@ -198,13 +134,13 @@ impl Settings {
     /// The header that names the tenant, where one does. Default `x-tenant`, from this machine only.
     #[must_use]
     pub const fn tenant_header(&self) -> Option<&HeaderName> {
-        self.gate.header()
+        self.made.gate.header()
     }
 
     /// The file of keys that is to be watched, where there is one.
     #[must_use]
     pub const fn key_file(&self) -> Option<&KeyFile> {
-        self.gate.key_file()
+        self.made.gate.key_file()
     }
 
     /// The routes, as they are written.
@@ -215,12 +151,12 @@ impl Settings {
 
     /// Which of them a request takes.
     pub(crate) const fn map(&self) -> &Routes {
-        &self.map
+        &self.made.map
     }
 
     /// Whose word counts on who asked, and for what. Default: that of those whom `identify` trusts.
     pub(crate) const fn forwarding_hops(&self) -> &Networks {
-        &self.forwarding_hops
+        &self.made.forwarding_hops
     }
 
     /// How long requests in flight may take after a signal. Default 30 s.
@@ -256,14 +192,14 @@ impl Settings {
     /// TLS as it is spoken to clients, where it is.
     #[must_use]
     pub const fn secure(&self) -> Option<&Secure> {
-        self.secure.as_ref()
+        self.made.secure.as_ref()
     }
 
     /// Whether everybody's word on whose a request is is taken.
     pub(crate) fn trusts_everybody(&self) -> bool {
         let anywhere: [IpAddr; 2] =
             [Ipv4Addr::new(192, 0, 2, 1).into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into()];
-        anywhere.into_iter().any(|address| self.gate.hops().contains(address))
+        anywhere.into_iter().any(|address| self.made.gate.hops().contains(address))
     }
 
     /// The same with what goes without saying, as far as it is the gateway's.
@@ -285,12 +221,12 @@ impl Settings {
 
     /// Whether all endpoints that requests to this pool may reach hear HTTP/2, which gRPC is spoken over.
     pub(crate) fn hears_grpc(&self, pool: &str) -> bool {
-        self.hearing_grpc.contains(pool)
+        self.made.hearing_grpc.contains(pool)
     }
 
     /// How the endpoints of some pools are spoken to.
     pub(crate) const fn transports(&self) -> &Transports {
-        &self.transports
+        &self.made.transports
     }
 
     /// Where endpoints are looked for.
@@ -303,32 +239,16 @@ impl Settings {
         if let Some(admin) = &mut self.admin {
             admin.read_token(folder)?;
         }
-        if let Some(table) = &self.proxy_protocol {
-            self.proxies = table.proxies()?;
-        }
         if self.routes.is_empty() {
             self.routes = vec![RouteTable::for_only_pool_of(balancer)?];
         }
-        self.map = routes::map(&self.routes, balancer)?.with_encoded_slashes(self.encoded_slashes.into());
-        if let Some(identify) = &self.identify {
-            self.gate = identify.gate(folder, self.tls.as_ref())?;
-        }
-        self.forwarding_hops = self.forwarded.hops(&self.gate)?;
+        self.made = Made::of(self, balancer, folder)?;
         self.log.as_ref().map_or(Ok(()), LogTable::check)?;
-        self.otel.as_ref().map_or(Ok(()), |otel| otel.check(&self.gate))?;
-        self.watch = self.guard.as_ref().map(|table| table.guard(&self.gate)).transpose()?;
-        if self.alert.is_some() && self.admin.is_none() {
-            let fix = "write gateway.admin, too: its pages show what fires";
-            return Err(Unfit::hidden("gateway.alert", fix).into());
-        }
-        self.alarm = self.alert.as_ref().map(|table| table.alarm(balancer, folder)).transpose()?;
-        self.secure = self.tls.as_ref().map(|tls| tls.secure(folder)).transpose()?;
-        let finds_tls = |pool: &str| discovery::wants_tls(&self.discovery, pool);
-        self.transports = transports::transports(&self.upstream, balancer, folder, finds_tls)?;
-        self.hearing_grpc = transports::hearing_grpc(&self.transports, balancer);
+        self.otel.as_ref().map_or(Ok(()), |otel| otel.check(&self.made.gate))?;
+        let (transports, upstream) = (&self.made.transports, &self.upstream);
         let schemes = |pool: &str| Schemes {
-            secure: self.transports.get(pool).is_some_and(Transport::is_secure),
-            plain: !self.upstream.get(pool).is_some_and(UpstreamTable::demands_tls),
+            secure: transports.get(pool).is_some_and(Transport::is_secure),
+            plain: !upstream.get(pool).is_some_and(UpstreamTable::demands_tls),
         };
         discovery::check(&mut self.discovery, balancer, folder, schemes)?;
         Ok(())
@@ -340,7 +260,6 @@ impl Default for Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             proxy_protocol: None,
-            proxies: Networks::default(),
             admin: None,
             identify: None,
             guard: None,
@@ -356,14 +275,7 @@ impl Default for Settings {
             tls: None,
             upstream: BTreeMap::new(),
             discovery: DiscoveryTables::new(),
-            forwarding_hops: Gate::default().hops().clone(),
-            gate: Gate::default(),
-            map: Routes::default(),
-            watch: None,
-            alarm: None,
-            secure: None,
-            transports: Transports::new(),
-            hearing_grpc: BTreeSet::new(),
+            made: Made::default(),
         }
     }
 }
