@@ -117,7 +117,7 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
         return Ok(());
     }
     if let Some((_, status)) = first.split_once("/grpc-") {
-        let kind = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\ntransfer-encoding: chunked";
+        let kind = "HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntrailer: grpc-status\r\ntransfer-encoding: chunked\r\nconnection: close";
         let status = status.split(' ').next().unwrap_or_default();
         let answer = format!("{kind}\r\n\r\n5\r\nhello\r\n0\r\ngrpc-status: {status}\r\n\r\n");
         return stream.write_all(answer.as_bytes());
