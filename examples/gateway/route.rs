@@ -25,7 +25,7 @@ use tower::{
 };
 
 use crate::{
-    again::Retry,
+    again::{self, Retry},
     config::{RateLimitHeaders, Settings},
     identify::Gate,
     lanes::{AllLanes, Lanes, RouteLane},
@@ -192,6 +192,10 @@ impl Build<'_> {
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
+            (None, None) if self.settings.speaks_http2(route.pool()) => {
+                let unseen = RetryLayer::new(again::unseen()).classify(again::is_unseen);
+                Stack::new(builder.layer(unseen).layer(balance).layer(timed()).service(retried.clone()))
+            }
             (None, None) => {
                 let streamed = |answer: Response<LeaseBody<ResponseBody>>| answer.map(RetryBody::from);
                 Stack::new(

@@ -224,6 +224,11 @@ impl Settings {
         self.made.hearing_grpc.contains(pool)
     }
 
+    /// Whether a pool's own endpoints hear HTTP/2.
+    pub(crate) fn speaks_http2(&self, pool: &str) -> bool {
+        self.transports.get(pool).is_some_and(Transport::is_http2)
+    }
+
     /// How the endpoints of some pools are spoken to.
     pub(crate) const fn transports(&self) -> &Transports {
         &self.made.transports

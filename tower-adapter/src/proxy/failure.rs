@@ -1,4 +1,3 @@
-use hyper_util::client::legacy;
 use tower::BoxError;
 
 /// Why an endpoint gave no answer.
@@ -11,10 +10,4 @@ pub(super) enum Failure {
     /// There were several, of which it has closed each before it looked at the request.
     #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only connections of HTTP/2 are closed so"))]
     Gone(BoxError),
-}
-
-impl From<legacy::Error> for Failure {
-    fn from(error: legacy::Error) -> Self {
-        if error.is_connect() { Self::Connect(error.into()) } else { Self::Broken(error.into()) }
-    }
 }

@@ -1,72 +1,116 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use http::{Request, Uri, request::Parts, uri::Authority};
+use http::{Request, Response, Uri, request::Parts, uri::Authority};
 use http_body::Body;
-use hyper_util::{
-    client::legacy::{Builder, Client},
-    rt::{TokioExecutor, TokioTimer},
-};
-use tower::BoxError;
+use hyper::client::conn::{TrySendError, http2::Builder};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tower::{BoxError, ServiceExt};
 
 use super::{
-    connect_to::ConnectTo, connector::Connector, failure::Failure, kept::LONGEST_IDLE,
-    response_body::ResponseBody, unprocessed::has_gone_away, upload::Upload, wire::Call,
+    connector::Connector,
+    failure::Failure,
+    line::{Driver, Line, Sender},
+    response_body::ResponseBody,
+    targets::Target,
+    unprocessed::has_gone_away,
+    upload::Upload,
+    wire::Call,
 };
 
 /// Endpoints to which requests share a connection.
-pub(super) struct Http2<B> {
-    client: Client<Connector, Upload<B>>,
-    builder: Builder,
-    connector: Connector,
+pub(super) struct Http2 {
+    dial: Arc<Dial>,
 }
 
-impl<B> Http2<B>
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
+/// How connections are opened.
+pub(super) struct Dial {
+    connector: Connector,
+    builder: Builder<TokioExecutor>,
+}
+
+impl Http2 {
     pub(super) fn new(connector: Connector) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(LONGEST_IDLE).set_host(false);
-        builder.timer(TokioTimer::new()).http2_only(true);
+        let mut builder = Builder::new(TokioExecutor::new());
         // A connection of which nothing is heard is found out while requests wait on it.
-        builder.http2_keep_alive_interval(PING_INTERVAL).http2_keep_alive_timeout(PING_TIMEOUT);
-        builder.http2_adaptive_window(true);
-        Self { client: builder.build(connector.clone()), builder, connector }
+        builder.timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).keep_alive_timeout(PING_TIMEOUT);
+        builder.adaptive_window(true);
+        Self { dial: Arc::new(Dial { connector, builder }) }
     }
 
-    /// Sends this over a connection that it may share, and over another one where the endpoint has closed that before it looked at this; without a body, of which something may be gone.
-    pub(super) fn send(&self, request: Request<Upload<B>>) -> Call {
-        let spare = Spare::of(&request);
-        let (client, call) = (self.client.clone(), self.client.request(request));
+    /// Sends this over a connection that it may share, and over another one where that is closed before the endpoint has looked at this: where none of it was sent, or, of which something may be gone, without a body.
+    pub(super) fn send<B>(&self, target: Arc<Target<B>>, mut request: Request<Upload<B>>) -> Call
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let (dial, spare) = (Arc::clone(&self.dial), Spare::of(&request));
         Box::pin(async move {
-            let mut answer = call.await;
-            for _ in 0..MOST_AGAIN {
-                let Err(error) = &answer else { break };
-                let Some(again) = spare.as_ref().filter(|_| has_gone_away(error)).and_then(Spare::request)
-                else {
-                    break;
+            let mut left = MOST_AGAIN;
+            loop {
+                let turn = Line::turn(&target, &dial).await?;
+                let mut refused = match send_by(turn.sender, request).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(refused) => refused,
                 };
-                answer = client.request(again).await;
-            }
-            match answer {
-                Err(error) if spare.is_some() && has_gone_away(&error) => Err(Failure::Gone(error.into())),
-                answer => Ok(answer?.map(ResponseBody::from)),
+                let unsent = refused.take_message();
+                // Those that give it back because others have used them up are as many as others open.
+                let is_counted = turn.is_first || unsent.is_none();
+                let error = refused.into_error();
+                let spare = spare.as_ref().filter(|_| has_gone_away(&error));
+                match unsent.or_else(|| spare?.request()) {
+                    None => return Err(Failure::Broken(error.into())),
+                    Some(_) if is_counted && left == 0 => return Err(Failure::Gone(error.into())),
+                    Some(again) => request = again,
+                }
+                left -= usize::from(is_counted);
             }
         })
     }
 
     /// Sends this over a connection of its own, whose authority is for the request to name.
-    pub(super) fn send_alone(&self, request: Request<Upload<B>>, authority: Authority) -> Call {
-        let (mut parts, body) = request.into_parts();
-        let connector = ConnectTo::new(self.connector.clone(), parts.uri.clone());
-        parts.uri = with_authority(parts.uri, authority);
-        // Nothing is kept where nothing is shared: a kept connection of HTTP/2 would be the next request's, too.
-        let client = self.builder.clone().pool_max_idle_per_host(0).build(connector);
-        let call = client.request(Request::from_parts(parts, body));
-        Box::pin(async move { Ok(call.await?.map(ResponseBody::from)) })
+    pub(super) fn send_alone<B>(&self, request: Request<Upload<B>>, authority: Authority) -> Call
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let (dial, (mut parts, body)) = (Arc::clone(&self.dial), request.into_parts());
+        Box::pin(async move {
+            let (sender, driver) = dial.open(parts.uri.clone()).await.map_err(Failure::Connect)?;
+            tokio::spawn(driver);
+            parts.uri = with_authority(parts.uri, authority);
+            let sent = send_by(sender, Request::from_parts(parts, body)).await;
+            sent.map_err(|refused| Failure::Broken(refused.into_error().into()))
+        })
     }
+}
+
+impl Dial {
+    pub(super) async fn open<B>(&self, endpoint: Uri) -> Result<(Sender<B>, Driver), BoxError>
+    where
+        B: Body + Send + Unpin + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let stream = self.connector.clone().oneshot(endpoint).await?;
+        let (sender, driver) = self.builder.handshake(stream).await?;
+        Ok((sender, Box::pin(driver)))
+    }
+}
+
+/// Sends this at once, and waits without what sends, see [`Line`].
+pub(super) fn send_by<B>(
+    mut sender: Sender<B>,
+    request: Request<Upload<B>>,
+) -> impl Future<Output = Result<Response<ResponseBody>, TrySendError<Request<Upload<B>>>>> + Send
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let sent = sender.try_send_request(request);
+    async { sent.await.map(|answer| answer.map(ResponseBody::from)) }
 }
 
 /// What can be sent again.

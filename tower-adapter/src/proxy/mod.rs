@@ -3,7 +3,7 @@
 //! - **Streaming** both ways: a frame goes on as it comes, nothing is collected. Backpressure passes through.
 //! - **Connections** to endpoints are kept and used again, until nobody has used one for 60 s. A request that meets a kept connection
 //!   which the endpoint has just closed goes over another, as long as none of it was sent. Over HTTP/1.1 a request that finds none free
-//!   opens one, and hyper reads and writes in the task of the request and of its answer's body; those of HTTP/2 are shared, and kept by hyper-util's pool.
+//!   opens one, and hyper reads and writes in the task of the request and of its answer's body; one of HTTP/2 is shared by all requests to its endpoint, and opened, with TLS, within 10 s.
 //! - **Where to** is the [`PickedEndpoint`](crate::balance::PickedEndpoint) among the request's extensions:
 //!   `http://host:port` or `host:port`, with a `Transport` (feature `tls`) also `https://host:port`. Path and query stay byte for byte as they came.
 //! - **Host** stays as the client sent it ([`HostPolicy`] changes that): what Envoy, HAProxy, Traefik and Caddy do, and
@@ -31,8 +31,6 @@
 //! blame, the endpoint is [excused](crate::balance::PickedEndpoint::excuse).
 
 mod address;
-#[cfg(feature = "tls")]
-mod connect_to;
 mod connection;
 #[cfg_attr(not(feature = "tls"), path = "plain_connector.rs")]
 mod connector;
@@ -49,6 +47,8 @@ mod http1;
 #[cfg_attr(not(feature = "tls"), path = "no_http2.rs")]
 mod http2;
 mod kept;
+#[cfg_attr(not(feature = "tls"), path = "no_line.rs")]
+mod line;
 mod peer;
 mod response_body;
 mod rest;

@@ -10,7 +10,7 @@ use http::{
     uri::{Authority, Scheme},
 };
 
-use super::{Error, address, kept::Kept};
+use super::{Error, address, kept::Kept, line::Line};
 
 /// Endpoints by their addresses, each of which is read once.
 pub(super) struct Targets<B> {
@@ -21,7 +21,10 @@ pub(super) struct Targets<B> {
 pub(super) struct Target<B> {
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
+    /// Of HTTP/1.1.
     pub(super) kept: Kept<B>,
+    /// Of HTTP/2.
+    pub(super) line: Line<B>,
 }
 
 impl<B> Targets<B> {
@@ -44,7 +47,7 @@ impl<B> Targets<B> {
             // Endpoints come and go; who is still there is read once more.
             _forgotten = mem::take(&mut *known);
         }
-        let target = Target { scheme, authority, kept: Kept::default() };
+        let target = Target { scheme, authority, kept: Kept::default(), line: Line::default() };
         Ok(Arc::clone(known.entry(address.into()).or_insert_with(|| Arc::new(target))))
     }
 

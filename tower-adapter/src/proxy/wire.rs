@@ -24,7 +24,7 @@ pub(super) struct Wire<B> {
     /// It knows the endpoints, whichever HTTP they hear.
     http1: Arc<Http1<B>>,
     /// In its stead, where they hear that.
-    http2: Option<Arc<Http2<B>>>,
+    http2: Option<Arc<Http2>>,
     is_secure: bool,
 }
 
@@ -68,13 +68,13 @@ where
     /// Sends this over a connection that it may have to share where it is HTTP/2.
     pub(super) fn send(&self, target: Arc<Target<B>>, request: Request<Upload<B>>) -> Call {
         match &self.http2 {
-            Some(http2) => http2.send(request),
+            Some(http2) => http2.send(target, request),
             None => Arc::clone(&self.http1).send(target, request),
         }
     }
 
     /// Where HTTP/2 is spoken.
-    pub(super) fn http2(&self) -> Option<&Http2<B>> {
+    pub(super) fn http2(&self) -> Option<&Http2> {
         self.http2.as_deref()
     }
 
