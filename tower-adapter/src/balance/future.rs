@@ -108,7 +108,9 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::Failed { error } => {
-                    return Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")));
+                    return Poll::Ready(Err(error
+                        .take()
+                        .expect("a future is not polled after it was ready")));
                 }
                 StateProjection::Waiting { waiting } => {
                     let queued = waiting.as_mut().expect("a future is not polled after it was ready");

@@ -49,12 +49,7 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { state: State::Refused { refusal } }
     }
 
-    pub(super) fn asking(
-        asking: Asking,
-        inner: S,
-        request: Request<B>,
-        tell: Option<HeaderName>,
-    ) -> Self {
+    pub(super) fn asking(asking: Asking, inner: S, request: Request<B>, tell: Option<HeaderName>) -> Self {
         Self { state: State::Asking { asking, waiting: Some(Box::new((inner, request))), tell } }
     }
 }
