@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Where a program is.
 ///
 /// # Errors
@@ -91,6 +93,23 @@ impl Running {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(running)
+    }
+
+    /// Asks it to end (`SIGTERM`) and waits until it has.
+    ///
+    /// # Errors
+    /// When it has not within 10 s, or ends with an error.
+    pub fn stop(mut self) -> io::Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(io::Error::other(format!("it ended with {status}"))),
+                None if Instant::now() > end => return Err(io::Error::other("it did not end when asked to")),
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
     }
 
     /// Its process.

@@ -14,7 +14,7 @@ use clap::Args;
 use gateway_parts::process::{Running, found, present};
 
 use crate::{
-    systems::{SYSTEMS, Start, System},
+    systems::{Start, System, built},
     upstreams::Upstreams,
     wrk::Load,
 };
@@ -49,7 +49,7 @@ impl Arguments {
         fs::create_dir_all(folder)?;
         let load = Load::new(folder)?;
         let upstreams = Upstreams::start(folder)?;
-        let (systems, missing) = present(SYSTEMS, &self.only, |system| (system.name(), system.needs()))?;
+        let (systems, missing) = present(built(), &self.only, |system| (system.name(), system.needs()))?;
         missing.iter().for_each(|missing| println!("LEFT OUT: {missing}"));
         println!("| proxy | instructions/request | code cache misses | data cache misses |");
         println!("|---|---:|---:|---:|");

@@ -21,6 +21,7 @@ mod hyper_proxy;
 mod instructions;
 mod report;
 mod systems;
+mod train;
 mod upstreams;
 mod wrk;
 
@@ -31,7 +32,7 @@ use gateway_parts::process::{present, target};
 
 use crate::{
     report::{Measured, Report},
-    systems::{SYSTEMS, Start},
+    systems::{Start, built},
     upstreams::Upstreams,
     wrk::Load,
 };
@@ -57,6 +58,8 @@ struct Arguments {
 enum Part {
     /// Counts instructions instead, by valgrind's callgrind: a minute.
     Instructions(instructions::Arguments),
+    /// Shows a gateway that takes notes what it is for, so that the compiler can learn from them: see `make pgo`.
+    Train(train::Arguments),
     /// The upstreams' own process; this program starts it.
     #[command(hide = true)]
     Upstreams(upstreams::Arguments),
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Some(Part::Upstreams(child)) => runtime.block_on(child.serve()),
         Some(Part::Hyper(child)) => runtime.block_on(child.serve()),
         Some(Part::Instructions(arguments)) => arguments.count(&target().join("throughput")),
+        Some(Part::Train(arguments)) => arguments.train(&target().join("throughput")),
         None => compare(&arguments),
     });
     match ended {
@@ -88,7 +92,7 @@ fn compare(arguments: &Arguments) -> io::Result<()> {
     fs::create_dir_all(&folder)?;
     let load = Load::new(&folder)?;
     let upstreams = Upstreams::start(&folder)?;
-    let (systems, missing) = present(SYSTEMS, &arguments.only, |system| (system.name(), system.needs()))?;
+    let (systems, missing) = present(built(), &arguments.only, |system| (system.name(), system.needs()))?;
     missing.iter().for_each(|missing| println!("LEFT OUT: {missing}"));
     let mut report = Report::default();
     for round in 1..=arguments.rounds {

@@ -22,16 +22,19 @@ pub(crate) enum System {
     HaProxyWithTable,
     Hyper,
     Tenantry,
+    /// The same, built by `make pgo`.
+    Trained,
 }
 
 /// All of them.
-pub(crate) const SYSTEMS: [System; 6] = [
+pub(crate) const SYSTEMS: [System; 7] = [
     System::Nginx,
     System::NginxWithLimits,
     System::HaProxy,
     System::HaProxyWithTable,
     System::Hyper,
     System::Tenantry,
+    System::Trained,
 ];
 
 /// How one is started.
@@ -52,6 +55,7 @@ impl System {
             Self::HaProxyWithTable => "HAProxy, stick table",
             Self::Hyper => "plain hyper, round robin",
             Self::Tenantry => "Tenantry, everything on",
+            Self::Trained => "Tenantry, the same by make pgo",
         }
     }
 
@@ -60,7 +64,7 @@ impl System {
         match self {
             Self::Nginx | Self::NginxWithLimits => Some("nginx"),
             Self::HaProxy | Self::HaProxyWithTable => Some("haproxy"),
-            Self::Hyper | Self::Tenantry => None,
+            Self::Hyper | Self::Tenantry | Self::Trained => None,
         }
     }
 
@@ -73,7 +77,8 @@ impl System {
             Self::HaProxy => start.haproxy(address, "", "")?,
             Self::HaProxyWithTable => start.haproxy(address, HAPROXY_RULES, HAPROXY_TABLE)?,
             Self::Hyper => start.hyper(address)?,
-            Self::Tenantry => start.tenantry(address)?,
+            Self::Tenantry => start.tenantry(address, &beside("gateway")?)?,
+            Self::Trained => start.tenantry(address, &trained()?)?,
         };
         Running::start(&mut command, address, start.folder)
     }
@@ -163,19 +168,27 @@ frontend tenants
     }
 
     /// The gateway as its users run it.
-    fn tenantry(&self, listen: SocketAddr) -> io::Result<Command> {
-        let folder = self.folder;
+    fn tenantry(&self, listen: SocketAddr, program: &Path) -> io::Result<Command> {
         // Where it is slow for being counted, nobody is to wait for a seat: all that is counted are requests that are served at once.
         let capacity = if self.under.is_empty() { "" } else { "capacity = 200" };
-        let endpoints = self
-            .upstreams
-            .iter()
-            .map(|address| format!("\"http://{address}\""))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let admin = free_address()?;
-        let text = format!(
-            "unknown_tenants = {{ template = \"any\", max = 100000 }}
+        let config = gateway_config(self.folder, self.upstreams, (listen, ""), capacity)?;
+        let mut command = self.proxy(program)?;
+        command.arg("--config").arg(config);
+        Ok(command)
+    }
+}
+
+/// Leaves the gateway's document in the folder: three endpoints, and any tenant within limits.
+pub(crate) fn gateway_config(
+    folder: &Path,
+    upstreams: &[SocketAddr],
+    (listen, tls): (SocketAddr, &str),
+    capacity: &str,
+) -> io::Result<PathBuf> {
+    let endpoints = upstreams.iter().map(|address| format!("\"http://{address}\"")).collect::<Vec<_>>();
+    let (endpoints, admin) = (endpoints.join(", "), free_address()?);
+    let text = format!(
+        "unknown_tenants = {{ template = \"any\", max = 100000 }}
 
 [pools.api]
 endpoints = [{endpoints}]
@@ -190,14 +203,22 @@ listen = \"{listen}\"
 admin = \"{admin}\"
 identify = {{ header = \"x-tenant\" }}
 routes = [{{ path = \"/\", pool = \"api\" }}]
+{tls}
 "
-        );
-        let config = folder.join("tenantry.toml");
-        fs::write(&config, text)?;
-        let mut command = self.proxy(beside("gateway")?)?;
-        command.arg("--config").arg(config);
-        Ok(command)
-    }
+    );
+    let config = folder.join("tenantry.toml");
+    fs::write(&config, text)?;
+    Ok(config)
+}
+
+/// The systems that are there to be run: what `make pgo` builds is left out where it has not been.
+pub(crate) fn built() -> impl Iterator<Item = System> {
+    SYSTEMS.into_iter().filter(|system| *system != System::Trained || trained().is_ok())
+}
+
+/// What `make pgo` leaves.
+fn trained() -> io::Result<PathBuf> {
+    beside("gateway-pgo")
 }
 
 /// Another example of this package, built before this one was started.

@@ -1,13 +1,13 @@
-//! Three upstreams in one process: each answers 200 and a hundred bytes at once.
+//! Three upstreams in one process: each answers 200 and a hundred bytes as soon as it has read the request.
 
 use std::{convert::Infallible, env, io, net::SocketAddr, path::Path};
 
 use bytes::Bytes;
 use clap::Args;
 use gateway_parts::process::{Running, free_address};
-use http::Response;
-use http_body_util::Full;
-use hyper::{server::conn::http1, service::service_fn};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -56,7 +56,9 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
         tokio::spawn(async move {
-            let answer = service_fn(|_| async {
+            let answer = service_fn(|request: Request<Incoming>| async {
+                // Whoever answers before it has read all breaks its connection.
+                request.into_body().collect().await.ok();
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(&BODY))))
             });
             // A proxy may go away.

@@ -35,10 +35,15 @@ impl Load {
 
     /// Asks for so long, over 64 connections. An answer that is no 200, or none, is an error.
     pub(crate) fn run(&self, target: SocketAddr, span: Duration) -> io::Result<Served> {
+        self.run_over("http", target, span)
+    }
+
+    /// The same, over `https` where that is the scheme.
+    pub(crate) fn run_over(&self, scheme: &str, target: SocketAddr, span: Duration) -> io::Result<Served> {
         let mut command = on_core(LOAD_CORE, &self.program)?;
         command.args(["--threads", "1", "--connections", "64", "--timeout", "5s", "--duration"]);
         command.arg(format!("{}s", span.as_secs())).arg("--script").arg(&self.script);
-        let output = command.arg(format!("http://{target}/")).output()?;
+        let output = command.arg(format!("{scheme}://{target}/")).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         Served::read(&text).ok_or_else(|| {
             io::Error::other(format!(

@@ -27,8 +27,7 @@ pin_project! {
             future: S::Future,
         },
         Waiting {
-            #[pin]
-            call: Oneshot<S, Q>,
+            call: Pin<Box<Oneshot<S, Q>>>,
         },
         Failed { error: Option<S::Error> },
     }
@@ -39,7 +38,7 @@ impl<S: Service<Q>, Q> InnerCall<S, Q> {
         let state = match inner.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => State::Called { future: inner.call(request) },
             Poll::Ready(Err(error)) => State::Failed { error: Some(error) },
-            Poll::Pending => State::Waiting { call: Oneshot::new(inner, request) },
+            Poll::Pending => State::Waiting { call: Box::pin(Oneshot::new(inner, request)) },
         };
         Self { state }
     }
@@ -51,7 +50,7 @@ impl<S: Service<Q>, Q> Future for InnerCall<S, Q> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Called { future } => future.poll(cx),
-            StateProjection::Waiting { call } => call.poll(cx),
+            StateProjection::Waiting { call } => call.as_mut().poll(cx),
             StateProjection::Failed { error } => {
                 Poll::Ready(Err(error.take().expect("a future is not polled after it was ready")))
             }

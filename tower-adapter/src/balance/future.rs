@@ -1,7 +1,7 @@
 use std::{
     fmt, mem,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use http::{Request, Response};
@@ -37,13 +37,13 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Waiting { waiting: Option<Waiting<S, B>> },
+        Waiting { waiting: Option<Box<Waiting<S, B>>> },
         Calling {
             #[pin]
             call: InnerCall<S, Request<B>>,
             flight: Option<Flight>,
         },
-        MissingTenant,
+        Failed { error: Option<Error<S::Error>> },
     }
 }
 
@@ -70,19 +70,29 @@ impl<S, B> ResponseFuture<S, B>
 where
     S: Service<Request<B>>,
 {
-    pub(super) const fn waiting(
-        acquire: Acquire,
-        balancer: Balancer,
+    /// Whoever has a seat already is sent on at once: what it would wait with is moved nowhere.
+    pub(super) fn new(
+        mut acquire: Acquire,
+        balancer: &Balancer,
         landing: Landing,
         inner: S,
         request: Request<B>,
     ) -> Self {
-        let waiting = Some(Waiting { acquire, timer: None, balancer, landing, inner, request });
-        Self { state: State::Waiting { waiting } }
+        let admitted = Pin::new(&mut acquire).poll(&mut Context::from_waker(Waker::noop()));
+        let state = match admitted {
+            Poll::Ready(Ok(lease)) => State::calling(lease, landing, inner, request),
+            Poll::Ready(Err(rejection)) => State::failed(Error::Rejected(rejection)),
+            Poll::Pending => {
+                let balancer = balancer.clone();
+                let waiting = Waiting { acquire, timer: None, balancer, landing, inner, request };
+                State::Waiting { waiting: Some(Box::new(waiting)) }
+            }
+        };
+        Self { state }
     }
 
-    pub(super) const fn missing_tenant() -> Self {
-        Self { state: State::MissingTenant }
+    pub(super) const fn failed(error: Error<S::Error>) -> Self {
+        Self { state: State::failed(error) }
     }
 }
 
@@ -97,12 +107,16 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::MissingTenant => return Poll::Ready(Err(Error::MissingTenant)),
+                StateProjection::Failed { error } => {
+                    return Poll::Ready(Err(error
+                        .take()
+                        .expect("a future is not polled after it was ready")));
+                }
                 StateProjection::Waiting { waiting } => {
                     let queued = waiting.as_mut().expect("a future is not polled after it was ready");
                     let admitted = ready!(queued.poll(cx));
                     let Waiting { landing, inner, request, .. } =
-                        waiting.take().expect("it was there just now");
+                        *waiting.take().expect("it was there just now");
                     let lease = admitted.map_err(Error::Rejected)?;
                     state.set(State::calling(lease, landing, inner, request));
                 }
@@ -120,6 +134,10 @@ impl<S, B> State<S, B>
 where
     S: Service<Request<B>>,
 {
+    const fn failed(error: Error<S::Error>) -> Self {
+        Self::Failed { error: Some(error) }
+    }
+
     fn calling(lease: Lease, landing: Landing, inner: S, mut request: Request<B>) -> Self {
         let picked = PickedEndpoint::of_pool(lease.pool().unwrap_or_default(), lease.endpoint().address());
         request.extensions_mut().insert(picked.clone());
@@ -220,7 +238,7 @@ where
         let state = match &self.state {
             State::Waiting { .. } => "waiting",
             State::Calling { .. } => "calling",
-            State::MissingTenant => "missing tenant",
+            State::Failed { .. } => "failed",
         };
         f.debug_struct("ResponseFuture").field("state", &state).finish()
     }

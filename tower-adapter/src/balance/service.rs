@@ -46,10 +46,9 @@ where
         match self.settings.acquire(&self.balancer, &parts) {
             Some((acquire, landing)) => {
                 let request = Request::from_parts(parts, body);
-                let (balancer, inner) = (self.balancer.clone(), self.inner.clone());
-                ResponseFuture::waiting(acquire, balancer, landing, inner, request)
+                ResponseFuture::new(acquire, &self.balancer, landing, self.inner.clone(), request)
             }
-            None => ResponseFuture::missing_tenant(),
+            None => ResponseFuture::failed(Error::MissingTenant),
         }
     }
 }

@@ -16,7 +16,7 @@ pin_project! {
         #[pin]
         call: Option<F>,
         witness: Option<Witness>,
-        refused: Option<Response<R>>,
+        refused: Option<Box<Response<R>>>,
     }
 }
 
@@ -25,8 +25,8 @@ impl<F, R> ResponseFuture<F, R> {
         Self { call: Some(call), witness: Some(witness), refused: None }
     }
 
-    pub(super) const fn refused(answer: Response<R>) -> Self {
-        Self { call: None, witness: None, refused: Some(answer) }
+    pub(super) fn refused(answer: Response<R>) -> Self {
+        Self { call: None, witness: None, refused: Some(Box::new(answer)) }
     }
 }
 
@@ -39,7 +39,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(call) = this.call.as_pin_mut() else {
-            return Poll::Ready(Ok(this.refused.take().expect("a future is polled until it is ready")));
+            return Poll::Ready(Ok(*this.refused.take().expect("a future is polled until it is ready")));
         };
         let answer = ready!(call.poll(cx));
         if let (Ok(answer), Some(witness)) = (&answer, this.witness.take()) {

@@ -31,7 +31,7 @@ pin_project! {
     where
         S: Service<Request<B>>,
     {
-        Asking { asking: Asking, waiting: Option<(S, Request<B>)>, tell: Option<HeaderName> },
+        Asking { asking: Asking, waiting: Option<Box<(S, Request<B>)>>, tell: Option<HeaderName> },
         Calling {
             #[pin]
             call: InnerCall<S, Request<B>>,
@@ -49,13 +49,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { state: State::Refused { refusal } }
     }
 
-    pub(super) const fn asking(
-        asking: Asking,
-        inner: S,
-        request: Request<B>,
-        tell: Option<HeaderName>,
-    ) -> Self {
-        Self { state: State::Asking { asking, waiting: Some((inner, request)), tell } }
+    pub(super) fn asking(asking: Asking, inner: S, request: Request<B>, tell: Option<HeaderName>) -> Self {
+        Self { state: State::Asking { asking, waiting: Some(Box::new((inner, request))), tell } }
     }
 }
 
@@ -70,7 +65,7 @@ impl<S: Service<Request<B>>, B> Future for ResponseFuture<S, B> {
                 StateProjection::Refused { refusal } => return Poll::Ready(Err(Error::Refused(*refusal))),
                 StateProjection::Asking { asking, waiting, tell } => {
                     let decided = ready!(asking.as_mut().poll(cx));
-                    let (inner, request) = waiting.take().expect("this state ends here");
+                    let (inner, request) = *waiting.take().expect("this state ends here");
                     let (mut parts, body) = request.into_parts();
                     match admit(decided, &mut parts, tell.as_ref()) {
                         Ok(()) => Self::calling(inner, Request::from_parts(parts, body)),

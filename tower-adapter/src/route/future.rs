@@ -20,7 +20,7 @@ pin_project! {
     {
         #[pin]
         call: Option<InnerCall<S, Request<B>>>,
-        denied: Option<Error<S::Error>>,
+        denied: Option<Box<Error<S::Error>>>,
     }
 }
 
@@ -29,8 +29,8 @@ impl<S: Service<Request<B>>, B> ResponseFuture<S, B> {
         Self { call: Some(InnerCall::new(inner, request)), denied: None }
     }
 
-    pub(super) const fn denied(error: Error<S::Error>) -> Self {
-        Self { call: None, denied: Some(error) }
+    pub(super) fn denied(error: Error<S::Error>) -> Self {
+        Self { call: None, denied: Some(Box::new(error)) }
     }
 }
 
@@ -41,7 +41,7 @@ impl<S: Service<Request<B>>, B> Future for ResponseFuture<S, B> {
         let this = self.project();
         match this.call.as_pin_mut() {
             Some(call) => call.poll(cx).map_err(Error::Service),
-            None => Poll::Ready(Err(this.denied.take().expect("a future is polled until it is ready"))),
+            None => Poll::Ready(Err(*this.denied.take().expect("a future is polled until it is ready"))),
         }
     }
 }
