@@ -127,14 +127,17 @@ mod tests {
             ("identify = { header = \"a b\" }", ["gateway.identify.header", "a b", "name of a header"]),
             ("identify = { haeder = \"a\" }", ["gateway.identify.haeder", "\"a\"", "header"]),
             (
-                "proxy_protocol = { trusted = [\"10.0.0.0/8\", \"lb\"] }",
+                "proxy_protocol = { trusted = [\"10.0.0.0/8\", \"lb\"] }\nroutes = [{ path = \"/\", pool = \"api\" }]",
                 ["gateway.proxy_protocol.trusted[1]", "\"lb\"", "10.0.0.0/8"],
             ),
             (
                 "forwarded = { trusted = [\"10.0.0.0/8\", \"lb\"] }\nroutes = [{ path = \"/\", pool = \"api\" }]",
                 ["gateway.forwarded.trusted[1]", "\"lb\"", "10.0.0.0/8"],
             ),
-            ("proxy_protocol = { trusted = [] }", ["gateway.proxy_protocol.trusted", "[]", "leave"]),
+            (
+                "proxy_protocol = { trusted = [] }\nroutes = [{ path = \"/\", pool = \"api\" }]",
+                ["gateway.proxy_protocol.trusted", "[]", "leave"],
+            ),
             ("admin = \"there\"", ["gateway.admin", "there", "127.0.0.1:9090"]),
             ("admin = { lisen = \"127.0.0.1:1\" }", ["gateway.admin.lisen", "127.0.0.1:1", "listen"]),
             ("admin = { listen = \"here\" }", ["gateway.admin.listen", "here", "socket address"]),
