@@ -7,6 +7,7 @@ mod support;
 
 use std::{
     convert::Infallible,
+    io,
     pin::pin,
     sync::{
         Arc,
@@ -15,11 +16,14 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+use futures_util::stream;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, Limited, StreamBody};
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::{TestBody, empty, to};
+use support::{TestBody, body, empty, to};
 use tenantry_tower::proxy::{Error, ReverseProxy, Transport};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -88,6 +92,21 @@ async fn ask(endpoint: &str, clients: usize, requests: usize) {
         });
     }
     asking.join_all().await;
+}
+
+#[tokio::test]
+async fn why_a_body_broke_off_is_told_over_http_2_too() {
+    let (endpoint, _) = leaving_after(usize::MAX).await;
+    let too_large = body(Limited::new(Full::new(Bytes::from(vec![b'x'; 100_000])), 1_000));
+    let parts = |error: io::Error| body(StreamBody::new(stream::iter([Err::<Frame<Bytes>, _>(error)])));
+    let late = parts(io::ErrorKind::TimedOut.into());
+    let gone = parts(io::ErrorKind::ConnectionReset.into());
+    let answer = proxy().call(request(&endpoint, too_large)).await;
+    assert!(matches!(answer, Err(Error::BodyTooLarge(_))), "{answer:?}");
+    let answer = proxy().call(request(&endpoint, late)).await;
+    assert!(matches!(answer, Err(Error::ClientStalled)), "{answer:?}");
+    let answer = proxy().call(request(&endpoint, gone)).await;
+    assert!(matches!(answer, Err(Error::ClientGone(_))), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,13 +1,11 @@
 use std::{
-    error, fmt, io,
-    iter::successors,
+    fmt,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 use http::{Response, Version};
-use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
 use sync_wrapper::SyncWrapper;
 use tokio::time::{Instant, Sleep, sleep};
@@ -18,7 +16,7 @@ use super::{
     failure::Failure,
     framing, headers, unprocessed,
     upgrade::{self, Upgrade},
-    upload::{Standing, Watch},
+    upload::{Fault, Standing, Watch},
     wire::Call,
 };
 use crate::balance::PickedEndpoint;
@@ -119,7 +117,9 @@ impl Vigil {
                 self.picked.excuse();
                 Error::NoExtendedConnect(error)
             }
-            Failure::Broken(error) | Failure::Gone(error) if self.picked.is_excused() => client_error(error),
+            Failure::Broken(error) | Failure::Gone(error) if self.picked.is_excused() => {
+                client_error(self.watch.fault(), error)
+            }
             // Whoever closes them all takes nobody's requests, and would attract them by failing fast.
             Failure::Gone(error) => Error::Unprocessed(error),
             Failure::Broken(error) if unprocessed::is_unprocessed(&*error) => {
@@ -135,15 +135,11 @@ impl Vigil {
 }
 
 /// What became of the request's body, which its error tells.
-fn client_error(error: BoxError) -> Error {
-    let causes = || successors(Some(&*error as &(dyn error::Error + 'static)), |cause| cause.source());
-    let is_late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
-    if causes().any(<dyn error::Error>::is::<LengthLimitError>) {
-        Error::BodyTooLarge(error)
-    } else if causes().filter_map(<dyn error::Error>::downcast_ref).any(is_late) {
-        Error::ClientStalled
-    } else {
-        Error::ClientGone(error)
+fn client_error(fault: Option<Fault>, error: BoxError) -> Error {
+    match fault {
+        Some(Fault::TooLarge) => Error::BodyTooLarge(error),
+        Some(Fault::Late) => Error::ClientStalled,
+        Some(Fault::Gone) | None => Error::ClientGone(error),
     }
 }
 

@@ -211,7 +211,7 @@ mod tests {
     use super::*;
     use crate::{
         balance::PickedEndpoint,
-        proxy::{http2::send_by, kept::Kept},
+        proxy::{http2::send_by, kept::Kept, trailers::Said},
     };
 
     fn target() -> Arc<Target<Empty<Bytes>>> {
@@ -221,7 +221,7 @@ mod tests {
 
     fn request() -> Request<Upload<Empty<Bytes>>> {
         let (head, body) = Request::new(Empty::new()).into_parts();
-        let upload = Upload::new(body, PickedEndpoint::new("h:1"), &head);
+        let upload = Upload::new(body, PickedEndpoint::new("h:1"), Said::default());
         Request::from_parts(head, upload)
     }
 

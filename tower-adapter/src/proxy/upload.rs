@@ -1,14 +1,18 @@
 use std::{
+    error, io,
+    iter::successors,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
 };
 
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::LengthLimitError;
 use pin_project_lite::pin_project;
+use tower::BoxError;
 
 use super::trailers::Said;
 use crate::balance::PickedEndpoint;
@@ -32,10 +36,38 @@ pin_project! {
 }
 
 /// What the waiting side sees of an upload; nothing to be seen where there is no body.
-///
-/// One number, `steps << 2 | it has ended << 1 | the client's turn`: it differs whenever something moved.
 #[derive(Clone, Debug)]
-pub(super) struct Watch(Option<Arc<AtomicU64>>);
+pub(super) struct Watch(Option<Arc<Progress>>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// `steps << 2 | it has ended << 1 | the client's turn`: it differs whenever something moved.
+    standing: AtomicU64,
+    /// Why it broke off. Told here, because hyper's HTTP/2 tells nobody.
+    fault: OnceLock<Fault>,
+}
+
+/// Why a client's body is not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    TooLarge,
+    Late,
+    Gone,
+}
+
+impl Fault {
+    fn of(error: &(dyn error::Error + 'static)) -> Self {
+        let causes = || successors(Some(error), |cause| cause.source());
+        let is_late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
+        if causes().any(<dyn error::Error>::is::<LengthLimitError>) {
+            Self::TooLarge
+        } else if causes().filter_map(<dyn error::Error>::downcast_ref).any(is_late) {
+            Self::Late
+        } else {
+            Self::Gone
+        }
+    }
+}
 
 /// How an upload stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +97,26 @@ impl<B> Upload<B> {
 impl Watch {
     pub(super) fn standing(&self) -> Standing {
         // Relaxed: a progress counter that guards no data; a stale value only lets the timer run once more.
-        Standing(self.0.as_ref().map_or(ENDED, |state| state.load(Ordering::Relaxed)))
+        Standing(self.0.as_ref().map_or(ENDED, |progress| progress.standing.load(Ordering::Relaxed)))
     }
 
     /// Notes a step. Only the task that polls the body writes.
     fn step(&self, flag: u64) {
-        if let Some(state) = &self.0 {
-            let steps = state.load(Ordering::Relaxed) >> 2;
-            state.store((steps + 1) << 2 | flag, Ordering::Relaxed);
+        if let Some(Progress { standing, .. }) = self.0.as_deref() {
+            let steps = standing.load(Ordering::Relaxed) >> 2;
+            standing.store((steps + 1) << 2 | flag, Ordering::Relaxed);
+        }
+    }
+
+    /// Why the client's part broke off, where it has.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        self.0.as_ref()?.fault.get().copied()
+    }
+
+    fn note(&self, fault: Fault) {
+        if let Some(progress) = &self.0 {
+            // The first one is what it broke off for.
+            progress.fault.get_or_init(|| fault);
         }
     }
 }
@@ -89,17 +133,20 @@ impl Standing {
     }
 }
 
-impl<B: Body> Body for Upload<B> {
+impl<B> Body for Upload<B>
+where
+    B: Body<Error: Into<BoxError>>,
+{
     type Data = B::Data;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
         let this = self.project();
         let Some(inner) = this.inner.as_pin_mut() else { return Poll::Ready(None) };
-        let polled = match inner.poll_frame(cx) {
+        let polled = match inner.poll_frame(cx).map_err(Into::into) {
             Poll::Ready(Some(Ok(frame))) => Poll::Ready(this.said.pass(frame).map(Ok)),
             polled => polled,
         };
@@ -107,7 +154,10 @@ impl<B: Body> Body for Upload<B> {
             // Asked again while it was its turn already, the client has done nothing.
             Poll::Pending if this.watch.standing().is_clients_turn() => {}
             Poll::Pending => this.watch.step(CLIENTS_TURN),
-            Poll::Ready(Some(Err(_))) => this.picked.excuse(),
+            Poll::Ready(Some(Err(error))) => {
+                this.watch.note(Fault::of(&**error));
+                this.picked.excuse();
+            }
             Poll::Ready(_) => this.watch.step(0),
         }
         polled
