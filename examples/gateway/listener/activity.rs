@@ -1,6 +1,9 @@
 use std::{
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,14 @@ use super::{Limits, patience::Patience};
 /// What one connection is doing, as those see it who serve it.
 #[derive(Clone, Debug)]
 pub(super) struct Activity {
-    shared: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Whether to look, with the next flush, if the client is still there.
+    is_doubted: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -91,7 +101,7 @@ impl Activity {
             keep_alive_timeout: limits.keep_alive_timeout(),
             hangup,
         };
-        Self { shared: Arc::new(Mutex::new(state)) }
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), is_doubted: AtomicBool::new(false) }) }
     }
 
     /// Something was read.
@@ -152,6 +162,20 @@ impl Activity {
         answers.iter().for_each(|answer| answer.end_if_stalled(now));
     }
 
+    /// While a request is served, hyper hears of its client's end only as long as it holds nothing of the next one: somebody else has to look.
+    pub(super) fn doubt(&self) {
+        let state = self.lock();
+        let is_deaf = matches!(state.phase, Phase::Busy { .. }) && !state.is_multiplexed && !state.is_tunnel;
+        // Relaxed, as below: it guards nothing, and is seen by the next look at the latest.
+        self.shared.is_doubted.store(is_deaf, Ordering::Relaxed);
+    }
+
+    /// Whether the client may have left: said once.
+    pub(super) fn is_doubted(&self) -> bool {
+        let doubted = &self.shared.is_doubted;
+        doubted.load(Ordering::Relaxed) && doubted.swap(false, Ordering::Relaxed)
+    }
+
     /// Whether it is to end with what is in flight: said once.
     pub(super) fn is_to_end(&self) -> bool {
         mem::take(&mut self.lock().is_over)
@@ -176,7 +200,7 @@ impl Activity {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -193,7 +217,10 @@ impl InFlight {
 
     /// Its answer ends HTTP on this connection: what the client sends from now on is not for us.
     pub(super) fn begin_tunnel(&self) {
-        self.request.activity.lock().is_tunnel = true;
+        let activity = &self.request.activity;
+        activity.lock().is_tunnel = true;
+        // Of a tunnel one side may end first.
+        activity.shared.is_doubted.store(false, Ordering::Relaxed);
     }
 
     /// An answer to it that may stall.

@@ -29,7 +29,7 @@ use super::{
     presence::Presence,
     proxy_protocol, screen,
     shown::Shown,
-    stream::WatchedStream,
+    stream::{Socket, WatchedStream},
     supervise::{Endable, supervise},
 };
 use crate::tls::Secure;
@@ -156,7 +156,7 @@ impl Visit {
     /// `is_http1`: for sure; otherwise its first bytes tell.
     async fn http<S>(self, stream: S, is_http1: bool, limits: Limits, presence: Presence)
     where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        S: AsyncRead + AsyncWrite + Socket + Send + Unpin + 'static,
     {
         let (activity, live, client) = (self.activity.clone(), self.live.clone(), self.peer.address());
         let service = service_fn(move |request| self.answer(request));

@@ -4,9 +4,33 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::FutureExt;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
 
 use super::{activity::Activity, presence::Presence};
+
+/// What a client's end shows on before all that it has sent is read.
+pub(super) trait Socket {
+    /// Whether the client has closed its side, or all of it. Asks the runtime, and not the system.
+    fn is_left(&self) -> bool;
+}
+
+impl Socket for TcpStream {
+    fn is_left(&self) -> bool {
+        let ready = self.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
+    }
+}
+
+impl<S: Socket> Socket for TlsStream<S> {
+    fn is_left(&self) -> bool {
+        self.get_ref().0.is_left()
+    }
+}
 
 /// A connection whose reads and writes are noted, and which ends so that its client gets the last answer.
 #[derive(Debug)]
@@ -48,7 +72,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for WatchedStream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
+impl<S: AsyncRead + AsyncWrite + Socket + Unpin> AsyncWrite for WatchedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.noted(polled)
@@ -68,6 +92,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WatchedStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.activity.is_doubted() && self.inner.is_left() {
+            // As hyper ends it where it hears of that by itself.
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 

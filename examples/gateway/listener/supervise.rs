@@ -65,6 +65,7 @@ pub(super) async fn supervise(
             Event::Due => {
                 let now = Instant::now();
                 activity.end_stalled(now);
+                activity.doubt();
                 if activity.is_to_end() && !is_ending {
                     is_ending = true;
                     connection.as_mut().end_soon();

@@ -24,6 +24,7 @@ pub(super) struct Target<B> {
     /// Of HTTP/1.1.
     pub(super) kept: Kept<B>,
     /// Of HTTP/2.
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "HTTP/2 comes with TLS"))]
     pub(super) line: Line<B>,
 }
 
