@@ -1,6 +1,6 @@
 //! From a request to the lane that serves it: who it is, which route it takes, what stands on the way.
 
-use std::{error, future::ready, num::NonZeroU32, sync::Arc};
+use std::{error, future::ready, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode};
@@ -16,7 +16,7 @@ use tenantry_tower::{
     rate_limit::{RateLimitLayer, ResetForm},
     rejection::{Problem, RejectionBody, RejectionLayer, Respond},
     replay::ReplayBody,
-    retry::{RetryBody, RetryLayer, RetryPolicy},
+    retry::{RetryBody, RetryLayer},
     route::{RouteLayer, Routed},
 };
 use tower::{
@@ -183,8 +183,9 @@ impl Build<'_> {
     fn stack<B: Streamed>(&self, proxies: &Proxies<B>, route: &RouteTable) -> Stack<B> {
         let (refusals, balance) = (RejectionLayer::new(), balance(self.balancer, route));
         let retry = |retry: &Retry| RetryLayer::new(retry.policy()).classify(retry.classifier());
-        // A hedge alone has a `RetryLayer` around it that lets every request be sent once.
-        let once = || RetryLayer::new(RetryPolicy::new().with_attempts(NonZeroU32::MIN));
+        // Around a hedge alone, too, which wants one around it.
+        let unseen = || RetryLayer::new(again::unseen()).classify(again::is_unseen);
+        let reaches_http2 = self.settings.reaches_http2(route.pool());
         let timed = || {
             let latencies = option_layer(self.metrics.map(Metrics::latencies));
             (NoteLayer::new(), latencies, otel::attempt_spans(self.settings))
@@ -192,9 +193,8 @@ impl Build<'_> {
         let builder = ServiceBuilder::new().layer(refusals);
         let Proxies { plain, retried, hedged } = proxies;
         match (route.retry().map(retry), route.hedge()) {
-            (None, None) if self.settings.speaks_http2(route.pool()) => {
-                let unseen = RetryLayer::new(again::unseen()).classify(again::is_unseen);
-                Stack::new(builder.layer(unseen).layer(balance).layer(timed()).service(retried.clone()))
+            (None, None) if reaches_http2 => {
+                Stack::new(builder.layer(unseen()).layer(balance).layer(timed()).service(retried.clone()))
             }
             (None, None) => {
                 let streamed = |answer: Response<LeaseBody<ResponseBody>>| answer.map(RetryBody::from);
@@ -205,8 +205,12 @@ impl Build<'_> {
             (Some(retry), None) => {
                 Stack::new(builder.layer(retry).layer(balance).layer(timed()).service(retried.clone()))
             }
-            (retry, Some(hedge)) => {
-                let (retry, hedge) = (retry.unwrap_or_else(once), HedgeLayer::new(hedge.policy()));
+            (None, Some(hedge)) => {
+                let (hedge, builder) = (HedgeLayer::new(hedge.policy()), builder.layer(unseen()));
+                Stack::new(builder.layer(hedge).layer(balance).layer(timed()).service(hedged.clone()))
+            }
+            (Some(retry), Some(hedge)) => {
+                let hedge = HedgeLayer::new(hedge.policy());
                 Stack::new(
                     builder.layer(retry).layer(hedge).layer(balance).layer(timed()).service(hedged.clone()),
                 )

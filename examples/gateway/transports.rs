@@ -39,14 +39,25 @@ pub(crate) type Transports = BTreeMap<String, Transport>;
 
 /// The pools whose requests reach only endpoints that speak HTTP/2, whichever pool stands in for theirs.
 pub(crate) fn hearing_grpc(transports: &Transports, balancer: &Config) -> BTreeSet<String> {
+    let hears = |pool: &&String| chain(pool, balancer).all(|pool| is_http2(transports, pool));
+    balancer.pools().keys().filter(hears).cloned().collect()
+}
+
+/// The pools some of whose requests may reach endpoints that speak HTTP/2.
+pub(crate) fn reaching_http2(transports: &Transports, balancer: &Config) -> BTreeSet<String> {
+    let reaches = |pool: &&String| chain(pool, balancer).any(|pool| is_http2(transports, pool));
+    balancer.pools().keys().filter(reaches).cloned().collect()
+}
+
+/// A pool, and who stands in for it.
+fn chain<'a>(pool: &'a str, balancer: &'a Config) -> impl Iterator<Item = &'a str> {
     let pools = balancer.pools();
-    let speaks = |pool: &str| transports.get(pool).is_some_and(Transport::is_http2);
-    let hears = |pool: &&String| {
-        let next = |pool: &&str| pools.get(*pool)?.fallback();
-        // No chain is longer; that none goes around is for the balancer to say.
-        successors(Some(pool.as_str()), next).take(pools.len()).all(speaks)
-    };
-    pools.keys().filter(hears).cloned().collect()
+    // No chain is longer; that none goes around is for the balancer to say.
+    successors(Some(pool), |pool| pools.get(*pool)?.fallback()).take(pools.len())
+}
+
+fn is_http2(transports: &Transports, pool: &str) -> bool {
+    transports.get(pool).is_some_and(Transport::is_http2)
 }
 
 /// What the tables say, and TLS for pools whose endpoints want it.

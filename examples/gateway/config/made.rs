@@ -38,6 +38,8 @@ pub(super) struct Made {
     pub(super) transports: Transports,
     /// `upstream`, and the pools' fallbacks.
     pub(super) hearing_grpc: BTreeSet<String>,
+    /// The same.
+    pub(super) reaching_http2: BTreeSet<String>,
 }
 
 impl Made {
@@ -64,6 +66,7 @@ impl Made {
             proxies: proxies.unwrap_or_default(),
             map: map.with_encoded_slashes(settings.encoded_slashes.into()),
             hearing_grpc: transports::hearing_grpc(&transports, balancer),
+            reaching_http2: transports::reaching_http2(&transports, balancer),
             gate,
             forwarding_hops,
             watch,
@@ -88,6 +91,7 @@ impl Default for Made {
             secure: None,
             transports: Transports::new(),
             hearing_grpc: BTreeSet::new(),
+            reaching_http2: BTreeSet::new(),
         }
     }
 }

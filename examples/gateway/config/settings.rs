@@ -10,7 +10,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry::Config;
-use tenantry_tower::{guard::Guard, identity::Networks, proxy::Transport, route::Routes};
+use tenantry_tower::{guard::Guard, identity::Networks, route::Routes};
 
 use super::{made::Made, rate_limit_headers::RateLimitHeaders, slashes::Slashes};
 use crate::{
@@ -224,9 +224,9 @@ impl Settings {
         self.made.hearing_grpc.contains(pool)
     }
 
-    /// Whether a pool's own endpoints hear HTTP/2.
-    pub(crate) fn speaks_http2(&self, pool: &str) -> bool {
-        self.transports.get(pool).is_some_and(Transport::is_http2)
+    /// Whether some of the endpoints that requests to this pool may reach hear HTTP/2.
+    pub(crate) fn reaches_http2(&self, pool: &str) -> bool {
+        self.made.reaching_http2.contains(pool)
     }
 
     /// How the endpoints of some pools are spoken to.

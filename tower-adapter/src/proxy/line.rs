@@ -168,24 +168,49 @@ where
     match timeout(LONGEST_OPENING, dial.open(uri)).await.unwrap_or_else(late) {
         Ok((sender, driver)) => {
             let target = opening.end(Ok(sender));
-            drive(driver, target).await;
+            Shared::new(driver, target).drive().await;
         }
         Err(error) => drop(opening.end(Err(error.into()))),
     }
 }
 
-/// As long as the connection takes requests; those that it has go on without.
-async fn drive<B>(mut driver: Driver, target: Weak<Target<B>>) {
-    let tidied = || target.upgrade().and_then(|target| target.line.tidy());
-    // How it ends its requests are told.
-    while let Some(next) = tidied() {
-        if timeout_at(next, &mut driver).await.is_ok() {
-            tidied();
-            return;
-        }
+/// A connection on its line. Dropped, it shows itself closed first, and then its place is taken from it.
+struct Shared<B> {
+    driver: Driver,
+    line: OnLine<B>,
+}
+
+impl<B> Shared<B> {
+    const fn new(driver: Driver, target: Weak<Target<B>>) -> Self {
+        Self { driver, line: OnLine(target) }
     }
-    // Nobody sends by it any more.
-    driver.await.ok();
+
+    /// As long as the connection takes requests; those that it has go on without.
+    async fn drive(mut self) {
+        while let Some(next) = self.line.tidy() {
+            // How it ends its requests are told.
+            if timeout_at(next, &mut self.driver).await.is_ok() {
+                return;
+            }
+        }
+        // Nobody sends by it any more.
+        self.driver.await.ok();
+    }
+}
+
+/// A connection's place on its line, which it leaves at its end.
+struct OnLine<B>(Weak<Target<B>>);
+
+impl<B> OnLine<B> {
+    fn tidy(&self) -> Option<Instant> {
+        self.0.upgrade()?.line.tidy()
+    }
+}
+
+impl<B> Drop for OnLine<B> {
+    fn drop(&mut self) {
+        self.tidy();
+    }
 }
 
 /// Five seconds of which are those of TCP.
@@ -194,7 +219,6 @@ const LONGEST_OPENING: Duration = Duration::from_secs(10);
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use futures_util::FutureExt;
     use http::{
         Request,
         uri::{Authority, Scheme},
@@ -204,7 +228,7 @@ mod tests {
     use hyper_util::rt::{TokioExecutor, TokioIo};
     use tokio::{
         io::{DuplexStream, duplex},
-        task::{coop::unconstrained, spawn_blocking},
+        task::spawn_blocking,
         time::sleep,
     };
 
@@ -236,7 +260,7 @@ mod tests {
     async fn a_connection_that_nobody_uses_for_a_minute_is_let_go_of() {
         let ((sender, driver, _theirs), target) = (connection().await, target());
         target.line.opened(Ok(sender));
-        let driven = tokio::spawn(drive(driver, Arc::downgrade(&target)));
+        let driven = tokio::spawn(Shared::new(driver, Arc::downgrade(&target)).drive());
         for _ in 0..3 {
             sleep(LONGEST_IDLE - Duration::from_secs(1)).await;
             assert!(matches!(target.line.join(), Joined::Open(_)));
@@ -258,27 +282,41 @@ mod tests {
         assert!(matches!(target.line.join(), Joined::First(_)));
     }
 
+    #[tokio::test]
+    async fn a_connection_that_ends_is_let_go_of_though_nobody_asks_for_it() {
+        for is_dropped in [false, true] {
+            let ((sender, driver, theirs), target) = (connection().await, target());
+            target.line.opened(Ok(sender));
+            let driven = tokio::spawn(Shared::new(driver, Arc::downgrade(&target)).drive());
+            if is_dropped {
+                driven.abort();
+            } else {
+                drop(theirs);
+            }
+            assert_eq!(driven.await.is_err(), is_dropped);
+            assert!(matches!(*target.line.lock(), State::Closed));
+        }
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_is_sent_as_its_connection_ends_comes_back() {
         for _ in 0..ROUNDS {
-            let (sender, driver, _theirs) = connection().await;
-            let target = target();
+            let ((sender, driver, theirs), target) = (connection().await, target());
             target.line.opened(Ok(sender));
-            let tidying = Arc::clone(&target);
-            let end = spawn_blocking(move || {
-                drop(driver);
-                tidying.line.tidy()
-            });
+            let driven = tokio::spawn(Shared::new(driver, Arc::downgrade(&target)).drive());
+            let leaving = spawn_blocking(move || drop(theirs));
             let mut sent = vec![];
-            while let Joined::Open(sender) = target.line.join() {
-                sent.push(send_by(sender, request()));
+            // Nobody asks for it once it is closed.
+            while let State::Open { sender, .. } = &*target.line.lock()
+                && !sender.is_closed()
+            {
+                sent.push(send_by(sender.clone(), request()));
             }
-            assert_eq!(end.await.unwrap(), None);
+            leaving.await.unwrap();
+            driven.await.unwrap();
             for sent in sent {
-                assert!(
-                    unconstrained(sent).now_or_never().is_some(),
-                    "it waits for an answer that nobody will give"
-                );
+                let told = timeout(Duration::from_secs(10), sent).await;
+                assert!(told.is_ok(), "it waits for an answer that nobody will give");
             }
         }
     }
