@@ -29,7 +29,7 @@ help:
 	echo "make noisy   a victim beside an aggressor: nginx, HAProxy and Tenantry side by side; a table and target/noisy_neighbor/"
 	echo "make faults  an upstream killed, stopped, lying, moved, …: what clients see behind nginx, HAProxy and Tenantry; a table and target/faults/"
 	echo "make throughput  what a request costs nginx, HAProxy, a plain hyper proxy and the gateway (needs wrk); a table and target/throughput/"
-	echo "make pgo     the gateway, compiled with what the compiler has learnt from its own traffic (needs wrk and h2load): a quarter less to do for a request; target/release/examples/gateway-pgo"
+	echo "make pgo     the gateway, compiled with what the compiler has learnt from its own traffic (needs wrk and h2load): figures in COMPARE.md; target/release/examples/gateway-pgo"
 	echo "make explore  the property tests, ROUNDS=5 times, with fresh and more draws (make test draws the same ones each time)"
 	echo "make fuzz    both fuzz targets, a minute each (needs cargo-fuzz and a nightly toolchain)"
 
@@ -57,6 +57,7 @@ throughput:
 pgo:
 	@host=$$(rustc -vV | sed -n 's/^host: //p')
 	profdata="$$(rustc --print sysroot)/lib/rustlib/$$host/bin/llvm-profdata"
+	for program in wrk h2load; do command -v $$program >/dev/null || { echo "make pgo needs $$program" >&2; exit 1; }; done
 	[ -x "$$profdata" ] || rustup component add llvm-tools
 	counts=$(TARGET)/pgo/counts
 	build() { RUSTFLAGS="$$1" CARGO_TARGET_DIR=$(TARGET)/pgo $(CARGO) build --release -j$(JOBS) --target "$$host" -p tenantry-examples --example gateway; }

@@ -178,11 +178,11 @@ frontend tenants
     }
 }
 
-/// Leaves the gateway's document in the folder: three endpoints, and any tenant within limits.
+/// Leaves the gateway's document in the folder: one pool, any tenant within limits, and whatever else its listener is to have.
 pub(crate) fn gateway_config(
     folder: &Path,
     upstreams: &[SocketAddr],
-    (listen, tls): (SocketAddr, &str),
+    (listen, settings): (SocketAddr, &str),
     capacity: &str,
 ) -> io::Result<PathBuf> {
     let endpoints = upstreams.iter().map(|address| format!("\"http://{address}\"")).collect::<Vec<_>>();
@@ -203,7 +203,7 @@ listen = \"{listen}\"
 admin = \"{admin}\"
 identify = {{ header = \"x-tenant\" }}
 routes = [{{ path = \"/\", pool = \"api\" }}]
-{tls}
+{settings}
 "
     );
     let config = folder.join("tenantry.toml");

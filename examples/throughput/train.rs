@@ -1,6 +1,6 @@
 //! What a gateway that was built to take notes (`-Cprofile-generate`) is shown, for a compiler that learns from them which ways are gone often.
 //!
-//! HTTP/1.1 and HTTP/2, with TLS and without, small requests and uploads: what is left out here would be taken for what nobody does, and be slow.
+//! HTTP/1.1 and HTTP/2, with TLS and without, towards clients and towards endpoints, small requests and uploads: what is left out here would be taken for what nobody does, and be slow.
 
 use std::{
     fs, io,
@@ -28,24 +28,33 @@ impl Arguments {
         let upload = folder.join("upload");
         fs::write(&upload, [b'x'; 64 << 10])?;
         let upstreams = Upstreams::start(folder)?;
-        for (scheme, tls) in [("http", String::new()), ("https", tls(folder)?)] {
-            let gateway = self.start(folder, upstreams.addresses(), &tls)?;
-            let address = gateway.address();
+        let upload = upload.display().to_string();
+        let show = |scheme: &str, gateway: &Running| {
             println!("{scheme}: requests over HTTP/1.1, requests over HTTP/2, uploads over both");
-            load.run_over(scheme, address, Duration::from_secs(5))?;
-            let target = format!("{scheme}://{address}/");
-            let upload = upload.display().to_string();
+            load.run_over(scheme, gateway.address(), Duration::from_secs(5))?;
+            let target = format!("{scheme}://{}/", gateway.address());
             h2load(&["--requests", "50000", "--clients", "8", "--max-concurrent-streams", "8"], &target)?;
             h2load(&["--requests", "4000", "--clients", "8", "--data", &upload], &target)?;
-            h2load(&["--h1", "--requests", "4000", "--clients", "8", "--data", &upload], &target)?;
+            h2load(&["--h1", "--requests", "4000", "--clients", "8", "--data", &upload], &target)
+        };
+        for (scheme, settings) in [("http", String::new()), ("https", tls(folder)?)] {
+            let gateway = self.start(folder, upstreams.addresses(), &settings)?;
+            show(scheme, &gateway)?;
             gateway.stop()?;
         }
-        Ok(())
+        println!("one before another, HTTP/2 between them");
+        let behind = folder.join("behind");
+        fs::create_dir_all(&behind)?;
+        let behind = self.start(&behind, upstreams.addresses(), "")?;
+        let gateway = self.start(folder, &[behind.address()], "[gateway.upstream.api]\nhttp2 = true")?;
+        show("http", &gateway)?;
+        gateway.stop()?;
+        behind.stop()
     }
 
-    fn start(&self, folder: &Path, upstreams: &[SocketAddr], tls: &str) -> io::Result<Running> {
+    fn start(&self, folder: &Path, upstreams: &[SocketAddr], settings: &str) -> io::Result<Running> {
         let address = free_address()?;
-        let config = gateway_config(folder, upstreams, (address, tls), "")?;
+        let config = gateway_config(folder, upstreams, (address, settings), "")?;
         Running::start(Command::new(&self.program).arg("--config").arg(config), address, folder)
     }
 }

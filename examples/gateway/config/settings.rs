@@ -10,7 +10,7 @@ use http::HeaderName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tenantry::Config;
-use tenantry_tower::{guard::Guard, identity::Networks, route::Routes};
+use tenantry_tower::{guard::Guard, identity::Networks, proxy::Transport, route::Routes};
 
 use super::{made::Made, rate_limit_headers::RateLimitHeaders, slashes::Slashes};
 use crate::{

@@ -16,6 +16,9 @@ use crate::affinity::Affinity;
 /// Needs a [`TenantId`](crate::tenant::TenantId) among the request's extensions (put a
 /// [`TenantLayer`](crate::tenant::TenantLayer) around it) and leaves a [`PickedEndpoint`](super::PickedEndpoint) there.
 ///
+/// The inner service is called as soon as there is a lease, which may be when this one is called: one that wants a runtime then (as
+/// [`ReverseProxy`](crate::proxy::ReverseProxy) does, for its timer) wants it when this is called, not only when its future is polled.
+///
 /// ```
 /// use std::time::Duration;
 /// use http::{Request, Response};
