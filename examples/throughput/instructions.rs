@@ -92,7 +92,6 @@ impl Arguments {
         control(&proxy, "--dump")?;
         thread::sleep(span);
         control(&proxy, "--dump")?;
-        drop(proxy);
         let [loaded, idle] = dumps.map(|path| Counted::read_from(&path));
         Ok(loaded?.per_request(idle?, served.requests))
     }
@@ -108,10 +107,15 @@ fn control(proxy: &Running, order: &str) -> io::Result<()> {
 }
 
 impl Counted {
+    /// Waits for it: a proxy that is slow for being counted may write it after its order has come back.
     fn read_from(path: &Path) -> io::Result<Self> {
-        let dump = fs::read_to_string(path).unwrap_or_default();
-        Self::read(&dump)
-            .ok_or_else(|| io::Error::other(format!("callgrind left nothing in {}", path.display())))
+        for _ in 0..100 {
+            if let Some(counted) = Self::read(&fs::read_to_string(path).unwrap_or_default()) {
+                return Ok(counted);
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Err(io::Error::other(format!("callgrind left nothing in {}", path.display())))
     }
 
     /// Of what callgrind has dumped.

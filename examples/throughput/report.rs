@@ -49,7 +49,7 @@ impl Report {
     /// As markdown; ratios are medians of the quotients within a round.
     pub(crate) fn table(&self) -> String {
         let mut table = String::from(
-            "| proxy | CPU µs/request | requests/s | resident MB | Tenantry's CPU over its |\n|---|---:|---:|---:|---:|\n",
+            "| proxy | CPU µs/request | requests/s | resident MB | Tenantry's CPU over its | by make pgo |\n|---|---:|---:|---:|---:|---:|\n",
         );
         for system in SYSTEMS {
             let of = |figure: fn(&Measured) -> f64| median(self.of(system).map(figure).collect());
@@ -58,15 +58,19 @@ impl Report {
             else {
                 continue;
             };
-            let quotients =
-                self.of(System::Tenantry).zip(self.of(system)).map(|(ours, its)| ours.cpu / its.cpu);
-            let ratio =
-                median(quotients.collect()).map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}×"));
+            let (name, [ratio, trained]) =
+                (system.name(), [System::Tenantry, System::Trained].map(|ours| self.ratio(ours, system)));
             // Infallible: it is text.
-            writeln!(table, "| {} | {cpu:.1} | {per_second:.0} | {megabytes:.1} | {ratio} |", system.name())
+            writeln!(table, "| {name} | {cpu:.1} | {per_second:.0} | {megabytes:.1} | {ratio} | {trained} |")
                 .ok();
         }
         table
+    }
+
+    /// What one takes over what another does, where both were measured.
+    fn ratio(&self, one: System, other: System) -> String {
+        let quotients = self.of(one).zip(self.of(other)).map(|(one, other)| one.cpu / other.cpu);
+        median(quotients.collect()).map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}×"))
     }
 
     /// Every measurement.
