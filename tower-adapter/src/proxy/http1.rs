@@ -9,7 +9,6 @@ use tokio::time::sleep;
 use tower::BoxError;
 
 use super::{
-    Error,
     connection::{Connection, Refused},
     connector::Connector,
     failure::Failure,
@@ -20,10 +19,11 @@ use super::{
     wire::Call,
 };
 
-/// Endpoints and the connections to them, one request at a time over each.
+/// Connections to endpoints, one request at a time over each.
 pub(super) struct Http1<B> {
     connector: Connector,
-    targets: Targets<B>,
+    /// Each with the connections that are kept to it.
+    targets: Arc<Targets<B>>,
     is_swept: AtomicBool,
 }
 
@@ -33,14 +33,8 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, targets: Targets::default(), is_swept: AtomicBool::new(false) }
-    }
-
-    /// # Errors
-    /// [`Error::Address`] where it cannot be dialled.
-    pub(super) fn target(&self, address: &str) -> Result<Arc<Target<B>>, Error> {
-        self.targets.of(address)
+    pub(super) const fn new(connector: Connector, targets: Arc<Targets<B>>) -> Self {
+        Self { connector, targets, is_swept: AtomicBool::new(false) }
     }
 
     /// Sends this over a connection that is kept, or else over a new one.

@@ -12,7 +12,7 @@ use super::{
     http1::Http1,
     http2::Http2,
     response_body::ResponseBody,
-    targets::Target,
+    targets::{Target, Targets},
     upload::Upload,
 };
 
@@ -21,11 +21,15 @@ pub(super) type Call = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>
 
 /// How some endpoints are spoken to, and the connections to them, which clones share.
 pub(super) struct Wire<B> {
-    /// It knows the endpoints, whichever HTTP they hear.
-    http1: Arc<Http1<B>>,
-    /// In its stead, where they hear that.
-    http2: Option<Arc<Http2>>,
+    targets: Arc<Targets<B>>,
+    http: Http<B>,
     is_secure: bool,
+}
+
+/// Which HTTP they hear.
+enum Http<B> {
+    One(Arc<Http1<B>>),
+    Two(Arc<Http2>),
 }
 
 impl<B> Wire<B>
@@ -41,16 +45,15 @@ where
 
     /// HTTP/1.1 over this connector.
     pub(super) fn over_http1(connector: Connector, is_secure: bool) -> Self {
-        Self { http1: Arc::new(Http1::new(connector)), http2: None, is_secure }
+        let targets = Arc::<Targets<B>>::default();
+        let http = Http::One(Arc::new(Http1::new(connector, Arc::clone(&targets))));
+        Self { targets, http, is_secure }
     }
 
     /// HTTP/2 over this connector.
     #[cfg(feature = "tls")]
     pub(super) fn over_http2(connector: Connector, is_secure: bool) -> Self {
-        Self {
-            http2: Some(Arc::new(Http2::new(connector.clone()))),
-            ..Self::over_http1(connector, is_secure)
-        }
+        Self { targets: Arc::default(), http: Http::Two(Arc::new(Http2::new(connector))), is_secure }
     }
 
     /// The endpoint of this address.
@@ -58,7 +61,7 @@ where
     /// # Errors
     /// [`Error::Address`] where it cannot be dialled so.
     pub(super) fn target(&self, address: &str) -> Result<Arc<Target<B>>, Error> {
-        let target = self.http1.target(address)?;
+        let target = self.targets.of(address)?;
         if target.is_secure() && !self.is_secure {
             return Err(address::unusable(address));
         }
@@ -67,19 +70,22 @@ where
 
     /// Sends this over a connection that it may have to share where it is HTTP/2.
     pub(super) fn send(&self, target: Arc<Target<B>>, request: Request<Upload<B>>) -> Call {
-        match &self.http2 {
-            Some(http2) => http2.send(target, request),
-            None => Arc::clone(&self.http1).send(target, request),
+        match &self.http {
+            Http::One(http1) => Arc::clone(http1).send(target, request),
+            Http::Two(http2) => http2.send(target, request),
         }
     }
 
     /// Where HTTP/2 is spoken.
     pub(super) fn http2(&self) -> Option<&Http2> {
-        self.http2.as_deref()
+        match &self.http {
+            Http::One(_) => None,
+            Http::Two(http2) => Some(http2),
+        }
     }
 
     pub(super) const fn is_http2(&self) -> bool {
-        self.http2.is_some()
+        matches!(self.http, Http::Two(_))
     }
 
     /// What is spoken over them.
@@ -88,9 +94,18 @@ where
     }
 }
 
+impl<B> Clone for Http<B> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One(http1) => Self::One(Arc::clone(http1)),
+            Self::Two(http2) => Self::Two(Arc::clone(http2)),
+        }
+    }
+}
+
 impl<B> Clone for Wire<B> {
     fn clone(&self) -> Self {
-        Self { http1: Arc::clone(&self.http1), http2: self.http2.clone(), is_secure: self.is_secure }
+        Self { targets: Arc::clone(&self.targets), http: self.http.clone(), is_secure: self.is_secure }
     }
 }
 
