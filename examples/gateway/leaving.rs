@@ -55,6 +55,8 @@ impl Leaving {
         pools.retain(|name, _| !config.pools().contains_key(name));
         // What leaves may not fit beside what comes: its owner may be a tenant no longer, or a tenant's budget be of what nobody counts any more.
         if beside(&config, &pools).validate().is_err() {
+            // By itself: tenants that are about to go must not make up for what it lacks.
+            config.validate()?;
             pools.clear();
         }
         let next = beside(&config, &pools);
@@ -180,6 +182,16 @@ mod tests {
         assert!(knows(&balancer, "acme") && knows(&balancer, "globex"));
         leaving.part_with_tenants(&balancer).unwrap();
         assert!(!knows(&balancer, "acme") && knows(&balancer, "globex"));
+    }
+
+    #[tokio::test]
+    async fn what_is_right_with_former_tenants_alone_is_wrong() {
+        let before = config("[tenants.acme]");
+        let (balancer, mut leaving) = (Balancer::new(before.clone()).unwrap(), Leaving::new(before));
+        let owned = PoolSpec::new(["http://a:1"]).with_owner("acme");
+        let after = Config::new().with_pool("api", owned).with_tenant("globex", TenantSpec::new());
+        assert!(leaving.put_in_force(&balancer, after, Duration::ZERO).is_err());
+        assert!(knows(&balancer, "acme") && !knows(&balancer, "globex"));
     }
 
     #[tokio::test]
